@@ -1,0 +1,111 @@
+"""Configuration as resolved: defaults filled in, unknown keys refused with the nearest known one.
+
+The schemas in `config/schemas/` are JSON Schema with a description and, where there is one, a default and a unit for
+every key; `config/README.md` is made from them. This module takes dictionaries and a schema folder; it reads no
+configuration file.
+"""
+
+import copy
+import difflib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from cwamsn.tables import InputError
+
+
+def load_schema(folder: str | Path) -> dict[str, Any]:
+    """Compose the stage schemas (`<stage>.yaml`) into one: their `properties` and `$defs` are merged."""
+    merged: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {}, "$defs": {}}
+    for path in sorted(Path(folder).glob("*.yaml")):
+        part = yaml.safe_load(path.read_text())
+        merged["properties"] |= part.get("properties", {})
+        merged["$defs"] |= part.get("$defs", {})
+    return merged
+
+
+def resolve(config: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """A copy of `config` with every default of `schema` filled in. Raises :class:`InputError` on the first fault."""
+    config = _apply(copy.deepcopy(dict(config)), schema, schema["$defs"], "")
+    for name, value in config.get("screens", {}).items():
+        if name in (config.get("training_screen"), config.get("evaluation_screen")) and not value:
+            raise InputError(f"screens.{name}: is empty; give it a source")
+    for key in ("training_screen", "evaluation_screen"):
+        name = config.get(key)
+        if name is not None and name not in config.get("screens", {}):
+            raise InputError(f"{key}: no screen is called {name!r}{_nearest(name, config.get('screens', {}))}")
+    known = {**config.get("models", {}), **config.get("embeddings", {})}
+    for row in config.get("rows", []):
+        if row not in known:
+            raise InputError(f"rows: no row is called {row!r}{_nearest(row, known)}")
+    return config
+
+
+def _nearest(word: str, known) -> str:
+    close = difflib.get_close_matches(str(word), [str(k) for k in known], n=3, cutoff=0.5)
+    return f"; nearest: {', '.join(close)}" if close else f"; known: {', '.join(map(str, known)) or 'none'}"
+
+
+def _apply(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str) -> Any:
+    """Validate `value` against `schema` at key path `where`, filling defaults.
+
+    Beside plain JSON Schema it knows `discriminator: {key, variants}`: the object's `key` names the `$defs` entry
+    (`<prefix>-<value>`) that describes it, so that a screen's keys depend on its source and a row's on its kind.
+    """
+    if "$ref" in schema:
+        schema = defs[schema["$ref"].rsplit("/", 1)[-1]]
+    if value is None and _nullable(schema):
+        return None
+    if "discriminator" in schema:
+        key, prefix = schema["discriminator"]["key"], schema["discriminator"]["prefix"]
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: expected keys below it, found {value!r}")
+        choice = value.get(key, schema["discriminator"].get("default"))
+        if choice is None:
+            raise InputError(f"{where}.{key}: is missing")
+        known = [d.removeprefix(f"{prefix}-") for d in defs if d.startswith(f"{prefix}-")]
+        if choice not in known:
+            raise InputError(f"{where}.{key}: {choice!r} is not known{_nearest(choice, known)}")
+        value.setdefault(key, choice)
+        schema = defs[f"{prefix}-{choice}"]
+    if schema.get("type") == "object" or (isinstance(schema.get("type"), list) and isinstance(value, dict)):
+        return _object(value, schema, defs, where)
+    if schema.get("type") == "array" and isinstance(value, list) and "items" in schema:
+        return [_apply(item, schema["items"], defs, f"{where}[{i}]") for i, item in enumerate(value)]
+    try:
+        jsonschema.validate(value, {**schema, "$defs": defs})
+    except jsonschema.ValidationError as error:
+        raise InputError(f"{where}: {error.message}") from None
+    return value
+
+
+def _nullable(schema: dict[str, Any]) -> bool:
+    kind = schema.get("type")
+    return kind == "null" or (isinstance(kind, list) and "null" in kind)
+
+
+def _object(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{where or 'configuration'}: expected keys below it, found {value!r}")
+    properties, extra = schema.get("properties", {}), schema.get("additionalProperties", False)
+    for key in value:
+        if key not in properties and extra is False:
+            full = f"{where}.{key}" if where else str(key)
+            raise InputError(f"{full}: unknown configuration key{_nearest(key, properties)}")
+    for key, part in properties.items():
+        target = defs[part["$ref"].rsplit("/", 1)[-1]] if "$ref" in part else part
+        if key not in value and "default" in part:
+            value[key] = copy.deepcopy(part["default"])
+        elif key not in value and target.get("type") == "object" and "properties" in target:
+            value[key] = {}
+        if key in value:
+            value[key] = _apply(value[key], part, defs, f"{where}.{key}" if where else key)
+        elif key in schema.get("required", []):
+            raise InputError(f"{where}.{key}: is missing".lstrip("."))
+    if isinstance(extra, dict):
+        for key in value:
+            if key not in properties:
+                value[key] = _apply(value[key], extra, defs, f"{where}.{key}" if where else str(key))
+    return value

@@ -1,0 +1,54 @@
+"""Paths, wildcard constraints and input functions that several stages share."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.current_basedir).parent
+sys.path.insert(0, str(ROOT))
+
+from cwamsn.config import load_schema, resolve
+from cwamsn.tables import InputError
+
+try:
+    config.update(resolve(config, load_schema(ROOT / "config" / "schemas")))
+except InputError as error:
+    raise WorkflowError(str(error))
+
+DATA = config["paths"]["data"]
+RESULTS = f"{config['paths']['results']}/{config['run']}"
+SCREENS = config["screens"]
+SEEDS = config["seeds"]
+
+
+
+
+wildcard_constraints:
+    screen="|".join(map(re.escape, SCREENS)) or "none",
+    part=r"[A-Za-z0-9_.-]+",
+    model=r"[A-Za-z0-9_.-]+",
+    seed=r"\d+",
+
+
+def script_path(name):
+    """Absolute path of a workflow script."""
+    return str(ROOT / "workflow_scripts" / name)
+
+
+def log_path(name):
+    """A rule's log, below the run's results."""
+    return f"{RESULTS}/logs/{name}.log"
+
+
+def usage_path(name):
+    """Snakemake's own measurement of a rule (benchmark:)."""
+    return f"{RESULTS}/usage/{name}.tsv"
+
+
+def mem_mb(base):
+    """Memory that doubles with each attempt; never below 500 MB, which Snakemake itself needs in a cluster job."""
+    return lambda wildcards, attempt: max(500, base) * 2 ** (attempt - 1)
+
+
+def runtime(base):
+    """Minutes that double with each attempt."""
+    return lambda wildcards, attempt: base * 2 ** (attempt - 1)

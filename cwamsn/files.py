@@ -19,8 +19,8 @@ T = TypeVar("T")
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is flushed to disk and renamed, on error removed.
 
-    A reader therefore never meets half a file, and a killed writer leaves only a name that no stage reads. The temporary
-    name ends like the final one, since several writers choose their format by the suffix.
+    A reader therefore never meets half a file, and a killed writer leaves only a name that no stage reads. The
+    temporary name ends like the final one, since several writers choose their format by the suffix.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,77 @@
+"""Configuration: defaults, refusals, and the documentation made from the same schemas."""
+
+import copy
+
+import pytest
+import yaml
+
+from cwamsn.config import load_schema, resolve
+from cwamsn.config_docs import render
+from cwamsn.tables import InputError
+
+
+@pytest.fixture(scope="module")
+def schema(root):
+    return load_schema(root / "config" / "schemas")
+
+
+@pytest.fixture
+def default(root):
+    config = yaml.safe_load((root / "config" / "config.yaml").read_text())
+    return config | yaml.safe_load((root / "config" / "models.yaml").read_text())
+
+
+def test_resolving_is_idempotent_and_leaves_its_input_alone(default, schema):
+    before = copy.deepcopy(default)
+    once = resolve(default, schema)
+    assert default == before
+    assert resolve(once, schema) == once
+    assert once["paths"] == {"data": "data", "results": "results"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"benchmark": ["gene_gene"]}, "benchmark: unknown configuration key; nearest: benchmarks"),
+        ({"rows": ["cwa-mns"]}, "no row is called 'cwa-mns'; nearest: cwa-msn"),
+        ({"training_screen": "bray-simulated"}, "no screen is called 'bray-simulated'; nearest: bray-sim"),
+        ({"paths": {"dataa": "x"}}, "paths.dataa: unknown configuration key; nearest: data"),
+        ({"benchmarks": ["gene"]}, "'gene' is not one of"),
+        ({"screens": {"mine": {"source": "brai"}}}, "screens.mine.source: 'brai' is not known; nearest: bray"),
+        ({"screens": {"mine": {}}}, "screens.mine.source: is missing"),
+        ({"models": {"m": {"kind": "trainde"}}}, "models.m.kind: 'trainde' is not known; nearest: trained"),
+    ],
+)
+def test_faults_are_named_with_the_nearest_key(default, schema, change, words):
+    with pytest.raises(InputError) as error:
+        resolve(default | change, schema)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_every_key_says_what_it_means(root):
+    def walk(name, properties):
+        for key, part in properties.items():
+            assert "$ref" in part or part.get("description"), f"{name}: {key} has no description"
+            walk(f"{name}.{key}", part.get("properties", {}))
+
+    for path in sorted((root / "config" / "schemas").glob("*.yaml")):
+        content = yaml.safe_load(path.read_text())
+        walk(path.stem, content.get("properties", {}))
+        for name, part in content.get("$defs", {}).items():
+            walk(f"{path.stem}.{name}", part.get("properties", {}))
+
+
+def test_readme_is_up_to_date(root):
+    assert (root / "config" / "README.md").read_text() == render(root / "config" / "schemas"), "run: make docs"
+
+
+def test_shipped_configurations_resolve(root, default, schema):
+    for path in sorted((root / "config").glob("*.yaml")):
+        if path.name in ("config.yaml", "models.yaml"):
+            continue
+        user = yaml.safe_load(path.read_text())
+        merged = default | user
+        for key in ("models", "screens"):
+            merged[key] = default.get(key, {}) | user.get(key, {})
+        resolve(merged, schema)

@@ -18,6 +18,7 @@ DATA = config["paths"]["data"]
 RESULTS = f"{config['paths']['results']}/{config['run']}"
 SCREENS = config["screens"]
 SEEDS = config["seeds"]
+ROWS = config["rows"]
 
 
 
@@ -52,3 +53,25 @@ def mem_mb(base):
 def runtime(base):
     """Minutes that double with each attempt."""
     return lambda wildcards, attempt: base * 2 ** (attempt - 1)
+
+
+def row_entry(row):
+    """A row's entry: in `embeddings:` (a file of the user's) or in `models:`."""
+    return config["embeddings"].get(row) or config["models"][row]
+
+
+def row_kind(row):
+    """How a row comes about: trained, random, released, ... of `models:`; wells or map of `embeddings:`."""
+    return row_entry(row)["kind"]
+
+
+def row_seeds(row):
+    """Seeds that a row is computed with: the run's where the seed matters, else 0; none for printed numbers."""
+    kind = row_kind(row)
+    return SEEDS if kind in ("trained", "random") else [] if kind == "quoted" else [0]
+
+
+def rows_of_kind(*kinds):
+    """Pattern of a `model` wildcard that matches the rows of these kinds and no other."""
+    known = {**config["models"], **config["embeddings"]}
+    return "|".join(re.escape(row) for row in known if row_kind(row) in kinds) or "(?!)"

@@ -21,8 +21,6 @@ SEEDS = config["seeds"]
 ROWS = config["rows"]
 
 
-
-
 wildcard_constraints:
     screen="|".join(map(re.escape, SCREENS)) or "none",
     part=r"[A-Za-z0-9_.-]+",

@@ -1,6 +1,5 @@
 """What every workflow script does around its one library call."""
 
-import os
 import sys
 import traceback
 from contextlib import contextmanager
@@ -10,9 +9,11 @@ from cwamsn.tables import InputError
 
 @contextmanager
 def job(snakemake):
-    """Send output to the rule's log, fix the thread counts, and turn an InputError into one line on standard error."""
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-        os.environ[variable] = str(snakemake.threads)
+    """Send output to the rule's log; an InputError becomes one line, in the log and on the terminal.
+
+    Thread counts need nothing here: Snakemake sets OMP_NUM_THREADS and its kin to the rule's threads before a script
+    starts, and Arrow, BLAS and torch all follow them.
+    """
     terminal = sys.stderr
     with open(snakemake.log[0], "w", buffering=1) as log:  # noqa: PTH123 - log paths are plain strings
         sys.stdout = sys.stderr = log

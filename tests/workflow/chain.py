@@ -1,0 +1,27 @@
+"""Running Snakemake on a small configuration in a scratch folder, for the tests of the whole chain."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = Path(__file__).with_name("tiny.yaml")
+
+
+def snakemake(folder: Path, *arguments: str, cores: int = 2, config: Path = TINY, check: bool = True, **options):
+    """Run Snakemake with `config` in `folder`; returns the completed process with its output as text."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--cores", str(cores), "--configfile", str(config), *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, **options)
+    if check and result.returncode:
+        raise AssertionError(
+            f"snakemake failed ({result.returncode}):\n{result.stdout[-3000:]}\n{result.stderr[-6000:]}"
+        )
+    return result
+
+
+def csv_bytes(folder: Path, run: str = "tiny") -> dict[str, bytes]:
+    """The bytes of every table CSV of a run, by file name."""
+    return {p.name: p.read_bytes() for p in sorted((folder / "results" / run / "tables").glob("*.csv"))}

@@ -1,0 +1,46 @@
+"""How well an alignment fitted on half of the controls fits the other half."""
+
+import numpy as np
+import pandas as pd
+
+from cwamsn.alignment.align import align
+from cwamsn.alignment.controls import batches, negative
+from cwamsn.tables import InputError
+
+
+def control_holdout_report(
+    features: np.ndarray, wells: pd.DataFrame, method: str = "pca-center-scale", *, seed: int = 0, **options
+) -> pd.DataFrame:
+    """Fit on half of each experiment's controls (drawn by `seed`); mean and standard deviation of the other half.
+
+    Returns one row an experiment: experiment, n_fit, n_held_out, mean and std (root mean squares over features of the
+    held-out mean and population standard deviation). An alignment that fits gives a mean near 0 (of the order of
+    sqrt(1/n_fit + 1/n_held_out)) and, where it scales, a std near 1.
+
+    Raises InputError when an experiment has fewer than 4 controls.
+    """
+    groups = batches(wells, negative(wells))
+    rng = np.random.default_rng(seed)
+    fit = np.zeros(len(wells), dtype=bool)
+    held = []
+    for name, a, b in zip(groups.names, groups.bounds[:-1], groups.bounds[1:]):
+        controls = groups.order[a:b][groups.fitted[a:b]]
+        if len(controls) < 4:
+            raise InputError(f"experiment {name}: {len(controls)} negative controls; alignment.control_holdout needs 4")
+        drawn = rng.permutation(len(controls))
+        fit[controls[drawn[: len(controls) // 2]]] = True
+        held.append(np.sort(controls[drawn[len(controls) // 2 :]]))
+    aligned = align(features, wells, method, fit=fit, seed=seed, **options)
+    rows = []
+    for name, out, a, b in zip(groups.names, held, groups.bounds[:-1], groups.bounds[1:]):
+        values = aligned[out]
+        rows.append(
+            {
+                "experiment": name,
+                "n_fit": int(fit[groups.order[a:b]].sum()),
+                "n_held_out": len(out),
+                "mean": float(np.sqrt((values.mean(axis=0) ** 2).mean())),
+                "std": float(np.sqrt(values.var(axis=0).mean())),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,238 @@
+"""A training screen in the layout of Bray et al.: five channel zips a plate, plate maps, annotations, split files."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tifffile
+
+from cwamsn.files import atomic_path
+from cwamsn.screens.simulate.compounds import broad_samples, inchikey, smiles
+from cwamsn.screens.simulate.names import address, dmso_wells, plate_groups
+from cwamsn.screens.simulate.phenotypes import draw_group, shared_axes
+from cwamsn.screens.simulate.render import Camera
+from cwamsn.screens.simulate.seeding import file_uuid, generator
+from cwamsn.screens.simulate.wells import Simulation, draw_magnitudes, write_csv
+
+CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
+WAVELENGTH = {"Hoechst": 1, "ERSyto": 2, "ERSytoBleed": 3, "Ph_golgi": 4, "Mito": 5}
+CIL = "cil/broad_data"
+GALLERY = "gallery/cpg0012-wawer-bioactivecompoundprofiling/broad/workspace/metadata/platemaps/CDRP"
+# Levels of the published example plate: minimum as background, distance to the 99th percentile as signal of a cell.
+CAMERA = Camera(
+    background=np.array([258.0, 220.0, 193.0, 265.0, 128.0]),
+    signal=np.array([240.0, 400.0, 480.0, 560.0, 260.0]),
+    full_scale=4095,
+    noise=0.9,
+)
+MECHANISM_SIZE = 4  # compounds that act alike
+
+
+def design(spec: dict) -> pd.DataFrame:
+    """Every well of the layout, in the order of acquisition: well_id, plate_map, batch, plate, row, column, address, compound.
+
+    `compound` is the compound's number, -1 for DMSO. `batch` is the group of plates made together.
+    """
+    rows, columns, groups = spec["plate_rows"], spec["plate_columns"], plate_groups(spec)
+    rng = generator(spec["seed"], "layout")
+    wells = rng.permutation(rows * columns)
+    # DMSO stands at the same positions on every plate, as in the real screen.
+    dmso, free = wells[: dmso_wells(spec)], np.sort(wells[dmso_wells(spec) :])
+    parts = []
+    if spec["layout"] == "bray":
+        for number, plates in enumerate(groups):
+            compounds = np.arange(number, spec["compounds"], len(groups))
+            positions = rng.permutation(free)[: len(compounds)]
+            for plate in plates:
+                parts.append((f"H-SIMU-{number // 4 + 1:03d}-{number % 4 + 1}", number, plate, positions, compounds))
+    else:
+        for (number, plate), compounds in zip(_flat(groups), _randomise(rng, spec, groups)):
+            positions = rng.permutation(free)[: len(compounds)]
+            parts.append((f"H-SIMU-{plate}", number, plate, positions, compounds))
+    frames = []
+    for plate_map, batch, plate, positions, compounds in parts:
+        position = np.concatenate([dmso, positions])
+        compound = np.concatenate([np.full(len(dmso), -1), compounds])
+        order = np.argsort(position)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "plate_map": plate_map,
+                    "batch": str(batch),
+                    "plate": plate,
+                    "row": position[order] // columns + 1,
+                    "column": position[order] % columns + 1,
+                    "compound": compound[order],
+                }
+            )
+        )
+    frame = pd.concat(frames, ignore_index=True)
+    frame["address"] = [address(r, c) for r, c in zip(frame["row"], frame["column"])]
+    frame["well_id"] = frame["plate"] + "_" + frame["address"]
+    return frame
+
+
+def _flat(groups: list[list[str]]) -> list[tuple[int, str]]:
+    return [(number, plate) for number, plates in enumerate(groups) for plate in plates]
+
+
+def _randomise(rng: np.random.Generator, spec: dict, groups: list[list[str]]) -> list[np.ndarray]:
+    """Compounds of each plate: every compound on `plates_per_compound` different plates of the screen, plates evenly filled."""
+    replicates = spec["plates_per_compound"]
+    plates = len(groups) * replicates
+    # One replicate of every compound per column of this table; dealing each column to its own residue class of plates
+    # keeps the replicates of a compound on different plates.
+    members: list[list[int]] = [[] for _ in range(plates)]
+    slots = rng.permutation(plates)
+    for replicate in range(replicates):
+        mine = slots[replicate::replicates]
+        for place, compound in enumerate(rng.permutation(spec["compounds"])):
+            members[mine[place % len(mine)]].append(int(compound))
+    return [np.sort(m) for m in members]
+
+
+def simulation(spec: dict) -> Simulation:
+    wells = design(spec)
+    compounds, phenotype = spec["compounds"], spec["phenotype"]
+    rng = generator(spec["seed"], "compound phenotypes")
+    allowed = shared_axes(phenotype["axes"], phenotype["evaluation_only"])
+    groups = -(-compounds // MECHANISM_SIZE)
+    unit = np.concatenate([draw_group(rng, MECHANISM_SIZE, phenotype["similarity"], allowed) for _ in range(groups)])
+    # Shuffled, so that compounds that act alike share neither a map nor a position.
+    unit = unit[rng.permutation(len(unit))[:compounds]]
+    effects = np.vstack([unit * draw_magnitudes(rng, compounds, phenotype)[:, None], np.zeros(phenotype["axes"])])
+    return Simulation(spec, wells, effects[wells["compound"].to_numpy()], CHANNELS, "U2OS", CAMERA)
+
+
+def images(spec: dict, plate: str, addresses: np.ndarray) -> pd.DataFrame:
+    """Image files of a plate's wells that exist: address, site, channel, name (without .tif). Some are missing."""
+    rng = generator(spec["seed"], "missing", plate)
+    kept = addresses
+    # The last plates of the first map were imaged in part, like plate 24278 (82 of 384 wells).
+    partial = plate_groups(spec)[0][::-1][: spec["partial_plates"]]
+    if plate in partial:
+        kept = np.sort(rng.permutation(kept)[: max(1, round(len(kept) * 82 / 384))])
+    rows = []
+    for well in kept:
+        for site in range(1, spec["sites"] + 1):
+            field_missing = rng.random() < spec["missing_fields"]
+            channel_missing = rng.random(len(CHANNELS)) < spec["missing_channels"]
+            for channel, missing in zip(CHANNELS, channel_missing):
+                if not (field_missing or missing):
+                    uuid = file_uuid(spec["seed"], plate, well, site, channel)
+                    name = f"cdp2bioactives_{well.lower()}_s{site}_w{WAVELENGTH[channel]}{uuid}"
+                    rows.append((well, site, channel, name))
+    return pd.DataFrame(rows, columns=["address", "site", "channel", "name"])
+
+
+def write_layout(spec: dict, host_dir: Path) -> None:
+    """Plate maps, chemical annotations, split files and the ground truth."""
+    wells = design(spec)
+    samples = np.array([*broad_samples(spec["seed"], spec["compounds"]), ""])
+    texts = np.array([*smiles(spec["world_seed"], "training", spec["compounds"]), ""])
+    maps = wells.drop_duplicates("plate")[["plate", "plate_map"]]
+    write_csv(
+        maps.rename(columns={"plate": "Assay_Plate_Barcode", "plate_map": "Plate_Map_Name"}),
+        host_dir / GALLERY / "barcode_platemap.csv",
+    )
+    treated = wells["compound"] >= 0
+    table = pd.DataFrame(
+        {
+            "plate_map_name": wells["plate_map"],
+            "well_position": wells["address"].str.lower(),
+            "broad_sample": samples[wells["compound"]],
+            "mmoles_per_liter": np.where(treated, "5.0", ""),
+            "solvent": "DMSO",
+            "ASSAY_WELL_ROLE": np.where(treated, "treated", "mock"),
+        }
+    )
+    for plate_map, rows in table.groupby("plate_map_name"):
+        rows = rows.drop_duplicates("well_position")
+        write_csv(rows, host_dir / GALLERY / "platemap" / f"{plate_map}.txt", separator="\t")
+    names = [f"{s[:13]}-simulated" for s in samples[:-1]]
+    annotations = pd.DataFrame(
+        {
+            "BROAD_ID": samples[:-1],
+            "CPD_NAME": names,
+            "CPD_NAME_TYPE": "BROAD_CPD_ID",
+            "CPD_SAMPLE_ID": [f"SA{i:07d}" for i in range(len(names))],
+            "DOS_LIBRARY": "",
+            "SOURCE_NAME": "simulation",
+            "CHEMIST_NAME": "",
+            "VENDOR_CATALOG_ID": "",
+            "CPD_SMILES": texts[:-1],
+            "USERCOMMENT": "",
+        }
+    )
+    write_csv(annotations, host_dir / "gigadb" / "chemical_annotations.csv")
+    for part, rows in _split_tables(spec, wells, samples, names, texts).items():
+        write_csv(rows, host_dir / "splits" / f"datasplit1-{part}.csv")
+    simulation(spec).write_truth(host_dir)
+
+
+def _split_tables(spec: dict, wells: pd.DataFrame, samples, names, texts) -> dict[str, pd.DataFrame]:
+    """The published split files: one row per complete field of a treated well, 70/10/20 by InChIKey."""
+    keys = np.array([inchikey(s) for s in texts[:-1]])
+    order = generator(spec["seed"], "splits").permutation(len(keys))
+    first, second = round(0.7 * len(keys)), round(0.8 * len(keys))
+    part_of = np.empty(len(keys), dtype=object)
+    part_of[order[:first]], part_of[order[first:second]], part_of[order[second:]] = "train", "val", "test"
+    tables = []
+    for plate, rows in wells.groupby("plate", sort=False):
+        wide = images(spec, plate, rows["address"].to_numpy()).pivot(
+            index=["address", "site"], columns="channel", values="name"
+        )
+        tables.append(wide.reindex(columns=CHANNELS).dropna().assign(plate=plate).reset_index())
+    fields = pd.concat(tables, ignore_index=True).merge(
+        wells[["plate", "address", "compound"]], on=["plate", "address"]
+    )
+    fields = fields[fields["compound"] >= 0].reset_index(drop=True)
+    compound = fields["compound"].to_numpy()
+    table = pd.DataFrame(
+        {
+            "SAMPLE_KEY": fields["plate"] + "-" + fields["address"] + "-" + fields["site"].astype(str),
+            "PLATE_ID": fields["plate"],
+            "WELL_POSITION": fields["address"],
+            "SITE": fields["site"],
+            "BROAD_ID": samples[compound],
+            "CPD_NAME": np.array(names)[compound],
+            "SMILES": texts[compound],
+            "INCHIKEY": keys[compound],
+            "ROW_NR_LABEL_MAT": compound,
+            **{f"IMG_{c}": fields[c] for c in sorted(CHANNELS)},
+        }
+    )
+    return {part: table[part_of[compound] == part] for part in ("train", "val", "test")}
+
+
+def write_part(spec: dict, host_dir: Path, part: str) -> None:
+    """The five zips of a plate, `{plate}-{channel}/*.tif` inside, stored; each zip is whole or absent."""
+    screen = simulation(spec)
+    wells = screen.design
+    files = images(spec, part, wells.loc[wells["plate"] == part, "address"].to_numpy())
+    folder = host_dir / CIL / f"plate_{part}"
+    archives = {channel: io.BytesIO() for channel in CHANNELS}
+    writers = {channel: zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) for channel, buffer in archives.items()}
+    for (well, site), rows in files.groupby(["address", "site"], sort=False):
+        field = screen.field(f"{part}_{well}", int(site))
+        for channel, name in zip(rows["channel"], rows["name"]):
+            # A fixed date, so that the bytes follow from the specification.
+            member = zipfile.ZipInfo(f"{part}-{channel}/{name}.tif", (2011, 3, 10, 20, 33, 24))
+            member.external_attr = 0o644 << 16
+            writers[channel].writestr(member, _tiff(field[CHANNELS.index(channel)]))
+    for channel in CHANNELS:
+        writers[channel].close()
+        with atomic_path(folder / f"{part}-{channel}.zip") as path:
+            path.write_bytes(archives[channel].getbuffer())
+
+
+def _tiff(plane: np.ndarray) -> bytes:
+    """Uncompressed little-endian 16-bit TIFF with five rows a strip, like the real files."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer, plane.astype("<u2"), byteorder="<", rowsperstrip=5, photometric="minisblack", metadata=None,
+        software="MetaMorph 3.1.0.89", datetime="2011:03:10 20:33:25",
+    )  # fmt: skip
+    return buffer.getvalue()

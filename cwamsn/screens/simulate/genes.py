@@ -1,0 +1,84 @@
+"""Genes and their relationships, from the annotation files that efaar-benchmarking ships.
+
+The files are read from the installed distribution without importing the package, whose dependencies are heavy.
+"""
+
+from collections import Counter, defaultdict
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from cwamsn.screens.simulate.seeding import generator
+from cwamsn.tables import InputError
+
+SOURCES = ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
+
+
+def annotation_folder() -> Path:
+    """Folder of the annotation files in the installed efaar-benchmarking."""
+    try:
+        return Path(str(distribution("efaar-benchmarking").locate_file("efaar_benchmarking/benchmark_annotations")))
+    except PackageNotFoundError:
+        raise InputError("efaar-benchmarking is not installed; install it: gene names come from its files") from None
+
+
+@cache
+def relationships() -> dict[str, tuple[tuple[str, str], ...]]:
+    """Pairs of genes of each source, each pair sorted and once."""
+    found = {}
+    for source in SOURCES:
+        lines = (annotation_folder() / f"{source}.txt").read_text().splitlines()[1:]
+        pairs = {tuple(sorted(line.split(",")[:2])) for line in lines}
+        found[source] = tuple(sorted((a, b) for a, b in pairs if a != b and "_" not in a + b))
+    return found
+
+
+def complexes(world_seed: int, count: int, size: int) -> list[list[str]]:
+    """`count` groups of `size` genes that the sources relate to each other; no gene stands in two groups.
+
+    A group starts from a pair of one source (in turn) and takes, one at a time, the gene with the most relationships to
+    the genes it has, counted over all sources, so that a group is a complex or pathway in most of them.
+    """
+    rng = generator(world_seed, "complexes", count, size)
+    sources = relationships()
+    links: dict[str, Counter] = defaultdict(Counter)
+    for pairs in sources.values():
+        for a, b in pairs:
+            links[a][b] += 1
+            links[b][a] += 1
+    starts = {s: rng.permutation(len(pairs)) for s, pairs in sources.items()}
+    used: set[str] = set()
+    groups: list[list[str]] = []
+    for step in range(count * 50):
+        if len(groups) == count:
+            return groups
+        source = SOURCES[len(groups) % len(SOURCES)]
+        pair = sources[source][starts[source][step % len(starts[source])]]
+        group = _grow(pair, links, used, size)
+        if group:
+            groups.append(group)
+            used.update(group)
+    raise InputError(
+        f"complexes: {count} groups of {size} genes cannot be formed; lower complexes or genes_per_complex"
+    )
+
+
+def _grow(pair: tuple[str, str], links: dict[str, Counter], used: set[str], size: int) -> list[str] | None:
+    """Extend a pair to `size` genes, or None where its neighbourhood is used up or too loosely related."""
+    if used & set(pair):
+        return None
+    group = list(pair)
+    while len(group) < size:
+        score: Counter = Counter()
+        linked: Counter = Counter()
+        for gene in group:
+            for other, weight in links[gene].items():
+                if other not in used and other not in group:
+                    score[other] += weight
+                    linked[other] += 1
+        # A newcomer must be related to most of the group, or the "complex" is a chain.
+        close = [(-score[g], g) for g in score if 2 * linked[g] > len(group)]
+        if not close:
+            return None
+        group.append(min(close)[1])
+    return group[:size]

@@ -1,0 +1,68 @@
+"""From a design (which perturbation stands where) to the images and the ground truth of its wells."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cwamsn.files import atomic_path
+from cwamsn.screens.simulate import nuisance, phenotypes
+from cwamsn.screens.simulate.render import Camera, render_field
+from cwamsn.screens.simulate.seeding import generator
+
+
+class Simulation:
+    """A screen's wells with their latent phenotype and nuisance, ready to be rendered.
+
+    design : wells in the order of acquisition: well_id, batch, plate, row, column. latent : (n, axes) phenotypes.
+    """
+
+    def __init__(
+        self, spec: dict, design: pd.DataFrame, latent: np.ndarray, channels: list[str], cell_type: str, camera: Camera
+    ):
+        self.spec, self.channels, self.camera = spec, channels, camera
+        self.design = design.reset_index(drop=True)
+        self.latent = latent
+        self.nuisance = nuisance.latent_nuisance(self.design, channels, spec)
+        self.base = phenotypes.base_parameters(cell_type)
+        self.shift = latent @ phenotypes.loadings(spec["world_seed"], spec["phenotype"]["axes"])
+        self.number = {well: i for i, well in enumerate(self.design["well_id"])}
+        keys = ("field_height", "field_width", "cell_diameter", "confluence")
+        self.settings = {k: spec[k] for k in keys} | {
+            k: spec["phenotype"][k] for k in ("cell_heterogeneity", "responders")
+        }
+
+    def field(self, well_id: str, site: int) -> np.ndarray:
+        """Field `site` of a well: (channels, height, width), uint16."""
+        i = self.number[well_id]
+        optics = nuisance.optics(self.nuisance.to_numpy()[i], self.channels, self.spec["nuisance"])
+        rng = generator(self.spec["seed"], "field", well_id, site)
+        stains = "five" if len(self.channels) == 5 else "six"
+        return render_field(rng, self.base, self.shift[i], self.settings, optics, self.camera, stains)
+
+    def truth(self) -> pd.DataFrame:
+        """well_id, then the latent phenotype_* and nuisance_* of each well."""
+        axes = pd.DataFrame(self.latent, columns=[f"phenotype_{i}" for i in range(self.latent.shape[1])])
+        return pd.concat([self.design[["well_id"]], axes, self.nuisance.add_prefix("nuisance_")], axis=1)
+
+    def write_truth(self, host_dir: Path) -> None:
+        with atomic_path(host_dir / "truth" / "wells.parquet") as path:
+            self.truth().to_parquet(path, index=False)
+
+
+def draw_magnitudes(rng: np.random.Generator, count: int, phenotype: dict) -> np.ndarray:
+    """Strengths of `count` effects: log-normal around `strength`, none for the inactive share."""
+    strengths = phenotype["strength"] * np.exp(phenotype["strength_spread"] * rng.standard_normal(count))
+    silent = np.zeros(count, bool)
+    silent[rng.permutation(count)[: round(count * phenotype["inactive"])]] = True
+    return np.where(silent, 0.0, strengths)
+
+
+def write_text(text: str, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_csv(frame: pd.DataFrame, path: Path, separator: str = ",") -> None:
+    with atomic_path(path) as temporary:
+        frame.to_csv(temporary, index=False, sep=separator, lineterminator="\n")

@@ -4,8 +4,8 @@
 of each perturbation into a map. Both give the same digits for any order of the rows.
 """
 
-from cwamsn.alignment.aggregate import CONCENTRATIONS, aggregate
-from cwamsn.alignment.align import METHODS, align, parse_method
 from cwamsn.alignment.holdout import control_holdout_report
+from cwamsn.alignment.methods import METHODS, align, align_options, parse_method
+from cwamsn.alignment.pooling import CONCENTRATIONS, aggregate
 
-__all__ = ["CONCENTRATIONS", "METHODS", "aggregate", "align", "control_holdout_report", "parse_method"]
+__all__ = ["CONCENTRATIONS", "METHODS", "aggregate", "align", "align_options", "control_holdout_report", "parse_method"]

@@ -34,5 +34,4 @@ def harmonize(
         ncores=threads,
         verbose=False,
     )
-    mixed = np.asarray(fitted.Z_corr, dtype=np.float64)
-    return mixed if mixed.shape == projected.shape else mixed.T
+    return np.asarray(fitted.Z_corr, dtype=np.float64)

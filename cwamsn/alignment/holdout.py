@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cwamsn.alignment.align import align
 from cwamsn.alignment.controls import batches, negative
+from cwamsn.alignment.methods import align
 from cwamsn.tables import InputError
 
 

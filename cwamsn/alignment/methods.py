@@ -78,9 +78,9 @@ def parse_method(name: str) -> tuple[str, int | None]:
     return method, int(kept) if kept else None
 
 
-def options(section: dict[str, Any]) -> dict[str, Any]:
+def align_options(section: dict[str, Any]) -> dict[str, Any]:
     """The keyword arguments of `align` in the configuration's section `alignment`."""
-    keys = ("n_components", "prescale", "sphering_epsilon", "coral_ridge", "seed", "threads")
+    keys = ("n_components", "prescale", "sphering_epsilon", "coral_ridge", "seed")
     return {key: section[key] for key in keys if key in section}
 
 

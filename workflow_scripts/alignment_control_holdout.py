@@ -1,0 +1,19 @@
+"""How an alignment fitted on half of the controls fits the other half."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    from cwamsn import tables
+    from cwamsn.alignment import align_options, control_holdout_report
+    from cwamsn.embeddings import load_features
+    from cwamsn.files import atomic_path
+
+    features, wells = load_features(snakemake.input.embeddings, tables.read("wells", snakemake.input.wells))
+    options = align_options(snakemake.params.options)
+    report = control_holdout_report(features, wells, snakemake.params.method, threads=snakemake.threads, **options)
+    with atomic_path(snakemake.output.report) as path:
+        report.to_csv(path, index=False)

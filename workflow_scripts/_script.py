@@ -1,5 +1,6 @@
 """What every workflow script does around its one library call."""
 
+import logging
 import sys
 import traceback
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ def job(snakemake):
     terminal = sys.stderr
     with open(snakemake.log[0], "w", buffering=1) as log:  # noqa: PTH123 - log paths are plain strings
         sys.stdout = sys.stderr = log
+        logging.basicConfig(stream=log, level=logging.INFO, format="%(message)s", force=True)
         try:
             yield
         except InputError as error:

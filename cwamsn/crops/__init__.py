@@ -1,0 +1,9 @@
+"""Stage 2: raw planes to 8-bit crops in a checksummed store, with an index, a QC table and channel statistics."""
+
+from cwamsn.crops.channels import channel_sources
+from cwamsn.crops.conversion import compress_to_uint8
+from cwamsn.crops.gather import gather_crops
+from cwamsn.crops.store import CropStore
+from cwamsn.crops.write import write_crops
+
+__all__ = ["CropStore", "channel_sources", "compress_to_uint8", "gather_crops", "write_crops"]

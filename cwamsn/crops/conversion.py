@@ -1,0 +1,69 @@
+"""The published 16-bit to 8-bit conversion, bit for bit, some five times faster.
+
+Source: `process_image` of ml-jku/cloome, src/preprocess/preprocess_image.py, which CellCLIP copies unchanged.
+"""
+
+import numpy as np
+
+from cwamsn.tables import InputError
+
+SATURATED_SHARE = 0.0028 / 100  # of the pixels, shown at the display maximum
+_BLOCK = 1 << 16  # pixels a step, so that the intermediate values stay in the cache
+
+
+def compress_to_uint8(image: np.ndarray, *, convert_uint8: bool = False) -> np.ndarray:
+    """8-bit version of one plane.
+
+    With n = max(1, round(H * W * 0.0028 %)) and T the n-th largest value, a pixel v becomes
+    trunc(min(v * (256 / T), 255)) in double precision: the published formula, factor 256 and display minimum 0.
+
+    image: (H, W) uint16 (either byte order), or uint8, which is returned as it is unless `convert_uint8`.
+    Returns (H, W) uint8. A plane whose T is 0 gives zeros (the published code divides by zero), a constant
+    plane v > 0 gives 255. Raises InputError for another type or shape.
+    """
+    image = np.asarray(image)
+    if image.ndim != 2 or image.size == 0:
+        raise InputError(f"expected one plane of shape (H, W), found shape {image.shape}")
+    if image.dtype == np.uint8 and not convert_uint8:
+        return image
+    if image.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
+        raise InputError(f"expected 8- or 16-bit unsigned pixels, found {image.dtype}; convert the image first")
+    image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+    threshold = display_threshold(image)
+    if threshold == 0:
+        # Fewer than n pixels are above zero: the limit of the formula shows those white.
+        return np.where(image > 0, np.uint8(255), np.uint8(0))
+    return _scale(image, threshold)
+
+
+def display_threshold(image: np.ndarray) -> int:
+    """T: the n-th largest of the (H, W) values, n = max(1, round(H * W * 0.0028 %))."""
+    n = max(1, int(np.around(image.size * SATURATED_SHARE)))
+    columns = image.max(axis=0)
+    candidates = image
+    if columns.size >= n:
+        # n columns reach this value, so at least n pixels do, and few more: only those need sorting.
+        candidates = image[image >= np.partition(columns, -n)[-n]]
+    return int(np.partition(candidates, -n, axis=None)[-n])
+
+
+def _scale(image: np.ndarray, threshold: int) -> np.ndarray:
+    """trunc(min(v * (256 / T), 255)) for every pixel, with the double-precision formula as the table of truth."""
+    values = np.arange(int(image.max()) + 1)
+    table = np.minimum(values * (256.0 / threshold), 255).astype(np.uint8)
+    # Single precision is several times faster. Rounded up, its scale meets the table for every value of nearly all
+    # thresholds; where it does not, the table is looked up.
+    scale = np.nextafter(np.float32(256.0 / threshold), np.float32(np.inf))
+    flat, result = image.reshape(-1), np.empty(image.size, np.uint8)
+    if (_single_precision(values.astype(image.dtype), scale) != table).any():
+        np.take(table, flat, out=result, mode="clip")
+        return result.reshape(image.shape)
+    for start in range(0, flat.size, _BLOCK):
+        result[start : start + _BLOCK] = _single_precision(flat[start : start + _BLOCK], scale)
+    return result.reshape(image.shape)
+
+
+def _single_precision(values: np.ndarray, scale: np.float32) -> np.ndarray:
+    product = np.multiply(values, scale, dtype=np.float32)
+    np.minimum(product, np.float32(255), out=product)
+    return product.astype(np.uint8)

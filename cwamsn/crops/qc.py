@@ -1,0 +1,79 @@
+"""Measures of one field, and the thresholds that leave it out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import imagecodecs
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of a (C, H, W) uint8 crop, one value a channel; sums are exact integers."""
+
+    focus: np.ndarray  # variance of the Laplacian over the squared mean: sharp edges against the level
+    saturation: np.ndarray  # share of pixels at the display maximum, 255
+    sums: np.ndarray  # int64
+    squares: np.ndarray  # int64
+    pixels: int
+    digest: tuple  # equal for two crops only when their pixels are
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self.sums / self.pixels
+
+    @property
+    def std(self) -> np.ndarray:
+        variance = [s2 * self.pixels - s * s for s, s2 in zip(self.sums.tolist(), self.squares.tolist())]
+        return np.sqrt(np.array(variance, float)) / self.pixels
+
+
+def measure(crop: np.ndarray) -> Measures:
+    """Measures of a (C, H, W) uint8 crop.
+
+    Focus is the variance of the Laplacian (Pech-Pacheco et al. 2000) divided by the squared mean, which makes it
+    independent of the stain's gain; 0 for crops smaller than 3 x 3.
+    """
+    pixels = crop.shape[1] * crop.shape[2]
+    sums, squares, focus, saturation = [], [], [], []
+    for plane in crop:
+        values = plane.astype(np.float64).reshape(-1)
+        sums.append(int(values.sum()))  # exact: below 2**53
+        squares.append(int(values @ values))
+        saturation.append(np.count_nonzero(plane == 255) / pixels)
+        focus.append(_laplacian_variance(plane) / max(sums[-1] / pixels, 1e-12) ** 2)
+    # A CRC-32 alone would meet by chance among a plate's fields; not together with the exact sums of every channel.
+    digest = (imagecodecs.deflate_crc32(np.ascontiguousarray(crop)), crop.shape, *sums, *squares)
+    return Measures(np.array(focus), np.array(saturation), np.array(sums), np.array(squares), pixels, digest)
+
+
+def _laplacian_variance(plane: np.ndarray) -> float:
+    if min(plane.shape) < 3:
+        return 0.0
+    p = plane.astype(np.int16)
+    laplacian = p[1:-1, 1:-1] * np.int16(-4)
+    for neighbour in (p[:-2, 1:-1], p[2:, 1:-1], p[1:-1, :-2], p[1:-1, 2:]):
+        laplacian += neighbour
+    values = laplacian.astype(np.float64).reshape(-1)
+    # Sums of integers below 2**53: exact, hence the same in any order of summation.
+    return float(values @ values - values.sum() ** 2 / values.size) / values.size
+
+
+def fault(measures: Measures, channels: Sequence[str], thresholds: Mapping[str, Any]) -> str | None:
+    """Why a field is left out, naming the first channel that fails, or None.
+
+    thresholds: `min_std` (8-bit levels), `min_focus` and `max_saturation`, each a number, or a mapping from channel
+    to number, or None for no threshold.
+    """
+    for name, values, wrong in (
+        ("min_std", measures.std, np.less_equal),
+        ("min_focus", measures.focus, np.less),
+        ("max_saturation", measures.saturation, np.greater),
+    ):
+        label = {"min_std": "empty", "min_focus": "out of focus", "max_saturation": "saturated"}[name]
+        for channel, value in zip(channels, values):
+            limit = thresholds[name].get(channel) if isinstance(thresholds[name], Mapping) else thresholds[name]
+            if limit is not None and wrong(value, limit):
+                return f"{label}: {channel} has {name.split('_')[1]} {value:.4g}, {name} is {limit:g}"
+    return None

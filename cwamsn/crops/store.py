@@ -1,0 +1,190 @@
+"""The crop store: Arrow IPC files read through memory maps; a row is one crop, compressed, with its checksum."""
+
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import imagecodecs
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from cwamsn import tables
+from cwamsn.crops.codec import CODECS, decode, encode
+from cwamsn.tables import InputError
+
+SHARD = "crops.arrow"
+_BATCH = 16  # crops held before they are written
+
+_COLUMNS = [
+    ("crop_id", pa.string()),
+    ("height", pa.int32()),
+    ("width", pa.int32()),
+    ("checksum", pa.uint32()),
+    ("data", pa.binary()),
+]
+
+
+def _checksum(crop_id: str, shape: tuple[int, ...], data: np.ndarray | bytes) -> int:
+    """CRC-32 over identity, shape and compressed bytes, so that a row of another crop is noticed as well."""
+    return imagecodecs.deflate_crc32(data, value=zlib.crc32(f"{crop_id} {shape}".encode()))
+
+
+class ShardWriter:
+    """Writes one shard. A context; `add` returns (row, digest) of the crop."""
+
+    def __init__(self, path: Path, channels: Sequence[str], codec: str) -> None:
+        if codec not in CODECS:
+            raise InputError(f"crops.codec: {codec!r} is not known; known: {', '.join(CODECS)}")
+        self.path, self.codec, self.rows = path, codec, 0
+        metadata = {"channels": "\n".join(channels), "codec": codec}
+        self._schema = pa.schema(_COLUMNS, metadata=metadata)
+        self._pending: list[tuple] = []
+
+    def __enter__(self) -> "ShardWriter":
+        self._file = self.path.open("wb")
+        self._writer = pa.ipc.new_file(self._file, self._schema)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._file:
+            if kind is None:
+                self._flush()
+            self._writer.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def add(self, crop_id: str, crop: np.ndarray) -> int:
+        """Append a (C, H, W) uint8 crop; returns its row."""
+        data = encode(crop, self.codec)
+        _, height, width = crop.shape
+        self._pending.append((crop_id, height, width, _checksum(crop_id, crop.shape, data), data))
+        if len(self._pending) == _BATCH:
+            self._flush()
+        self.rows += 1
+        return self.rows - 1
+
+    def _flush(self) -> None:
+        if self._pending:
+            columns = [pa.array(values, kind) for values, (_, kind) in zip(zip(*self._pending), _COLUMNS)]
+            self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+            self._pending.clear()
+
+
+class _Shard:
+    """A shard mapped into memory: nothing is copied until a crop is expanded."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+            batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+            metadata = {k.decode(): v.decode() for k, v in (reader.schema.metadata or {}).items()}
+            self.channels, self.codec = tuple(metadata["channels"].split("\n")), metadata["codec"]
+            self.checksums = [batch.column("checksum").to_numpy() for batch in batches]
+            # Offsets and bytes of the column as numpy sees them: a row is then a slice, without Arrow's scalars.
+            self.columns = [
+                (np.frombuffer(offsets, np.int32), np.frombuffer(data, np.uint8))
+                for _, offsets, data in (batch.column("data").buffers() for batch in batches)
+            ]
+        except (OSError, pa.ArrowInvalid, KeyError, UnicodeDecodeError, ValueError, TypeError) as error:
+            raise InputError(
+                f"{path}: not a readable crop shard ({error}); delete it and make the crops again"
+            ) from None
+        if self.codec not in CODECS:
+            raise InputError(
+                f"{path}: made with codec {self.codec!r}, known: {', '.join(CODECS)}; make the crops again"
+            )
+        self.ends = np.cumsum([batch.num_rows for batch in batches])
+        self.path = path
+
+    def load(self, row: int, crop_id: str, out: np.ndarray) -> None:
+        batch = int(np.searchsorted(self.ends, row, side="right"))
+        if row < 0 or batch == len(self.ends):
+            raise InputError(f"{self.path}: row {row} ({crop_id}): the shard ends before it; make the crops again")
+        row_of_batch = row - (int(self.ends[batch - 1]) if batch else 0)
+        offsets, data = self.columns[batch]
+        data = data[max(int(offsets[row_of_batch]), 0) : max(int(offsets[row_of_batch + 1]), 0)]
+        if _checksum(crop_id, out.shape, data) != self.checksums[batch][row_of_batch]:
+            raise InputError(
+                f"{self.path}: row {row} ({crop_id}): wrong checksum; delete the shard and make the crops again"
+            )
+        decode(data, self.codec, out)
+
+
+class CropStore:
+    """Random access to the crops of one screen.
+
+    index: the crops table (path or frame); root: the screen's data folder, to which its `shard` paths are relative.
+    Shards are mapped when first needed and anew in each process, so a store can be pickled and survives a fork.
+    """
+
+    def __init__(self, index: str | Path | pd.DataFrame, root: str | Path) -> None:
+        if isinstance(index, pd.DataFrame):
+            self.frame, self.source = tables.check(index, "crops", "crops index").reset_index(drop=True), "crops index"
+        else:
+            self.frame, self.source = tables.read("crops", index), str(index)
+        self.root = Path(root)
+        # As plain arrays: a look-up in a data frame would cost as much as expanding a small crop.
+        self._paths, self._shard = np.unique(self.frame["shard"].to_numpy(str), return_inverse=True)
+        self._row = self.frame["shard_row"].to_numpy()
+        self._size = self.frame[["height", "width"]].to_numpy()
+        self._crop_id = self.frame["crop_id"].to_numpy()
+        self._open: dict[int, _Shard] = {}
+        self._process = os.getpid()
+        self._channels: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_open": {}}
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels in the order of the arrays."""
+        if self._channels is None:
+            if not len(self):
+                raise InputError(f"{self.source}: holds no crop; see the QC table for the reasons")
+            self._channels = self._get(int(self._shard[0])).channels
+        return self._channels
+
+    def load(self, i: int) -> np.ndarray:
+        """Crop `i`, (C, H, W) uint8. Raises InputError naming shard and row when its bytes are damaged."""
+        return self.load_batch([i])[0]
+
+    def load_batch(self, indices: Sequence[int] | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Crops `indices` in their order, (B, C, H, W) uint8, expanded straight into `out` where one is given.
+
+        Raises InputError when sizes differ, when `out` does not fit and when bytes are damaged.
+        """
+        indices = np.asarray(indices, dtype=np.int64)
+        if not indices.size:
+            raise InputError(f"{self.source}: a batch of no crops was asked for")
+        sizes = self._size[indices]
+        different = (sizes != sizes[0]).any(axis=1)
+        if different.any():
+            names = self._crop_id[indices[0]], self._crop_id[indices[int(different.argmax())]]
+            raise InputError(f"{self.source}: crops {names[0]} and {names[1]} differ in size; batches need one size")
+        shape = (len(indices), len(self.channels), *map(int, sizes[0]))
+        if out is None:
+            out = np.empty(shape, np.uint8)
+        elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
+            raise InputError(f"out: expected C-contiguous uint8 of shape {shape}, found {out.dtype} {out.shape}")
+        for target, i in zip(out, indices):
+            self._get(int(self._shard[i])).load(int(self._row[i]), self._crop_id[i], target)
+        return out
+
+    def _get(self, number: int) -> _Shard:
+        if self._process != os.getpid():
+            self._open, self._process = {}, os.getpid()
+        shard = self._open.get(number)
+        if shard is None:
+            shard = self._open[number] = _Shard(self.root / str(self._paths[number]))
+            if self._channels is not None and shard.channels != self._channels:
+                raise InputError(
+                    f"{shard.path}: channels {', '.join(shard.channels)}, elsewhere "
+                    f"{', '.join(self._channels)}; make the crops of this screen again"
+                )
+        return shard

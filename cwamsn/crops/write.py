@@ -1,0 +1,193 @@
+"""One part of a screen: its fields to a shard of the crop store, index, QC table and channel sums."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cwamsn import tables
+from cwamsn.crops.channels import channel_sources, combine_planes
+from cwamsn.crops.conversion import compress_to_uint8
+from cwamsn.crops.qc import Measures, fault, measure
+from cwamsn.crops.statistics import channel_sums
+from cwamsn.crops.store import SHARD, ShardWriter
+from cwamsn.files import atomic_directory, progress, write_json
+from cwamsn.screens import PlaneReader
+from cwamsn.tables import InputError
+
+log = logging.getLogger(__name__)
+
+
+def write_crops(
+    fields_path: str | Path,
+    skipped_path: str | Path,
+    wells_path: str | Path,
+    spec: Mapping[str, Any],
+    crops: Mapping[str, Any],
+    channel_maps: Mapping[str, Any],
+    shard_dir: str | Path,
+    index_path: str | Path,
+    qc_path: str | Path,
+    statistics_path: str | Path,
+) -> None:
+    """Convert the fields of one part, one crop a field.
+
+    fields_path, skipped_path, wells_path: tables of the screens stage; the second lists fields that lack a plane.
+    spec: the screen's section of the configuration (`channel_map`); crops, channel_maps: the sections of that name.
+    shard_dir must lie at `<screen folder>/crops/<part>`, since the index names shards below the screen's folder.
+
+    A field that cannot be used (unreadable plane, planes of different sizes, a size other than the part's, no
+    wells entry, a failed QC threshold, a repetition of an earlier field) is listed in the QC table with its reason.
+    Raises InputError for what makes every field wrong: an unknown stain or channel map.
+    """
+    shard_dir, part = Path(shard_dir), Path(index_path).stem
+    fields = tables.read("fields", fields_path)
+    wells = tables.read("wells", wells_path).set_index("well_id")
+    channels, rows = list(crops["channels"]), _skipped_rows(skipped_path, wells, part)
+    stains = [c.removeprefix("uri_") for c in fields.columns if c.startswith("uri_")]
+    sources, combine = channel_sources(channels, spec.get("channel_map"), channel_maps, stains, str(fields_path))
+
+    kept: list[tuple[dict, Measures]] = []
+    first_with: dict[tuple, str] = {}
+    with (
+        atomic_directory(shard_dir) as temporary,
+        PlaneReader() as reader,
+        ShardWriter(temporary / SHARD, channels, crops["codec"]) as writer,
+    ):
+        for field in progress(fields.to_dict("records"), f"crops {part}", unit="field"):
+            well = wells.loc[field["well_id"]] if field["well_id"] in wells.index else None
+            row = {
+                "field_id": field["field_id"],
+                "well_id": field["well_id"],
+                "plate": part if well is None else well["plate"],
+                "site": field["site"],
+                "status": "skipped",
+                "reason": "its well is not in the wells table",
+            }
+            rows.append(row)
+            if well is None:
+                continue
+            try:
+                crop = _read_crop(field, sources, combine, reader, crops["convert_uint8"])
+            except InputError as error:
+                row["reason"] = str(error)
+                continue
+            measures = measure(crop)
+            for name in ("focus", "saturation", "mean"):
+                row |= {f"{name}_{c}": float(v) for c, v in zip(channels, getattr(measures, name))}
+            row["reason"] = _size_fault(crop, crops["size"]) or fault(measures, channels, crops["qc"])
+            if row["reason"]:
+                continue
+            first = first_with.setdefault(measures.digest, field["field_id"])
+            if crops["qc"]["skip_duplicates"] and first != field["field_id"]:
+                row["reason"] = f"repeats the pixels of field {first}"
+                continue
+            row |= {"status": "kept", "reason": None}
+            shard_row = writer.add(field["field_id"], crop)
+            kept.append((_index_row(row, well, crop, measures, f"crops/{shard_dir.name}/{SHARD}", shard_row), measures))
+
+    kept = _of_one_size(kept, {r["field_id"]: r for r in rows})
+    tables.write(pd.DataFrame([r for r, _ in kept], columns=_columns("crops")), "crops", index_path)
+    measured = [f"{name}_{c}" for name in ("focus", "saturation", "mean") for c in channels]
+    qc = pd.DataFrame(rows, columns=[*_columns("qc"), *measured])
+    tables.write(qc, "qc", qc_path)
+    write_json({"part": part, **channel_sums(kept, channels)}, statistics_path)
+    _report(part, qc)
+
+
+def _read_crop(
+    field: Mapping[str, Any], sources: list[list[str]], combine: str, reader: PlaneReader, convert_uint8: bool
+) -> np.ndarray:
+    """(C, H, W) uint8. Raises InputError naming the plane that is missing, unreadable or of another size."""
+    planes: dict[str, np.ndarray] = {}
+    for stain in dict.fromkeys(stain for stains in sources for stain in stains):
+        uri = field[f"uri_{stain}"]
+        if pd.isna(uri):
+            raise InputError(f"plane {stain} is missing")
+        planes[stain] = compress_to_uint8(reader.read(uri), convert_uint8=convert_uint8)
+        shape, expected = planes[stain].shape, next(iter(planes.values())).shape
+        if shape != expected:
+            raise InputError(f"{uri}: {_text(shape)} pixels, other planes of the field have {_text(expected)}")
+    return np.stack([combine_planes([planes[s] for s in stains], combine) for stains in sources])
+
+
+def _index_row(
+    row: Mapping[str, Any], well: pd.Series, crop: np.ndarray, measures: Measures, shard: str, shard_row: int
+) -> dict[str, Any]:
+    return {
+        **{key: row[key] for key in ("field_id", "well_id", "plate")},
+        "crop_id": row["field_id"],
+        "shard": shard,
+        "shard_row": shard_row,
+        "y": 0,
+        "x": 0,
+        "height": crop.shape[1],
+        "width": crop.shape[2],
+        "saturation": float(measures.saturation.max()),
+        "focus": float(measures.focus.min()),
+        "perturbation": well["perturbation"],
+        "split": well["split"],
+    }
+
+
+def _of_one_size(kept: list[tuple[dict, Measures]], qc: Mapping[str, dict]) -> list[tuple[dict, Measures]]:
+    """The crops of the size that most have (ties: the larger); the others become skipped rows of `qc`.
+
+    A batch of training holds one size. Decided at the end of a part, so that one odd field at its start does not
+    make all others odd; the rows of the odd ones stay in the shard, unreferenced.
+    """
+    counts = Counter((r["height"], r["width"]) for r, _ in kept)
+    if len(counts) < 2:
+        return kept
+    usual = max(counts, key=lambda size: (counts[size], size))
+    for row, _ in kept:
+        size = (row["height"], row["width"])
+        if size != usual:
+            reason = f"{_text(size)} pixels, the part's other fields have {_text(usual)}"
+            qc[row["field_id"]].update(status="skipped", reason=reason)
+    return [(r, m) for r, m in kept if (r["height"], r["width"]) == usual]
+
+
+def _skipped_rows(path: str | Path, wells: pd.DataFrame, part: str) -> list[dict]:
+    """QC rows of the fields that the screens stage could not list."""
+    rows = pd.read_parquet(path).to_dict("records")
+    return [
+        {
+            "field_id": row["field_id"],
+            "well_id": row["well_id"],
+            "plate": wells["plate"].get(row["well_id"], part),
+            "site": row.get("site", 0),
+            "status": "skipped",
+            "reason": row["reason"],
+        }
+        for row in rows
+    ]
+
+
+def _size_fault(crop: np.ndarray, size: list[int] | None) -> str | None:
+    if size is None or crop.shape[1:] == tuple(size):
+        return None
+    return f"{_text(crop.shape[1:])} pixels, crops.size is {_text(size)}"
+
+
+def _report(part: str, qc: pd.DataFrame) -> None:
+    skipped = qc[qc["status"] == "skipped"]
+    log.info("%s: %d fields kept, %d skipped", part, len(qc) - len(skipped), len(skipped))
+    for row in skipped.itertuples():
+        log.info("%s: skipped %s: %s", part, row.field_id, row.reason)
+    if len(skipped) == len(qc):
+        first = f"; the first: {skipped['reason'].iloc[0]}" if len(qc) else ""
+        log.warning("%s: no usable field among %d; see the QC table%s", part, len(qc), first)
+
+
+def _columns(name: str) -> list[str]:
+    contract = tables.CONTRACTS[name]
+    return [*contract.required, *contract.nullable]
+
+
+def _text(size: tuple[int, ...] | list[int]) -> str:
+    return " x ".join(map(str, size))

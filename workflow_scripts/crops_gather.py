@@ -1,0 +1,19 @@
+"""All parts of a screen: one crop index, one QC table, one set of channel statistics."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    from cwamsn.crops import gather_crops
+
+    gather_crops(
+        snakemake.input.index,
+        snakemake.input.qc,
+        snakemake.input.statistics,
+        snakemake.output.index,
+        snakemake.output.qc,
+        snakemake.output.statistics,
+    )

@@ -1,0 +1,95 @@
+"""A table as data: columns, rows and cells, without any notion of a file format."""
+
+from dataclasses import dataclass, field
+
+from cwamsn.reporting.quoted import number
+
+BEST, SECOND, MISSING = "best", "second", "missing"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. `better` says which end is good: high, low, or None for columns that carry no mark."""
+
+    key: str
+    title: str
+    decimals: int = 3
+    better: str | None = None
+    group: str = ""
+    text: bool = False
+    timed: bool = False  # measured on a machine: left out of the CSV, which is the same wherever it was made
+
+
+@dataclass
+class Cell:
+    """One number: mean and standard deviation measured here, the printed value as text, and its mark.
+
+    `value` is a text in columns that are no numbers. `missing` is set where a score should be and is not.
+    """
+
+    value: float | str | None = None
+    std: float | None = None
+    quoted: str | None = None
+    quoted_std: str | None = None
+    mark: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        """Measured minus printed, where both are numbers."""
+        printed = number(self.quoted)
+        return self.value - printed if isinstance(self.value, float) and printed is not None else None
+
+
+@dataclass
+class Row:
+    """A row: measured here (`seeds` > 0 or `gaps` non-empty), or quoted only."""
+
+    name: str
+    title: str
+    cells: dict[str, Cell] = field(default_factory=dict)
+    group: str = ""
+    measured: bool = True
+    seeds: int = 0
+    gaps: list[str] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        return "quoted" if not self.measured else "incomplete" if self.gaps else "measured"
+
+
+@dataclass
+class Table:
+    """A table with its notes; `name` is its file name, `title` one line."""
+
+    name: str
+    title: str
+    columns: list[Column]
+    rows: list[Row]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def gaps(self) -> list[str]:
+        """What is missing, one line each."""
+        return [f"{self.name}: {row.title}: {gap}" for row in self.rows for gap in row.gaps]
+
+
+def mark(rows: list[Row], column: Column, tied=lambda column, one, other: False) -> None:
+    """Mark the best and the second-best measured value of a column.
+
+    Only measured rows count, quoted numbers never. `tied(column, one, other)` tells whether the paired interval of two
+    rows holds no difference: rows tied with the best share its mark, and then the best of the others is second.
+    """
+    if column.better is None:
+        return
+    sign = -1 if column.better == "high" else 1
+    entered = [r for r in rows if r.measured and isinstance(r.cells.get(column.key, Cell()).value, float)]
+    entered.sort(key=lambda r: (sign * r.cells[column.key].value, r.name))
+    for label in (BEST, SECOND):
+        if not entered:
+            return
+        first = entered[0]
+        value = first.cells[column.key].value
+        share = [r for r in entered if r.cells[column.key].value == value or tied(column, first.name, r.name)]
+        for row in share:
+            row.cells[column.key].mark = label
+        entered = [r for r in entered if r not in share]

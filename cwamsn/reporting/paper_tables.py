@@ -1,0 +1,325 @@
+"""Tables 1 to 8 of the paper: one function a table, from scores and the configured rows to a :class:`Table`.
+
+Each function takes the same arguments: `entries`, the rows to print in order (see :class:`Entry`); `scores`, a frame of
+:func:`read_scores`; and a :class:`Setting`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from cwamsn.reporting import quoted
+from cwamsn.reporting.layout import MISSING, Cell, Column, Row, Table, mark
+from cwamsn.reporting.scores import SOURCES, Choice, compound_gene, recalls, select, spread
+
+TITLES = {"HuMAP": "hu.MAP"}
+PERCENT = 100.0
+DEFAULT_TABLES = (1, 2, 7, 8)
+
+MARKS = "Best in bold, second best underlined: measured rows only; rows whose paired interval holds 0 share the mark."
+QUOTES = "Italics: numbers printed in the paper (on RxRx3-core), quoted; in brackets measured minus printed."
+NO_MATCH = "The screens are simulated, so that a difference to a printed number says nothing about a method."
+SPREAD = "± is the standard deviation over seeds; none is given for a single seed."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A configured row: its name, what tables print, the seeds it should have and the printed row it corresponds to."""
+
+    name: str
+    title: str
+    kind: str
+    group: str = ""
+    seeds: tuple[int, ...] = (0,)
+    tables: tuple[int, ...] = DEFAULT_TABLES
+    paper_row: str | None = None
+    training_data: str | None = None
+    images: float | None = None
+    parameters: float | None = None
+
+    @classmethod
+    def of(cls, values: dict) -> "Entry":
+        """From a dictionary with any of the fields; None counts as not given."""
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if v is not None}
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What holds for every table of a run."""
+
+    choice: Choice = field(default_factory=Choice)
+    simulated: bool = False
+    run_title: str = ""
+    quoted_rows: bool = True
+    versions: tuple[str, ...] = ()
+    usage: dict[str, dict] = field(default_factory=dict)  # row: {"hours": ..., "device": ...}
+
+
+def wants(entries: Iterable[Entry], number: int) -> list[Entry]:
+    """The entries that stand in a table."""
+    return [e for e in entries if number in e.tables]
+
+
+def _title(text: str, setting: Setting) -> str:
+    return f"{text} (simulated screens)" if setting.simulated else text
+
+
+def _notes(setting: Setting, *more: str) -> list[str]:
+    notes = [*more, MARKS, SPREAD, QUOTES]
+    if setting.simulated:
+        notes.append(NO_MATCH)
+    return [n for n in notes if n] + list(setting.versions)
+
+
+def _human(value: float | None) -> str | None:
+    """22000000 as 22M."""
+    for size, letter in ((1e6, "M"), (1e3, "K")):
+        if value is not None and value >= size:
+            return f"{value / size:,.1f}".removesuffix(".0") + letter
+    return None if value is None else f"{value:g}"
+
+
+def _quoted_only(number: int, taken: set[str], columns: list[Column], lookup, setting: Setting) -> list[Row]:
+    """Printed rows without a measured counterpart."""
+    if not setting.quoted_rows:
+        return []
+    rows = []
+    for name in quoted.rows(number):
+        if name not in taken:
+            cells = {c.key: lookup(name, c.key) for c in columns}
+            rows.append(Row(f"quoted:{name}", name, cells, "Quoted from the paper, not run here", measured=False))
+    return rows
+
+
+def _fill(row: Row, key: str, values: pd.Series, lookup_cell: Cell, scale: float = 1.0) -> None:
+    """Put mean and standard deviation of `values` into a cell beside its printed value."""
+    mean, std = spread(values)
+    lookup_cell.value = None if mean is None else mean * scale
+    lookup_cell.std = None if std is None else std * scale
+    if mean is None:
+        lookup_cell.mark = MISSING
+    row.cells[key] = lookup_cell
+
+
+def _gaps(row: Row, entry: Entry, found: pd.DataFrame, benchmark: str) -> None:
+    """Name the seeds without a score, and count those with one."""
+    have = set(found["seed"].astype(int))
+    row.gaps += [f"no {benchmark} score of seed {seed} (row {entry.name})" for seed in entry.seeds if seed not in have]
+    row.seeds = max(row.seeds, len(have))
+
+
+def _recall_table(
+    number: int, text: str, lead: list[Column], entries, scores, setting: Setting, aliases=None, notes=()
+) -> Table:
+    """A table of gene-gene recalls with `lead` columns before them."""
+    aliases = aliases or {}
+    found = recalls(scores, setting.choice)
+    measured = [s for s in SOURCES if s in set(found["source"]) or s in set(quoted.quoted(number)["source"])]
+    columns = [*lead, *(Column(s, TITLES.get(s, s), better="high") for s in measured)]
+
+    def lookup(name: str, key: str) -> Cell:
+        if key in SOURCES:
+            return Cell(quoted=quoted.printed(number, name, "recall", key))
+        value = quoted.printed(number, name, key)
+        return Cell(quoted=None if value in (None, "-") else value)
+
+    rows, taken = [], set()
+    for entry in wants(entries, number):
+        printed_row = aliases.get(entry.paper_row, entry.paper_row)
+        own = found[found["model"] == entry.name]
+        row = Row(entry.name, entry.title, group=entry.group)
+        _gaps(row, entry, own, "gene_gene")
+        for column in lead:
+            row.cells[column.key] = lookup(printed_row or "", column.key)
+            row.cells[column.key].value = _lead(entry, column.key, setting)
+        for source in measured:
+            values = own[own["source"] == source].sort_values("seed")["value"]
+            _fill(row, source, values, lookup(printed_row or "", source))
+        taken.add(printed_row)
+        rows.append(row)
+    for column in columns:
+        mark(rows, column)
+    rows += _quoted_only(number, taken, columns, lookup, setting)
+    low, high = setting.choice.threshold_low, setting.choice.threshold_high
+    counts = found.groupby("source")["n"].agg(["min", "max"]).dropna().astype(int)
+    text_counts = [
+        f"{TITLES.get(s, s)} {low_n:,}" + (f" to {high_n:,}" if high_n != low_n else "")
+        for s, low_n, high_n in counts.itertuples()
+    ]
+    about = [
+        f"Share of known relationships among the {low:.0%} most dissimilar and {1 - high:.0%} most similar pairs; "
+        f"chance is {low + 1 - high:.2f}.",
+        f"Relationships in the map: {', '.join(text_counts)}." if text_counts else "",
+    ]
+    return Table(
+        f"table{number}", _title(f"Table {number}. {text}", setting), columns, rows, _notes(setting, *about, *notes)
+    )
+
+
+def _lead(entry: Entry, key: str, setting: Setting) -> float | str | None:
+    if key == "gpu_hours":
+        usage = setting.usage.get(entry.name)
+        return None if usage is None else float(usage["hours"])
+    if key == "training_dataset":
+        return entry.training_data
+    return _human(getattr(entry, key, None))
+
+
+def table1(entries, scores: pd.DataFrame, setting: Setting) -> Table:
+    """Gene-gene recall of every row."""
+    lead = [
+        Column("training_dataset", "Training data", text=True),
+        Column("images", "Images", text=True),
+        Column("parameters", "Parameters", text=True),
+    ]
+    return _recall_table(1, "Recall of known gene-gene relationships", lead, entries, scores, setting)
+
+
+def table2(entries, scores: pd.DataFrame, setting: Setting) -> Table:
+    """Compound-gene average precision and AUC at the maximum over doses, with z-scores against random scores."""
+    found = compound_gene(scores, setting.choice)
+    found = found[found["concentration"] == "max"]
+    names = {"ap": "AP", "auc": "AUC-ROC"}
+    columns = [
+        Column(f"{metric}_{part}", part if part != "z" else "z-score", digits, better, names[metric])
+        for metric in names
+        for part, digits, better in (("mean", 3, "high"), ("std", 3, None), ("z", 2, "high"))
+    ]
+
+    def lookup(name: str, key: str) -> Cell:
+        value = quoted.printed(2, name, key)
+        return Cell(quoted=None if value == "-" else value)
+
+    rows, taken = [], {"Random"}
+    for entry in wants(entries, 2):
+        # The printed row Random holds random scores, which are a row of their own here; Gaussian vectors are another.
+        printed_row = entry.paper_row if entry.paper_row != "Random" else None
+        own = found[found["model"] == entry.name].sort_values("seed")
+        row = Row(entry.name, entry.title, group=entry.group)
+        _gaps(row, entry, own, "compound_gene")
+        for column in columns:
+            metric, part = column.key.split("_")
+            _fill(row, column.key, own[own["metric"] == metric][part], lookup(printed_row or "", column.key))
+        taken.add(printed_row)
+        rows.append(row)
+    for column in columns:
+        mark(rows, column)
+    chance = Row("random-scores", "Random scores", measured=True)
+    for column in columns:
+        metric, part = column.key.split("_")
+        own = found[found["metric"] == metric]
+        cell = lookup("Random", column.key)
+        if len(own):
+            cell.value = 0.0 if part == "z" else float(own[f"baseline_{part}"].mean())
+        chance.cells[column.key] = cell
+    if len(found):
+        chance.group = "Chance"
+        rows.append(chance)
+    else:
+        taken.discard("Random")
+    rows += _quoted_only(2, taken, columns, lookup, setting)
+    notes = _notes(
+        setting,
+        "Score of a pair: the largest absolute cosine over doses ('max'), not the 10 µM row.",
+        "mean and std over draws of negatives; z = (mean − random mean) / √(std² + random std²).",
+        "The printed z-score 3.89 of OpenPhenom does not follow from its printed mean and std, which give 3.48.",
+    )
+    title = _title("Table 2. Known compound-gene relationships at the maximum concentration", setting)
+    return Table("table2", title, columns, rows, notes)
+
+
+def table3(entries, scores: pd.DataFrame, setting: Setting) -> Table:
+    """Gene-gene recall of single-well and cross-well alignment."""
+    return _recall_table(3, "Single-well and cross-well alignment", [], entries, scores, setting)
+
+
+def table4(entries, scores: pd.DataFrame, setting: Setting) -> Table:
+    """Gene-gene recall of masked siamese network and masked autoencoder, with the training time."""
+    lead = [Column("gpu_hours", "Training time (device hours)", 2, timed=True)]
+    devices = sorted({str(u["device"]) for u in setting.usage.values()})
+    notes = [
+        f"Training time: wall-clock hours of the training job, on {', '.join(devices)}." if devices else "",
+        "The printed hours are of an NVIDIA TITAN RTX; hours of different devices do not compare.",
+    ]
+    return _recall_table(
+        4, "Masked siamese network and masked autoencoder", lead, entries, scores, setting, notes=notes
+    )
+
+
+def table5(entries, scores: pd.DataFrame, setting: Setting) -> Table:
+    """Gene-gene recall by number of prototypes."""
+    aliases = {"CWA-MSN": "1024"}
+    return _recall_table(5, "Number of prototypes", [], entries, scores, setting, aliases)
+
+
+def table6(entries, scores: pd.DataFrame, setting: Setting) -> Table:
+    """Gene-gene recall with and without masking."""
+    return _recall_table(6, "Masking ratio of the anchor view", [], entries, scores, setting)
+
+
+PROBES = {"linear": "Linear", "knn": "kNN"}
+CONTROLS = {"full": "all wells", "none": "no controls"}
+READINGS = {"plate": "", "experiment_plate": " (experiment, plate)"}
+
+
+def table8(entries, scores: pd.DataFrame, setting: Setting) -> Table:
+    """How well the plate can be predicted from an embedding, with the biological score beside it."""
+    found = select(scores, benchmark="plate_probe", source="random folds")
+    readings = [r for r in READINGS if r in set(found["plate_reading"])] or ["plate"]
+    what = [(p, c, r) for r in readings for p in PROBES for c in CONTROLS]
+    columns = [Column(_probe_key(p, c, r), CONTROLS[c], 2, "low", f"{PROBES[p]}{READINGS[r]},") for p, c, r in what]
+    columns.append(Column("recall", "mean recall", 3, "high", "Biology:"))
+    biology = recalls(scores, setting.choice)
+
+    def lookup(name: str, key: str) -> Cell:
+        return Cell(quoted=quoted.printed(8, name, key), quoted_std=quoted.printed(8, name, f"{key}_std"))
+
+    rows, taken = [], set()
+    for entry in wants(entries, 8):
+        own = found[found["model"] == entry.name]
+        row = Row(entry.name, entry.title, group=entry.group)
+        _gaps(row, entry, own, "plate_probe")
+        for probe, controls, reading in what:
+            key = _probe_key(probe, controls, reading)
+            part = select(own, controls=controls, plate_reading=reading)
+            _fill(
+                row,
+                key,
+                select(part, metric=f"{probe}_macro_f1_mean")["value"],
+                lookup(entry.paper_row or "", key),
+                PERCENT,
+            )
+            row.cells[key].std = spread(select(part, metric=f"{probe}_macro_f1_std")["value"] * PERCENT)[0]
+        recall = biology[biology["model"] == entry.name].groupby("seed")["value"].mean()
+        if len(recall):
+            _fill(row, "recall", recall, Cell())
+        taken.add(entry.paper_row)
+        rows.append(row)
+    for column in columns:
+        mark(rows, column)
+    rows += _quoted_only(8, taken, columns, lookup, setting)
+    notes = _notes(
+        setting,
+        "Macro-F1 in per cent, cross-validated; for the probes ± is the standard deviation over folds.",
+        "A low score alone is no merit, a collapsed embedding has one too: read it with the biological score, the mean "
+        "gene-gene recall over sources.",
+    )
+    return Table("table8", _title("Table 8. Plate identity predicted from embeddings", setting), columns, rows, notes)
+
+
+def _probe_key(probe: str, controls: str, reading: str) -> str:
+    key = f"{probe}_{controls}" if controls == "full" else f"{probe}_no_controls"
+    return key if reading == "plate" else f"{key}_{reading}"
+
+
+TABLES: dict[str, Callable[..., Table]] = {
+    "table1": table1,
+    "table2": table2,
+    "table3": table3,
+    "table4": table4,
+    "table5": table5,
+    "table6": table6,
+    "table8": table8,
+}

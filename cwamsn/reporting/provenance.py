@@ -1,0 +1,154 @@
+"""What a result came from: code, configuration, data, machine, packages and cost."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from cwamsn.files import read_json, sha256, write_json
+
+
+def code_version(root: str | Path) -> dict[str, Any]:
+    """Commit of the repository at `root` and whether its tree is clean; outside git the installed version."""
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "clean": None, "version": _installed("cwamsn")}
+    return {"commit": commit, "clean": not dirty, "version": _installed("cwamsn")}
+
+
+def _git(root: str | Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def config_digest(config: dict[str, Any]) -> str:
+    """SHA-256 of the resolved configuration without `paths`, which say where, not what."""
+    content = {k: v for k, v in config.items() if k != "paths"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def data_manifest(files: dict[str, str | Path]) -> dict[str, str]:
+    """SHA-256 of each file of the data manifest, by the name it goes under."""
+    return {name: sha256(path) for name, path in sorted(files.items())}
+
+
+def run_version(config_sha: str, data: dict[str, str], code: dict[str, Any]) -> str:
+    """Twelve hexadecimal digits of configuration, data manifest and code commit; an unclean tree shows as `-dirty`."""
+    parts = {"config": config_sha, "data": data, "code": code["commit"] or code["version"]}
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+    return digest + ("-dirty" if code["clean"] is False else "")
+
+
+def version_lines(config_sha: str, data: dict[str, str], code: dict[str, Any]) -> list[str]:
+    """The line that stands under a table."""
+    state = "" if code["clean"] in (True, None) else " with uncommitted changes"
+    commit = (code["commit"] or f"version {code['version']}")[:12]
+    screens = ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(data.items())) or "none"
+    return [f"Code {commit}{state}; configuration {config_sha[:12]}; data {screens}."]
+
+
+def machine() -> dict[str, Any]:
+    """The machine this process runs on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
+    return {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": memory,
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def packages() -> dict[str, str]:
+    """Version of every installed distribution."""
+    found = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+NUMBERS = {"s": "wall_seconds", "cpu_time": "cpu_seconds", "max_rss": "max_rss_mb"}
+
+
+def usage(folder: str | Path) -> list[dict[str, Any]]:
+    """Snakemake's measurements below `folder` (`*.tsv`): one entry a job with wall and CPU seconds and memory in MB."""
+    folder, found = Path(folder), []
+    for path in sorted(folder.rglob("*.tsv")):
+        lines = path.read_text().splitlines()
+        if len(lines) < 2:
+            continue
+        header = lines[0].split("\t")
+        for line in lines[1:]:
+            values = dict(zip(header, line.split("\t"), strict=False))
+            entry: dict[str, Any] = {"job": path.relative_to(folder).with_suffix("").as_posix()}
+            entry |= {name: _number(values.get(key)) for key, name in NUMBERS.items()}
+            found.append(entry)
+    return found
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text is not None else None
+    except ValueError:  # Snakemake writes NA or - for a job too short to be measured
+        return None
+
+
+def write_provenance(
+    output: str | Path,
+    config: dict[str, Any],
+    code: dict[str, Any],
+    manifests: dict[str, str | Path],
+    usage_folder: str | Path,
+    products: dict[str, list[str]],
+) -> dict[str, Any]:
+    """Write `provenance.json` and return it.
+
+    Parameters
+    ----------
+    config : the configuration as resolved
+    code : see :func:`code_version`
+    manifests : files that say where the data came from (`source.json`, `statistics.json`, swapped-in embeddings)
+    products : for each table and figure, the score files it was made from
+    """
+    data = data_manifest(manifests)
+    config_sha = config_digest(config)
+    record = {
+        "run": config["run"],
+        "version": run_version(config_sha, data, code),
+        "code": code,
+        "configuration": config,
+        "configuration_sha256": config_sha,
+        "data": {name: {"path": str(path), "sha256": data[name]} for name, path in manifests.items()},
+        "seeds": config["seeds"],
+        "machine": machine(),
+        "packages": packages(),
+        "usage": usage(usage_folder),
+        "products": {n: [{"path": p, "sha256": sha256(p)} for p in paths] for n, paths in products.items()},
+    }
+    write_json(record, output)
+    return record
+
+
+def read_provenance(path: str | Path) -> dict[str, Any]:
+    """The record that :func:`write_provenance` wrote."""
+    return read_json(path)

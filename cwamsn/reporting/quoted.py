@@ -1,0 +1,49 @@
+"""Numbers printed in the paper, kept as text in `quoted.csv` with table, row, metric and page.
+
+`page` counts pages of the review copy, inferred from the line numbers in its margin. `row` is the printed name without
+footnote marks and without "(Ours)".
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+FILE = Path(__file__).with_name("quoted.csv")
+MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9}
+
+
+@cache
+def _all() -> pd.DataFrame:
+    return pd.read_csv(FILE, dtype=str, keep_default_na=False)
+
+
+def quoted(table: int | str) -> pd.DataFrame:
+    """Printed numbers of one table (or of "text") in printed order: `row, source, metric, value, page, note`."""
+    frame = _all()
+    return frame[frame["table"] == str(table)].drop(columns="table").reset_index(drop=True)
+
+
+def printed(table: int | str, row: str, metric: str, source: str = "") -> str | None:
+    """One printed value as text; None where the paper prints none."""
+    frame = quoted(table)
+    found = frame[(frame["row"] == row) & (frame["metric"] == metric) & (frame["source"] == source)]
+    return None if found.empty else str(found["value"].iloc[0])
+
+
+def rows(table: int | str) -> list[str]:
+    """Printed rows of a table in printed order, without the row of relationship counts."""
+    names = dict.fromkeys(quoted(table)["row"])
+    return [name for name in names if name != "# relationships"]
+
+
+def number(text: str | None) -> float | None:
+    """A printed value as a number: `.386`, `1,209`, `22M`, `>10M`, `~4M`, `<9`; None for `-` and `N.A.`."""
+    found = re.fullmatch(r"[<>~]?([\d,]*\.?\d+)([KMB]?)", (text or "").strip())
+    return float(found[1].replace(",", "")) * MULTIPLES.get(found[2], 1.0) if found else None
+
+
+def decimals(text: str) -> int:
+    """Digits after the point of a printed number."""
+    return len(text.partition(".")[2])

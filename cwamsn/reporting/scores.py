@@ -1,0 +1,97 @@
+"""Scores of a run, read from the per-row files or from the gathered one, and reduced to what a table prints."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cwamsn import tables
+
+SOURCES = ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which scores the tables print: the default alignment and null, one pair of recall thresholds."""
+
+    alignment: str | None = None
+    null: str | None = None
+    threshold_low: float = 0.05
+    threshold_high: float = 0.95
+
+
+def read_scores(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """All scores of `paths` (files of contract `scores`), with every optional column, absent ones null."""
+    contract = tables.CONTRACTS["scores"]
+    types = {**contract.required, **contract.nullable, **contract.optional}
+    # As objects: whether a column of one file is all null must not decide the type of the whole.
+    frames = [tables.read("scores", path).astype(object).reindex(columns=list(types)) for path in paths]
+    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(types), dtype=object)
+    reals = [column for column, kind in types.items() if kind == tables.REAL]
+    return frame.astype({column: float for column in reals})
+
+
+def select(scores: pd.DataFrame, **wanted) -> pd.DataFrame:
+    """Rows whose columns equal `wanted`; None matches null, a tuple any of its members."""
+    keep = pd.Series(True, index=scores.index)
+    for column, value in wanted.items():
+        if value is None:
+            keep &= scores[column].isna()
+        else:
+            keep &= scores[column].isin(value if isinstance(value, tuple) else (value,))
+    return scores[keep]
+
+
+def chosen(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """Scores of the alignment and the null that the tables print; a score that names none passes (finished maps)."""
+    keep = pd.Series(True, index=scores.index)
+    for column in ("alignment", "null"):
+        value = getattr(choice, column)
+        if value is not None:
+            keep &= scores[column].isna() | (scores[column] == value)
+    return scores[keep]
+
+
+def recalls(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """Gene-gene recall: `model, seed, source, value, n` at the table's thresholds."""
+    found = select(chosen(scores, choice), benchmark="gene_gene", metric="recall", source=SOURCES)
+    close = (found["threshold_low"].astype(float) - choice.threshold_low).abs() < 1e-9
+    close &= (found["threshold_high"].astype(float) - choice.threshold_high).abs() < 1e-9
+    return found[close][["model", "seed", "source", "value", "n"]]
+
+
+def spread(values: pd.Series) -> tuple[float | None, float | None]:
+    """Mean, and standard deviation over seeds (n - 1 in the denominator; None for a single seed)."""
+    values = values.astype(float)
+    if values.empty:
+        return None, None
+    return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None
+
+
+METRICS = {"ap": "average_precision", "auc": "auc_roc"}
+
+
+def compound_gene(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """Compound-gene scores, one line per model, seed, concentration and metric (`ap`, `auc`).
+
+    Returns
+    -------
+    Table `model, seed, concentration, metric, mean, std, z, baseline_mean, baseline_std`: mean and standard deviation
+    over draws of negatives of the model and of random scores, and z-score, as the benchmark gives them.
+    """
+    found = select(chosen(scores, choice), benchmark="compound_gene")
+    found = found[found["draw"].isna() & found["concentration"].notna()]
+    names = {}
+    for metric, name in METRICS.items():
+        names |= {f"{name}_{part}": (metric, part) for part in ("mean", "std", "z")}
+        names |= {f"baseline_{name}_{part}": (metric, f"baseline_{part}") for part in ("mean", "std")}
+    found = found[found["metric"].isin(names)]
+    keys = ["model", "seed", "concentration", "metric"]
+    parts = ["mean", "std", "z", "baseline_mean", "baseline_std"]
+    if found.empty:
+        return pd.DataFrame(columns=[*keys, *parts])
+    part = found["metric"].map(lambda name: names[name][1])
+    found = found.assign(metric=found["metric"].map(lambda name: names[name][0]), part=part)
+    wide = found.pivot_table(index=keys, columns="part", values="value", aggfunc="mean")
+    return wide.reindex(columns=parts).astype(float).reset_index().rename_axis(columns=None)

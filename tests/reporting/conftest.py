@@ -1,0 +1,102 @@
+"""Scores of a made-up run, in the benchmarks' spelling."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cwamsn import tables
+from cwamsn.reporting import Entry, Setting
+from cwamsn.reporting.scores import SOURCES, read_scores
+
+COUNTS = {"CORUM": 1209, "HuMAP": 958, "Reactome": 569, "SIGNOR": 495, "StringDB": 1737}
+DOSES = ["0.0025", "0.01", "0.025", "0.1", "0.25", "1.0", "2.5", "10.0", "max"]
+
+
+def gene_gene(model: str, seed: int, level: float) -> pd.DataFrame:
+    rng = np.random.default_rng([seed, len(model)])
+    rows = []
+    for source in SOURCES:
+        for low, high, extra in ((0.05, 0.95, 0.0), (0.1, 0.9, 0.1)):
+            value = round((level + extra + 0.02 * rng.random()) * COUNTS[source]) / COUNTS[source]
+            rows.append(("recall", source, low, high, value, COUNTS[source]))
+    names = ["metric", "source", "threshold_low", "threshold_high", "value", "n"]
+    frame = pd.DataFrame(rows, columns=names)
+    fixed = {"run": "test", "model": model, "seed": seed, "benchmark": "gene_gene"}
+    return frame.assign(**fixed, alignment="pca-center-scale", null="crispr")
+
+
+def compound_gene(model: str, seed: int, level: float) -> pd.DataFrame:
+    rows = []
+    for i, dose in enumerate(DOSES):
+        for name, chance in (("average_precision", 0.2218), ("auc_roc", 0.5)):
+            mean, std, spread = chance + level * i / 8 + seed / 1000, 0.015, 0.004
+            z = (mean - chance) / np.hypot(std, spread)
+            values = {f"{name}_mean": mean, f"{name}_std": std, f"{name}_z": z}
+            values |= {f"baseline_{name}_mean": chance, f"baseline_{name}_std": spread}
+            rows += [(metric, dose, value, 487) for metric, value in values.items()]
+    frame = pd.DataFrame(rows, columns=["metric", "concentration", "value", "n"])
+    fixed = {"run": "test", "model": model, "seed": seed, "benchmark": "compound_gene"}
+    return frame.assign(**fixed, source=None, alignment="pca-center-scale", null=None)
+
+
+def plate_probe(model: str, seed: int, level: float) -> pd.DataFrame:
+    rows = []
+    for probe in ("linear", "knn"):
+        for reading in ("plate", "experiment_plate"):
+            for controls in ("full", "none", "only"):
+                values = {"mean": level, "std": 0.005, "chance": 1 / 48}
+                rows += [(f"{probe}_macro_f1_{k}", reading, controls, None, v) for k, v in values.items()]
+                rows += [(f"{probe}_macro_f1", reading, controls, str(f), level) for f in range(5)]
+    frame = pd.DataFrame(rows, columns=["metric", "plate_reading", "controls", "fold", "value"])
+    fixed = {"run": "test", "model": model, "seed": seed, "benchmark": "plate_probe", "source": "random folds"}
+    return frame.assign(**fixed, alignment="none", null=None, n=1000)
+
+
+LEVELS = {"random": 0.10, "untrained-vit": 0.15, "single-well-msn": 0.2, "cwa-msn": 0.3}
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture(scope="session")
+def score_files(tmp_path_factory):
+    """One score file per row, seed and benchmark, by (row, seed, benchmark)."""
+    folder, files = tmp_path_factory.mktemp("scores"), {}
+    for model, level in LEVELS.items():
+        for seed in SEEDS:
+            parts = {"gene_gene": gene_gene(model, seed, level)}
+            parts["compound_gene"] = compound_gene(model, seed, level / 5)
+            parts["plate_probe"] = plate_probe(model, seed, 0.4 - level)
+            for benchmark, frame in parts.items():
+                path = folder / f"{model}-{seed}-{benchmark}.parquet"
+                tables.write(frame, "scores", path)
+                files[model, seed, benchmark] = path
+    return files
+
+
+@pytest.fixture(scope="session")
+def scores(score_files):
+    return read_scores(sorted(score_files.values()))
+
+
+@pytest.fixture
+def entries():
+    titles = {"random": "Random", "untrained-vit": "Untrained ViT"}
+    titles |= {"single-well-msn": "Single-Well-MSN", "cwa-msn": "CWA-MSN"}
+    printed = {"random": "Random", "single-well-msn": "Single-Well-MSN", "cwa-msn": "CWA-MSN"}
+    return [
+        Entry(
+            name,
+            titles[name],
+            "random" if name == "random" else "trained",
+            seeds=SEEDS,
+            tables=tuple(range(1, 9)),
+            paper_row=printed.get(name),
+            images=None if name == "random" else 198609.0,
+            parameters=None if name == "random" else 21.86e6,
+        )
+        for name in LEVELS
+    ]
+
+
+@pytest.fixture
+def setting():
+    return Setting(simulated=True, versions=("Code abc; configuration def; data sim 123.",))

@@ -1,0 +1,116 @@
+"""Tables from scores: what stands where, what is marked, and equal bytes for equal scores."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from cwamsn.reporting import TABLES, make_table, read_scores, write_table
+from cwamsn.reporting.layout import Cell, Column, Row, mark
+from cwamsn.reporting.render import RENDERERS, to_csv, to_html, to_latex, to_markdown
+from cwamsn.reporting.scores import compound_gene
+
+
+def parse(text):
+    return {line["row"]: line for line in csv.DictReader(io.StringIO(text))}
+
+
+def test_table1_gives_mean_std_quoted_and_difference(entries, scores, setting):
+    rows = parse(to_csv(make_table("table1", entries, scores, setting)))
+    recall = scores[(scores["metric"] == "recall") & (scores["threshold_low"] == 0.05) & (scores["source"] == "CORUM")]
+    own = recall[recall["model"] == "cwa-msn"]["value"].astype(float)
+    line = rows["cwa-msn"]
+    assert float(line["CORUM"]) == pytest.approx(own.mean(), abs=1e-9)
+    assert float(line["CORUM_std"]) == pytest.approx(own.std(ddof=1), abs=1e-9)
+    assert line["CORUM_quoted"] == ".386" and line["seeds"] == "3" and line["status"] == "measured"
+    assert float(line["CORUM_difference"]) == pytest.approx(own.mean() - 0.386, abs=1e-8)
+    assert line["CORUM_mark"] == "best" and rows["single-well-msn"]["CORUM_mark"] == "second"
+
+
+def test_quoted_rows_are_marked_quoted_and_never_best(entries, scores, setting):
+    rows = parse(to_csv(make_table("table1", entries, scores, setting)))
+    assert rows["quoted:Phenom-2"]["status"] == "quoted" and rows["quoted:Phenom-2"]["CORUM_quoted"] == ".486"
+    assert rows["quoted:Phenom-2"]["CORUM"] == "" and rows["quoted:Phenom-2"]["CORUM_mark"] == ""
+    assert "quoted:CWA-MSN" not in rows
+    text = to_markdown(make_table("table1", entries, scores, setting))
+    assert "| *Phenom-2* | quoted |" in text and "*.486*" in text
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_every_format_of_every_table(name, entries, scores, setting, tmp_path):
+    table = make_table(name, entries, scores, setting)
+    assert "simulated screens" in table.title and not table.gaps
+    paths = [tmp_path / f"{name}{suffix}" for suffix in RENDERERS]
+    write_table(table, paths)
+    for path in paths:
+        text = path.read_text()
+        assert "CWA-MSN" in text
+        assert (setting.versions[0] in text) == (path.suffix != ".csv")
+    assert len({line.count(",") for line in to_csv(table).splitlines() if '"' not in line}) == 1
+    assert to_latex(table).count("{") == to_latex(table).count("}")
+
+
+def test_order_of_the_score_files_changes_no_byte(entries, score_files, setting):
+    paths = sorted(score_files.values())
+    for name in TABLES:
+        first, second = (make_table(name, entries, read_scores(p), setting) for p in (paths, paths[::-1]))
+        for render in (to_csv, to_markdown, to_latex, to_html):
+            assert render(first) == render(second)
+
+
+def test_table2_is_the_max_row_with_the_benchmarks_z(entries, scores, setting):
+    rows = parse(to_csv(make_table("table2", entries, scores, setting)))
+    found = compound_gene(scores, setting.choice)
+    own = found[(found["model"] == "cwa-msn") & (found["concentration"] == "max") & (found["metric"] == "ap")]
+    assert float(rows["cwa-msn"]["ap_z"]) == pytest.approx(own["z"].mean(), rel=1e-8)
+    assert rows["cwa-msn"]["ap_z_quoted"] == "3.55"
+    assert rows["random-scores"]["auc_mean_quoted"] == ".500" and float(rows["random-scores"]["auc_z"]) == 0
+    assert rows["random"]["ap_mean_quoted"] == "", "Gaussian embeddings are not the paper's random scores"
+
+
+def test_table8_has_the_biological_score_beside_the_probe(entries, scores, setting):
+    rows = parse(to_csv(make_table("table8", entries, scores, setting)))
+    assert float(rows["cwa-msn"]["linear_full"]) == pytest.approx(10.0)
+    assert float(rows["cwa-msn"]["linear_full_std"]) == pytest.approx(0.5)
+    assert rows["cwa-msn"]["linear_full_mark"] == "best", "lower is better"
+    assert 0.3 < float(rows["cwa-msn"]["recall"]) < 0.33
+    assert rows["quoted:OpenPhenom"]["linear_full_quoted"] == "27.07"
+
+
+def test_a_missing_score_is_a_gap_with_a_name(entries, score_files, setting):
+    paths = [p for key, p in score_files.items() if key != ("cwa-msn", 1, "gene_gene")]
+    table = make_table("table1", entries, read_scores(paths), setting)
+    assert table.gaps == ["table1: CWA-MSN: no gene_gene score of seed 1 (row cwa-msn)"]
+    assert parse(to_csv(table))["cwa-msn"]["status"] == "incomplete"
+    paths = [p for key, p in score_files.items() if key[0] != "cwa-msn"]
+    table = make_table("table1", entries, read_scores(paths), setting)
+    assert len(table.gaps) == 3 and "**missing**" in to_markdown(table)
+    assert parse(to_csv(table))["cwa-msn"]["CORUM_mark"] == "missing"
+
+
+def test_ties_within_the_paired_interval_share_the_mark():
+    column = Column("a", "a", better="high")
+    rows = [Row(n, n, {"a": Cell(v)}) for n, v in (("x", 0.5), ("y", 0.49), ("z", 0.4), ("w", 0.1))]
+    rows.append(Row("q", "q", {"a": Cell(quoted=".9")}, measured=False))
+    mark(rows, column, lambda column, one, other: {one, other} == {"x", "y"})
+    assert [r.cells["a"].mark for r in rows] == ["best", "best", "second", "", ""]
+    low = [Row(n, n, {"a": Cell(v)}) for n, v in (("x", 0.5), ("y", 0.49))]
+    mark(low, Column("a", "a", better="low"))
+    assert [r.cells["a"].mark for r in low] == ["second", "best"]
+
+
+def test_no_scores_at_all_gives_gaps_not_a_crash(entries, setting):
+    for name in TABLES:
+        table = make_table(name, entries, read_scores([]), setting)
+        assert len(table.gaps) >= len(entries)
+        for render in (to_csv, to_markdown, to_latex, to_html):
+            assert "CWA-MSN" in render(table)
+
+
+def test_csv_numbers_read_back(entries, scores, setting):
+    for name in TABLES:
+        for line in parse(to_csv(make_table(name, entries, scores, setting))).values():
+            for key, value in line.items():
+                if key.endswith(("_std", "_difference")) and value:
+                    assert np.isfinite(float(value))

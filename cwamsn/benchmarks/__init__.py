@@ -1,0 +1,21 @@
+"""Benchmarks: a map (or embeddings) in, a table of scores out; one module a benchmark, each a few pure functions.
+
+Protocols, readings and the list of metric names: docs/benchmarks.md. `cwamsn.benchmarks.replicates` is imported by
+name, since it needs the copairs package, which the others do not.
+"""
+
+from cwamsn.benchmarks.annotations import SOURCES, relationships
+from cwamsn.benchmarks.compound_gene import compound_gene_table, score_compounds
+from cwamsn.benchmarks.gene_gene import gene_gene_recall
+from cwamsn.benchmarks.plate_probe import probe_plates
+from cwamsn.benchmarks.signal import perturbation_signal
+
+__all__ = [
+    "SOURCES",
+    "compound_gene_table",
+    "gene_gene_recall",
+    "perturbation_signal",
+    "probe_plates",
+    "relationships",
+    "score_compounds",
+]

@@ -1,0 +1,63 @@
+"""Known gene-gene relationships, read from the files that the efaar-benchmarking distribution ships.
+
+The package itself is never imported: importing it pulls in torch, geomloss and more, and reading needs none of them.
+"""
+
+from collections.abc import Collection, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cwamsn.tables import InputError
+
+SOURCES = ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
+DISTRIBUTION = "efaar-benchmarking"
+
+
+@cache
+def annotation_folder() -> Path:
+    """Folder of the annotation files of the installed distribution. Raises :class:`InputError` where it is absent."""
+    try:
+        files = metadata.files(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        raise InputError(f"{DISTRIBUTION} is not installed; its annotation files are needed, install it") from None
+    for file in files:
+        if file.name == "CORUM.txt":
+            return Path(str(file.locate())).parent
+    raise InputError(f"{DISTRIBUTION}: the installed distribution lacks CORUM.txt; install it again")
+
+
+@cache
+def _pairs(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        raise InputError(f"{path}: no such file of relationships; name a folder with <source>.txt (entity1,entity2)")
+    table = pd.read_csv(path, usecols=["entity1", "entity2"], dtype=str, keep_default_na=False)
+    first, second = table["entity1"].to_numpy(str), table["entity2"].to_numpy(str)
+    ordered = first < second
+    pairs = pd.DataFrame({"entity1": np.where(ordered, first, second), "entity2": np.where(ordered, second, first)})
+    pairs = pairs[pairs["entity1"] != pairs["entity2"]].drop_duplicates()
+    return pairs.sort_values(["entity1", "entity2"], ignore_index=True)
+
+
+def relationships(
+    source: str, entities: Collection[str] | None = None, folder: str | Path | None = None
+) -> pd.DataFrame:
+    """Relationships of `source` as a table `entity1`, `entity2` with entity1 < entity2.
+
+    Self pairs and repeats (A-B, B-A) are dropped, as `efaar_benchmarking.get_benchmark_relationships` does; rows are
+    sorted. With `entities`, only pairs of which both members are among them.
+    """
+    pairs = _pairs((Path(folder) if folder else annotation_folder()) / f"{source}.txt")
+    if entities is not None:
+        known = set(entities)
+        pairs = pairs[pairs["entity1"].isin(known) & pairs["entity2"].isin(known)]
+    return pairs.reset_index(drop=True)
+
+
+def joint_relationships(sources: Sequence[str], entities=None, folder=None) -> pd.DataFrame:
+    """Union of the relationships of several sources; a pair that stands in two sources counts once."""
+    tables = [relationships(source, entities, folder) for source in sources]
+    return pd.concat(tables).drop_duplicates().sort_values(["entity1", "entity2"], ignore_index=True)

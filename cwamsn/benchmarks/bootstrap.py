@@ -1,0 +1,58 @@
+"""Bootstrap intervals that respect what is independent: genes for recalls, targets for compounds.
+
+Two rows of a table are compared on the same resamples: give both the counts that one call drew.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def resample_counts(n: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each of `n` units stands in each bootstrap resample: (resamples, n) integers, rows sum to n."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n, np.full(n, 1 / n), size=resamples)
+
+
+def pair_weights(pairs: pd.DataFrame, genes: Sequence[str], counts: np.ndarray) -> np.ndarray:
+    """Weight of each pair in each resample of genes, the product of its genes' counts: (resamples, pairs).
+
+    Pairs share genes, so that resampling pairs as if they were independent gives intervals that are far too narrow.
+    """
+    index = pd.Series(np.arange(len(genes)), index=list(genes))
+    first, second = index[pairs["entity1"]].to_numpy(), index[pairs["entity2"]].to_numpy()
+    return counts[:, first] * counts[:, second]
+
+
+def weighted_means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean of `values` (n,) under each row of `weights` (resamples, n); NaN where all weights are 0."""
+    total = weights.sum(axis=1)
+    sums = (weights * values[None, :]).sum(axis=1)
+    return np.divide(sums, total, out=np.full(len(weights), np.nan), where=total > 0)
+
+
+def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of bootstrap `samples`, NaN left out; (NaN, NaN) where nothing is left."""
+    samples = samples[~np.isnan(samples)]
+    if not len(samples):
+        return float("nan"), float("nan")
+    low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def recall_resamples(
+    pairs: pd.DataFrame, hits: np.ndarray, genes: Sequence[str], resamples: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """Recall in each bootstrap resample of `genes`, null ranks held fixed: (resamples,).
+
+    The same genes and seed give the same resamples, which is what makes two rows' values paired.
+    """
+    counts = resample_counts(len(genes), resamples, seed)
+    return weighted_means(np.asarray(hits, dtype=np.float64), pair_weights(pairs, genes, counts))
+
+
+def cluster_counts(clusters: Sequence[str], resamples: int, seed: int) -> np.ndarray:
+    """How often each unit stands in each resample of whole clusters: (resamples, units)."""
+    names, member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    return resample_counts(len(names), resamples, seed)[:, member]

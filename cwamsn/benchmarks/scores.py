@@ -1,0 +1,49 @@
+"""Every benchmark's numbers in one contract: `scores`, the only input of tables and figures."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cwamsn.tables import CONTRACTS, read
+
+SORT = ["benchmark", "metric", "source", "alignment", "null", "threshold_low", "concentration", "plate_reading"]
+
+
+def as_scores(parts: Iterable[pd.DataFrame], **fixed) -> pd.DataFrame:
+    """Rows of the `scores` contract from tables that have `metric`, `value` and any of its other columns.
+
+    `fixed` (run, model, seed, benchmark, alignment, ...) fills the columns that a table lacks. Rows without a value
+    (NaN) are left out: nothing was measured.
+    """
+    contract = CONTRACTS["scores"]
+    names = [*contract.required, *contract.nullable, *contract.optional]
+    tables = [part.assign(**{k: v for k, v in fixed.items() if k not in part.columns}) for part in parts if len(part)]
+    columns = {name: [] for name in names}
+    for table in tables:
+        for name in names:
+            columns[name] += list(table[name]) if name in table.columns else [None] * len(table)
+    frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+    frame["value"] = frame["value"].astype(float)
+    for name in ("threshold_low", "threshold_high", "ci_low", "ci_high"):
+        frame[name] = frame[name].astype(float)
+    for name in ("seed", "draw", "n"):
+        frame[name] = frame[name].astype("Int64")
+    frame = frame[np.isfinite(frame["value"])]
+    return frame.dropna(axis=1, how="all").reindex(
+        columns=[n for n in names if n not in contract.optional or frame[n].notna().any()]
+    )
+
+
+def gather(paths: Iterable[str | Path], order: Iterable[str] = ()) -> pd.DataFrame:
+    """All score files as one table, models in the order given, then by seed and benchmark."""
+    parts = [read("scores", path) for path in paths]
+    optional = CONTRACTS["scores"].optional
+    names = [*CONTRACTS["scores"].required, *CONTRACTS["scores"].nullable]
+    names += [n for n in optional if any(n in part.columns for part in parts)]
+    frame = pd.concat([p.reindex(columns=names) for p in parts]) if parts else pd.DataFrame(columns=names)
+    rank = {model: i for i, model in enumerate(order)}
+    keys = ["_model", "seed", *(n for n in (*SORT, "controls", "fold", "draw") if n in frame.columns)]
+    frame["_model"] = frame["model"].map(lambda m: rank.get(m, len(rank)))
+    return frame.sort_values(keys, kind="stable", ignore_index=True)[names]

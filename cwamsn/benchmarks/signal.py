@@ -1,0 +1,129 @@
+"""Perturbation signal: are a perturbation's wells alike (consistency) and unlike the controls (magnitude)?
+
+The statistics are EFAAR's (efaar-benchmarking 1.0: `pert_signal_consistency_metric`, `pert_signal_magnitude_metric`).
+Its null is a list of unexpressed genes, which no public screen here has: here the null is random sets of the same size,
+of wells of any perturbation for the consistency, of negative controls for the magnitude.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.spatial.distance import cdist, pdist
+from threadpoolctl import threadpool_limits
+
+from cwamsn.tables import InputError
+
+MIN_MAGNITUDE_WELLS = 5
+
+
+def consistency(features: np.ndarray) -> float:
+    """Mean cosine over pairs of the rows of `features` (n, d); NaN below two rows."""
+    n = len(features)
+    if n < 2:
+        return float("nan")
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    return float(((unit.sum(axis=0) ** 2).sum() - n) / (n * (n - 1)))
+
+
+def energy_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """2 E|x - y| - E|x - x'| - E|y - y'| with a row's distance to itself counted, as geomloss' energy loss twice."""
+    return float(2 * cdist(first, second).mean() - _mean_distance(first) - _mean_distance(second))
+
+
+def _mean_distance(rows: np.ndarray) -> float:
+    return 2 * pdist(rows).sum() / len(rows) ** 2
+
+
+def perturbation_signal(
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    null_size: int = 1000,
+    max_controls: int = 1000,
+    max_wells: int = 200,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Consistency and magnitude of each perturbation (x dose) with p-values.
+
+    Parameters
+    ----------
+    features : (n, d) aligned vectors of wells
+    wells : `well_id, perturbation_type, perturbation, control` and, where there are doses, `concentration`
+    null_size : random sets a set size and perturbation type
+    max_controls, max_wells : controls and wells a perturbation used, at random beyond them
+
+    Returns
+    -------
+    Table `perturbation_type, perturbation, concentration, n_wells, consistency, consistency_p, magnitude, magnitude_p`;
+    NaN where wells are too few (two; five for the magnitude).
+    p = (1 + null values at least as large) / (1 + null_size).
+    """
+    order = np.argsort(wells["well_id"].to_numpy(str), kind="stable")
+    x, wells = np.asarray(features, dtype=np.float64)[order], wells.iloc[order].reset_index(drop=True)
+    rng = np.random.default_rng(seed)
+    controls = np.flatnonzero(wells["control"] == "negative")
+    if len(controls) < MIN_MAGNITUDE_WELLS:
+        raise InputError(f"signal: {len(controls)} negative control wells; {MIN_MAGNITUDE_WELLS} are needed")
+    # The null's controls are not the reference's: a well's distance to itself would make every null value small.
+    shuffled = rng.permutation(controls)
+    n_reference = min(max_controls, (len(controls) + 1) // 2)
+    reference, spare = np.sort(shuffled[:n_reference]), np.sort(shuffled[n_reference:])
+    norms = np.linalg.norm(x, axis=1, keepdims=True)
+    unit = x / np.where(norms > 0, norms, 1.0)
+    treated = wells["control"].isna() & wells["perturbation"].notna()
+    table = wells.assign(concentration=wells.get("concentration", np.nan))[treated]
+    keys = ["perturbation_type", "perturbation", "concentration"]
+    groups = table.groupby(keys, sort=True, dropna=False).indices
+    pools = table.groupby("perturbation_type").indices
+    positions, nulls, rows = np.flatnonzero(treated), {}, []
+    with threadpool_limits(1, "blas"):
+        own = _mean_distance(x[reference])
+        for key in sorted(groups, key=lambda k: (k[0], k[1], -1.0 if pd.isna(k[2]) else k[2])):
+            members = positions[groups[key]]
+            members = members if len(members) <= max_wells else np.sort(rng.permutation(members)[:max_wells])
+            size, kind = len(members), key[0]
+            if (kind, size) not in nulls:
+                nulls[kind, size] = _null_consistency(unit[positions[pools[kind]]], size, null_size, rng)
+            if size not in nulls:
+                nulls[size] = _null_magnitude(x, reference, spare, size, min(null_size, 200), own, rng)
+            alike, far = consistency(unit[members]), _magnitude(x, members, reference, own)
+            p_values = _p_value(alike, nulls[kind, size]), _p_value(far, nulls[size])
+            rows.append((*key, size, alike, p_values[0], far, p_values[1]))
+    names = [*keys, "n_wells", "consistency", "consistency_p", "magnitude", "magnitude_p"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _magnitude(x: np.ndarray, members: np.ndarray, reference: np.ndarray, own: float) -> float:
+    if len(members) < MIN_MAGNITUDE_WELLS:
+        return float("nan")
+    return float(2 * cdist(x[members], x[reference]).mean() - _mean_distance(x[members]) - own)
+
+
+def _null_consistency(unit: np.ndarray, size: int, null_size: int, rng: np.random.Generator) -> np.ndarray:
+    if size < 2 or size > len(unit):
+        return np.empty(0)
+    picks = (rng.choice(len(unit), size, replace=False) for _ in range(null_size))
+    return np.array([((unit[p].sum(axis=0) ** 2).sum() - size) / (size * (size - 1)) for p in picks])
+
+
+def _null_magnitude(x, reference, spare, size, null_size, own, rng) -> np.ndarray:
+    if size < MIN_MAGNITUDE_WELLS or size > len(spare):
+        return np.empty(0)
+    return np.array([_magnitude(x, rng.choice(spare, size, replace=False), reference, own) for _ in range(null_size)])
+
+
+def _p_value(value: float, null: np.ndarray) -> float:
+    if np.isnan(value) or not len(null):
+        return float("nan")
+    return float((1 + (null >= value).sum()) / (1 + len(null)))
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """`metric, source, value, n`: median and share with p < 0.05 of each statistic, a source a perturbation type."""
+    out = []
+    for kind, part in table.groupby("perturbation_type", sort=True):
+        for name in ("consistency", "magnitude"):
+            known = part[part[name].notna()]
+            tested = known[known[f"{name}_p"].notna()]
+            values = {f"{name}_median": (known[name].median(), len(known))}
+            values[f"{name}_share"] = ((tested[f"{name}_p"] < 0.05).mean(), len(tested))
+            out += [{"metric": m, "source": kind, "value": v, "n": n} for m, (v, n) in values.items() if n]
+    return pd.DataFrame(out, columns=["metric", "source", "value", "n"])

@@ -1,0 +1,24 @@
+"""Average precision and AUC of compounds against the knockouts of their targets, in one map."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    from cwamsn.benchmarks import compound_gene as cg
+    from cwamsn.benchmarks.scores import as_scores
+    from cwamsn.files import atomic_path
+    from cwamsn.tables import read, write
+
+    section, fixed = snakemake.params.options, dict(snakemake.params.fixed)
+    perturbation_map = read("map", snakemake.input.map)
+    truth = cg.load_truth(snakemake.input.truth, read("wells", snakemake.input.wells))
+    doses = snakemake.params.concentrations or cg.doses_of(perturbation_map)
+    scores = cg.score_compounds(perturbation_map, truth, section["draws"], section["negatives"], doses)
+    table = cg.compound_gene_table(scores)
+    with atomic_path(snakemake.output.table) as path:
+        table.to_parquet(path, index=False)
+    parts = [cg.draws_as_scores(table), cg.summary(scores, **snakemake.params.bootstrap), cg.counts(scores.truth)]
+    write(as_scores(parts, **fixed), "scores", snakemake.output.scores)

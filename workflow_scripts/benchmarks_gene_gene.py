@@ -1,0 +1,38 @@
+"""Recall of known gene-gene relationships in one map."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    from cwamsn.alignment import align, align_options
+    from cwamsn.benchmarks import gene_gene as gg
+    from cwamsn.benchmarks.scores import as_scores
+    from cwamsn.embeddings import load_features
+    from cwamsn.files import atomic_path
+    from cwamsn.tables import read, write
+
+    section, fixed = snakemake.params.options, dict(snakemake.params.fixed)
+    names = (section["sources"], section["thresholds"])
+    perturbation_map = read("map", snakemake.input.map)
+    parts = []
+    for null in dict.fromkeys([section["null"], *section["also_nulls"]]):
+        found = gg.Similarities(perturbation_map, null)
+        table = gg.summary(found, *names, **snakemake.params.bootstrap, folder=section["annotations"])
+        parts.append(table.assign(null=null))
+        if null == section["null"]:
+            own = gg.recall_table(found, *names, section["annotations"])
+            rest = gg.gene_gene_recall(perturbation_map, *names, null, section["common_genes"], section["annotations"])
+            rest = rest.rename(columns={"recall": "value", "n_relationships": "n"})
+            parts.append(rest.drop(columns="n_null_pairs").assign(metric="recall_without_common", null=null))
+    if snakemake.input.get("embeddings"):
+        features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))
+        how = snakemake.params.alignment
+        aligned = align(features, wells, how["method"], **align_options(how))
+        halves = gg.split_half_by_guide(aligned, wells, section["thresholds"], section["split_half_repeats"])
+        parts.append(gg.split_half_summary(halves))
+    with atomic_path(snakemake.output.table) as path:
+        own.to_parquet(path, index=False)
+    write(as_scores(parts, **fixed), "scores", snakemake.output.scores)

@@ -70,8 +70,8 @@ def align(
 
 def parse_method(name: str) -> tuple[str, int | None]:
     """`pca-center-scale@64` → (`pca-center-scale`, 64); raises InputError for an unknown name."""
-    method, _, kept = name.partition("@")
-    if method not in METHODS or (kept and not (kept.isdigit() and int(kept))):
+    method, at, kept = name.partition("@")
+    if method not in METHODS or (at and not (kept.isdigit() and int(kept))):
         raise InputError(
             f"alignment {name!r} is not known; known: {', '.join(METHODS)}, each with or without @components"
         )

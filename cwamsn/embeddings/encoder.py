@@ -1,0 +1,41 @@
+"""An encoder from the files that the training stage leaves, checked before it is used."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cwamsn.files import read_json, sha256
+from cwamsn.tables import InputError
+from cwamsn.training import restore_encoder
+
+
+def load_encoder(
+    folder: str | Path, network: str = "target", feature: str = "cls_last_block"
+) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """The encoder of `folder`, which holds `encoder.safetensors` and `encoder.json`.
+
+    network : `target` (the moving average) or `anchor`. feature : `cls_last_block`, `cls_norm` or `head`.
+
+    Returns a module from images (B, C, H, W) to features (B, D), in evaluation mode and without gradients, and the
+    recipe's description with `in_channels` and `view_size` (side in pixels of what it was trained on).
+
+    Raises InputError when a file is missing, the weights are not those that `encoder.json` was written with, or a
+    weight is missing, surplus or of another shape (as with another number of channels).
+    """
+    folder = Path(folder)
+    weights, description = folder / "encoder.safetensors", folder / "encoder.json"
+    for path in (weights, description):
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; train the row first")
+    try:
+        wanted = read_json(description)["weights_sha256"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{description}: not the description of an encoder ({error!r}); train again") from None
+    if sha256(weights) != wanted:
+        raise InputError(
+            f"{weights}: its sha256 is not the {wanted[:12]}... of encoder.json; train again or copy both files"
+        )
+    encoder, meta = restore_encoder(folder, network, feature)
+    return encoder, meta | {"in_channels": len(meta["channels"]), "view_size": meta["input_size"]}

@@ -92,7 +92,7 @@ def report_setting():
     """What holds for every table and figure of the run."""
     used = {config["evaluation_screen"], config["training_screen"]} - {None}
     return {
-        "null": config.get("gene_gene", {}).get("null", "crispr"),
+        "null": config["gene_gene"]["null_rows"],
         "simulated": any(
             SCREENS[name]["source"].startswith("simulated") for name in used
         ),

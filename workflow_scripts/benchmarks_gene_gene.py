@@ -18,11 +18,11 @@ with job(snakemake):
     names = (section["sources"], section["thresholds"])
     perturbation_map = read("map", snakemake.input.map)
     parts = []
-    for null in dict.fromkeys([section["null"], *section["also_nulls"]]):
+    for null in dict.fromkeys([section["null_rows"], *section["also_null_rows"]]):
         found = gg.Similarities(perturbation_map, null)
         table = gg.summary(found, *names, **snakemake.params.bootstrap, folder=section["annotations"])
         parts.append(table.assign(null=null))
-        if null == section["null"]:
+        if null == section["null_rows"]:
             own = gg.recall_table(found, *names, section["annotations"])
             rest = gg.gene_gene_recall(perturbation_map, *names, null, section["common_genes"], section["annotations"])
             rest = rest.rename(columns={"recall": "value", "n_relationships": "n"})

@@ -56,7 +56,7 @@ def null_rows(perturbation_map: pd.DataFrame, null: str = "crispr") -> pd.DataFr
     row, compounds at every dose included, as older notebooks and CellCLIP's script do; its recalls are not comparable.
     """
     if null not in NULLS:
-        raise InputError(f"gene_gene.null: {null!r} is not known; known: {', '.join(NULLS)}")
+        raise InputError(f"gene_gene.null_rows: {null!r} is not known; known: {', '.join(NULLS)}")
     keys = ["perturbation_type", "perturbation", "concentration"]
     rows = perturbation_map if null == "whole-map" else perturbation_map[perturbation_map.perturbation_type == "CRISPR"]
     if len(rows) < 2:

@@ -1,1 +1,203 @@
-"""Stage screens."""
+"""Stage screens: from a public host, a local folder or the simulator to raw images, wells and fields."""
+
+from cwamsn.screens import host_spec, parts
+
+CACHE = f"{DATA}/cache"
+HOST = f"{DATA}/{{screen}}/host"
+ZIPS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
+
+
+def screens_of(*sources):
+    """Pattern of a `screen` wildcard that matches the screens with these sources and no other."""
+    names = [name for name, spec in SCREENS.items() if spec["source"] in sources]
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def screen_parts(screen):
+    """Parts of a screen, known before anything is fetched."""
+    try:
+        return parts(screen, SCREENS[screen])
+    except InputError as error:
+        raise WorkflowError(f"screens.{screen}: {error}")
+
+
+def source_spec(wildcards):
+    """The screen's keys as its real source understands them."""
+    spec = host_spec(wildcards.screen, SCREENS[wildcards.screen], DATA)
+    if spec["source"] == "rxrx3-core":
+        licence = config["accept_noncommercial_licence"]
+        spec = {**spec, "accept_noncommercial_licence": licence}
+    return {key: value for key, value in spec.items() if key != "channel_map"}
+
+
+def layout_of(wildcards):
+    """What a simulated screen's metadata waits for."""
+    simulated = SCREENS[wildcards.screen]["source"].startswith("simulated-")
+    return [f"{DATA}/{wildcards.screen}/host/truth/wells.parquet"] if simulated else []
+
+
+def host_files(wildcards):
+    """What a simulated screen's part waits for: its five zips, or its shard and the neighbours it may share wells with."""
+    source = SCREENS[wildcards.screen]["source"]
+    host = f"{DATA}/{wildcards.screen}/host"
+    if source == "simulated-bray":
+        plate = wildcards.part
+        return [f"{host}/cil/broad_data/plate_{plate}/{plate}-{c}.zip" for c in ZIPS]
+    if source == "simulated-rxrx3-core":
+        shards = screen_parts(wildcards.screen)
+        at = shards.index(wildcards.part)
+        return [f"{host}/data/{s}.parquet" for s in shards[max(0, at - 1) : at + 2]]
+    return []
+
+
+rule simulate_layout:
+    output:
+        truth=f"{HOST}/truth/wells.parquet",
+    log:
+        log_path("simulate_layout/{screen}"),
+    benchmark:
+        usage_path("simulate_layout/{screen}")
+    wildcard_constraints:
+        screen=screens_of("simulated-bray", "simulated-rxrx3-core"),
+    conda:
+        "../envs/screens.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(1000),
+        runtime=runtime(20),
+    params:
+        spec=lambda wildcards: SCREENS[wildcards.screen],
+        host=HOST,
+    script:
+        "../workflow_scripts/screens_simulate_layout.py"
+
+
+rule simulate_plate:
+    output:
+        [f"{HOST}/cil/broad_data/plate_{{part}}/{{part}}-{c}.zip" for c in ZIPS],
+    log:
+        log_path("simulate_plate/{screen}/{part}"),
+    benchmark:
+        usage_path("simulate_plate/{screen}/{part}")
+    wildcard_constraints:
+        screen=screens_of("simulated-bray"),
+    conda:
+        "../envs/screens.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(2000),
+        runtime=runtime(60),
+    params:
+        spec=lambda wildcards: SCREENS[wildcards.screen],
+        host=HOST,
+    script:
+        "../workflow_scripts/screens_simulate_part.py"
+
+
+use rule simulate_plate as simulate_shard with:
+    output:
+        f"{HOST}/data/{{part}}.parquet",
+    log:
+        log_path("simulate_shard/{screen}/{part}"),
+    benchmark:
+        usage_path("simulate_shard/{screen}/{part}")
+    wildcard_constraints:
+        screen=screens_of("simulated-rxrx3-core"),
+
+
+rule wells:
+    input:
+        layout_of,
+    output:
+        wells=f"{DATA}/{{screen}}/wells.parquet",
+        source=f"{DATA}/{{screen}}/source.json",
+    log:
+        log_path("wells/{screen}"),
+    benchmark:
+        usage_path("wells/{screen}")
+    retries: 2
+    conda:
+        "../envs/screens.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(3000),
+        runtime=runtime(60),
+        download_slots=1,
+    params:
+        spec=source_spec,
+        cache=CACHE,
+    script:
+        "../workflow_scripts/screens_wells.py"
+
+
+rule fetch:
+    input:
+        host=host_files,
+        wells=f"{DATA}/{{screen}}/wells.parquet",
+    output:
+        raw=temp(directory(f"{DATA}/{{screen}}/raw/{{part}}")),
+        fields=f"{DATA}/{{screen}}/fields/{{part}}.parquet",
+        skipped=f"{DATA}/{{screen}}/fields/{{part}}.skipped.parquet",
+    log:
+        log_path("fetch/{screen}/{part}"),
+    benchmark:
+        usage_path("fetch/{screen}/{part}")
+    retries: 2
+    conda:
+        "../envs/screens.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(2000),
+        runtime=runtime(240),
+        download_slots=1,
+    params:
+        spec=source_spec,
+        cache=CACHE,
+    script:
+        "../workflow_scripts/screens_fetch.py"
+
+
+rule truth:
+    input:
+        layout_of,
+    output:
+        f"{DATA}/{{screen}}/compound_gene_truth.csv",
+    log:
+        log_path("truth/{screen}"),
+    wildcard_constraints:
+        screen=screens_of("rxrx3-core", "simulated-rxrx3-core"),
+    retries: 2
+    conda:
+        "../envs/screens.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(500),
+        runtime=runtime(10),
+        download_slots=1,
+    params:
+        spec=source_spec,
+        cache=CACHE,
+    script:
+        "../workflow_scripts/screens_truth.py"
+
+
+rule released_embeddings:
+    output:
+        f"{DATA}/{{screen}}/OpenPhenom_rxrx3_core_embeddings.parquet",
+    log:
+        log_path("released_embeddings/{screen}"),
+    wildcard_constraints:
+        screen=screens_of("rxrx3-core"),
+    retries: 2
+    conda:
+        "../envs/screens.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(500),
+        runtime=runtime(60),
+        download_slots=1,
+    params:
+        spec=source_spec,
+        cache=CACHE,
+    script:
+        "../workflow_scripts/screens_released_embeddings.py"

@@ -1,0 +1,225 @@
+"""Planes by URI: files, zip members and Parquet rows, opened once and read without unpacking."""
+
+import mmap
+import struct
+import zipfile
+import zlib
+from collections import OrderedDict
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from cwamsn.tables import InputError
+
+_OPEN_FILES = 16  # archives kept open; a Bray field lies in five
+_ROW_GROUPS = 3  # row groups kept decompressed; a well may straddle two
+
+
+def read_plane(uri: str) -> np.ndarray:
+    """One plane, (H, W) uint8 or uint16. See :class:`PlaneReader` for many planes. Raises InputError naming `uri`."""
+    with PlaneReader() as reader:
+        return reader.read(uri)
+
+
+class PlaneReader:
+    """Reads planes by URI; keeps archives and row groups open between calls. Use one per thread, as a context.
+
+    A URI is `path/to/file.tif`, `path/to/archive.zip!member/name.tif` or `path/to/shard.parquet#row`.
+    """
+
+    def __init__(self) -> None:
+        self._archives: OrderedDict[str, _Archive | _Shard] = OrderedDict()
+
+    def __enter__(self) -> "PlaneReader":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        while self._archives:
+            self._archives.popitem()[1].close()
+
+    def read(self, uri: str) -> np.ndarray:
+        """The plane at `uri`, (H, W) uint8 or uint16. Raises :class:`InputError` naming the URI when it cannot be."""
+        try:
+            return decode_plane(self.read_bytes(uri))
+        except InputError:
+            raise
+        except Exception as error:  # decoders of five libraries fail in as many ways; each is one bad plane
+            raise InputError(f"{uri}: not a readable plane ({type(error).__name__}: {error})") from error
+
+    def read_bytes(self, uri: str) -> bytes | memoryview:
+        """The encoded bytes at `uri`, their checksum verified where the container has one."""
+        path, kind, member = split_uri(uri)
+        if kind == "file":
+            return Path(path).read_bytes()
+        archive = self._archives.pop(path, None)
+        if archive is None:
+            archive = _Archive(path) if kind == "zip" else _Shard(path)
+        self._archives[path] = archive
+        while len(self._archives) > _OPEN_FILES:
+            self._archives.popitem(last=False)[1].close()
+        return archive.read(member)
+
+
+def split_uri(uri: str) -> tuple[str, str, str]:
+    """(path, 'file' | 'zip' | 'parquet', member or row)."""
+    if ".zip!" in uri:
+        path, _, member = uri.partition(".zip!")
+        return f"{path}.zip", "zip", member
+    if ".parquet#" in uri:
+        path, _, row = uri.rpartition("#")
+        return path, "parquet", row
+    return uri, "file", ""
+
+
+def decode_plane(data: bytes | memoryview) -> np.ndarray:
+    """Decode TIFF, PNG or JPEG 2000 to (H, W) uint8 or uint16; ValueError on another shape or type."""
+    head = bytes(data[:12])
+    if head[:4] in (b"II*\0", b"MM\0*"):
+        plane = _bare_tiff(data)
+        if plane is None:
+            import tifffile
+
+            plane = tifffile.imread(BytesIO(data))
+    elif head[:4] == b"\xff\x4f\xff\x51" or head[4:8] == b"jP  ":
+        plane = _decode(data, "jpeg2k_decode")
+    elif head[:8] == b"\x89PNG\r\n\x1a\n":
+        plane = _decode(data, "png_decode")
+    else:
+        raise ValueError("neither TIFF, PNG nor JPEG 2000")
+    if plane.ndim != 2 or plane.dtype not in (np.uint8, np.uint16) or plane.size == 0:
+        raise ValueError(f"expected a grey 8- or 16-bit plane, found {plane.dtype} of shape {plane.shape}")
+    return plane
+
+
+def _decode(data: bytes | memoryview, codec: str) -> np.ndarray:
+    try:
+        import imagecodecs
+    except ImportError:
+        from PIL import Image
+
+        with Image.open(BytesIO(data)) as image:
+            return np.asarray(image)
+    return getattr(imagecodecs, codec)(data)
+
+
+def _bare_tiff(data: bytes | memoryview) -> np.ndarray | None:
+    """The plane of a single-page, uncompressed, grey TIFF whose strips lie in one piece; None for any other TIFF.
+
+    Three numbers of the directory and one copy: some 20 times faster than a general reader on Bray's 0.7 MB files.
+    """
+    order = "<" if bytes(data[:2]) == b"II" else ">"
+    (start,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, start)
+    tags = {}
+    for k in range(count):
+        tag, kind, n, raw = struct.unpack_from(f"{order}HHI4s", data, start + 2 + 12 * k)
+        code, size = {3: ("H", 2), 4: ("I", 4)}.get(kind, (None, 0))
+        if code is None:
+            continue
+        source, at = (raw, 0) if n * size <= 4 else (data, struct.unpack(f"{order}I", raw)[0])
+        tags[tag] = struct.unpack_from(f"{order}{n}{code}", source, at)
+    (following,) = struct.unpack_from(f"{order}I", data, start + 2 + 12 * count)
+    one = {t: v[0] for t, v in tags.items()}
+    bits = one.get(258, 1)
+    grey = one.get(262) == 1 and one.get(277, 1) == 1 and one.get(339, 1) == 1 and one.get(317, 1) == 1
+    if following or one.get(259, 1) != 1 or bits not in (8, 16) or not grey or 273 not in tags or 279 not in tags:
+        return None
+    height, width, offsets, lengths = one[257], one[256], np.array(tags[273]), np.array(tags[279])
+    size = height * width * bits // 8
+    if lengths.sum() != size or (np.diff(offsets) != lengths[:-1]).any():
+        return None
+    if offsets[0] + size > len(data):
+        raise ValueError(f"truncated TIFF: {len(data)} bytes, the plane ends at {offsets[0] + size}")
+    stored = np.dtype("u1" if bits == 8 else f"{order}u2")
+    return (
+        np.frombuffer(data, stored, height * width, offsets[0]).reshape(height, width).astype(stored.newbyteorder("="))
+    )
+
+
+class _Archive:
+    """A zip file, mapped into memory. Stored and deflated members are read straight from the map."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                self.members = {info.filename: info for info in archive.infolist()}
+        except (zipfile.BadZipFile, OSError) as error:
+            raise InputError(f"{path}: not a readable zip file ({error}); delete it and fetch it again") from None
+        self.file = Path(path).open("rb")  # noqa: SIM115 - closed with the reader
+        self.map = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def read(self, member: str) -> bytes | memoryview:
+        info = self.members.get(member)
+        if info is None:
+            raise InputError(f"{self.path}!{member}: no such member in the zip file")
+        if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError(f"{self.path}!{member}: encrypted or unknown compression {info.compress_type}")
+        at = info.header_offset
+        if self.map[at : at + 4] != b"PK\3\4":
+            raise InputError(f"{self.path}!{member}: no member header where the directory says; fetch the file again")
+        names = struct.unpack_from("<HH", self.map, at + 26)
+        start = at + 30 + sum(names)
+        data: bytes | memoryview = self.map[start : start + info.compress_size]
+        if info.compress_type == zipfile.ZIP_DEFLATED:
+            data = _inflate(data, info.file_size)
+        if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+            raise InputError(f"{self.path}!{member}: wrong checksum (CRC-32); fetch the file again")
+        return data
+
+    def close(self) -> None:
+        self.map.close()
+        self.file.close()
+
+
+def _inflate(data: bytes, size: int) -> bytes:
+    """Raw deflate; libdeflate through imagecodecs takes half the time of zlib."""
+    try:
+        import imagecodecs
+    except ImportError:
+        return zlib.decompress(data, wbits=-15, bufsize=size)
+    return imagecodecs.deflate_decode(data, raw=True, out=size)
+
+
+class _Shard:
+    """A Parquet file with a column `jp2` (struct of `bytes`, `path`); the last few row groups stay in memory."""
+
+    def __init__(self, path: str) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.path = path
+        try:
+            self.file = pq.ParquetFile(path, memory_map=True)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and fetch it again") from None
+        rows = [self.file.metadata.row_group(g).num_rows for g in range(self.file.num_row_groups)]
+        self.ends = np.cumsum(rows)
+        self.groups: OrderedDict[int, object] = OrderedDict()
+
+    def read(self, row: str) -> memoryview:
+        index = int(row)
+        if not 0 <= index < self.file.metadata.num_rows:
+            raise InputError(f"{self.path}#{row}: the shard has {self.file.metadata.num_rows} rows")
+        group = int(np.searchsorted(self.ends, index, side="right"))
+        column = self.groups.pop(group, None)
+        if column is None:
+            table = self.file.read_row_group(group, columns=["jp2.bytes"])
+            column = table.column("jp2").combine_chunks().field("bytes")
+        self.groups[group] = column
+        while len(self.groups) > _ROW_GROUPS:
+            self.groups.popitem(last=False)
+        start = int(self.ends[group - 1]) if group else 0
+        value = column[index - start]
+        if not value.is_valid:
+            raise InputError(f"{self.path}#{row}: the row holds no image")
+        return memoryview(value.as_buffer()).cast("B")
+
+    def close(self) -> None:
+        self.groups.clear()
+        self.file.close()

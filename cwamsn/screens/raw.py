@@ -1,0 +1,86 @@
+"""The raw files of one part: where they will lie, their manifest, and the tables made from them."""
+
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cwamsn.files import atomic_directory, atomic_path
+from cwamsn.screens.fetch import Fetched, shown_uri
+
+_MANIFEST = pa.schema([("name", pa.string()), ("size", pa.int64()), ("digest", pa.string()), ("source", pa.string())])
+_SKIPPED = pa.schema(
+    [
+        ("field_id", pa.string()),
+        ("well_id", pa.string()),
+        ("plate", pa.string()),
+        ("site", pa.int32()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+@dataclass
+class Raw:
+    """Files of a part. Fetched ones are linked from the cache into `folder` at the end, local ones stay."""
+
+    part: str
+    folder: Path
+    files: dict[str, Fetched] = field(default_factory=dict)
+
+    def add(self, fetched: Fetched, name: str | None = None) -> str:
+        """Note a file; returns its path as a URI, where it will lie after :meth:`finish`."""
+        name = name or fetched.path.name
+        self.files[name] = fetched
+        return shown_uri(fetched.path) if fetched.local else shown_uri(self.folder / name)
+
+    def finish(self) -> None:
+        """Write `folder` with the fetched files and `manifest.parquet`, or leave nothing.
+
+        Hard links keep the cache whole until the folder is: a job that is killed here starts again without the network.
+        """
+        with atomic_directory(self.folder) as temporary:
+            for name, fetched in self.files.items():
+                if not fetched.local:
+                    _link(fetched.path, temporary / name)
+            rows = [fetched.entry(name) for name, fetched in sorted(self.files.items())]
+            pq.write_table(pa.Table.from_pylist(rows, schema=_MANIFEST), temporary / "manifest.parquet")
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+@dataclass
+class Acquired:
+    """What a source makes of a part: the fields table, and the fields it had to leave out with the reason of each."""
+
+    channels: tuple[str, ...]
+    fields: list[dict[str, object]] = field(default_factory=list)
+    skipped: list[dict[str, object]] = field(default_factory=list)
+
+    def skip(self, field_id: str, well_id: str, plate: str, site: int, reason: str) -> None:
+        self.skipped.append({"field_id": field_id, "well_id": well_id, "plate": plate, "site": site, "reason": reason})
+
+    def fields_frame(self) -> pd.DataFrame:
+        columns = ["field_id", "well_id", "site", *(f"uri_{c}" for c in self.channels)]
+        return pd.DataFrame(self.fields, columns=columns).sort_values("field_id", ignore_index=True)
+
+    def write_skipped(self, path: Path) -> None:
+        rows = sorted(self.skipped, key=lambda row: (row["field_id"], row["reason"]))
+        with atomic_path(path) as temporary:
+            pq.write_table(pa.Table.from_pylist(rows, schema=_SKIPPED), temporary, compression="zstd")
+
+    def summary(self) -> str:
+        reasons = Counter(row["reason"] for row in self.skipped)
+        told = "; ".join(f"{n} x {reason}" for reason, n in sorted(reasons.items()))
+        return f"{len(self.fields)} fields, {len(self.skipped)} skipped" + (f" ({told})" if told else "")

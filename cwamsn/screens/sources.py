@@ -1,0 +1,136 @@
+"""One interface to every source: list the parts, write the wells, fetch a part.
+
+A source is a module with `DEFAULTS`, `parts(spec)`, `wells(screen, spec, cache)` and `acquire(spec, part, wells, cache,
+raw)`. A simulated screen has no source of its own: the simulator writes files in the layout of the real host, and
+:func:`host_spec` points the real source at them.
+"""
+
+import importlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+from cwamsn.tables import InputError
+
+_MODULES = {"bray": "bray", "rxrx3-core": "rxrx3_core", "load-data": "load_data"}
+
+
+def _source(spec: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The source's module, and `spec` with its defaults filled in."""
+    name = spec.get("source")
+    if name not in _MODULES:
+        raise InputError(f"source: {name!r} is not known; use {', '.join(_MODULES)}")
+    module = importlib.import_module(f"cwamsn.screens.{_MODULES[name]}")
+    return module, {**module.DEFAULTS, **spec}
+
+
+def parts(screen: str, spec: dict[str, Any]) -> list[str]:
+    """Units of work of a screen (plates or shards), known before anything is fetched."""
+    if spec["source"].startswith("simulated-"):
+        from cwamsn.screens.simulate import simulated_parts
+
+        return simulated_parts(spec)
+    module, spec = _source(spec)
+    found = module.parts(spec)
+    repeated = next((p for p in found if found.count(p) > 1), None) if len(set(found)) < len(found) else None
+    if repeated:
+        raise InputError(f"screens.{screen}: part {repeated} is listed twice; list each once")
+    return found
+
+
+def host_spec(screen: str, spec: dict[str, Any], data_dir: str | Path) -> dict[str, Any]:
+    """A simulated screen's `spec` as that of its real source with local base URLs; any other spec as it is."""
+    from cwamsn.screens.fetch import file_url
+
+    if not spec["source"].startswith("simulated-"):
+        return spec
+    host = Path(data_dir) / screen / "host"
+    if spec["source"] == "simulated-bray":
+        real = {
+            "images": "cil",
+            "plates": parts(screen, spec),
+            "cil_url": file_url(host / "cil"),
+            "gallery_url": file_url(host / "gallery"),
+            "annotations_url": file_url(host / "gigadb" / "chemical_annotations.csv"),
+            "split": "published",
+            "split_url": file_url(host / "splits"),
+        }
+    else:
+        real = {
+            "base_url": file_url(host),
+            "shards": spec["shards"],
+            "truth_url": file_url(host / "compound_gene_interactions.csv"),
+        }
+    chosen = {k: spec[k] for k in ("keep", "perturbation") if k in spec}
+    return {"source": spec["source"].removeprefix("simulated-"), **real, **chosen}
+
+
+def write_wells(
+    screen: str, spec: dict[str, Any], cache_dir: str | Path, wells_path: str | Path, source_path: str | Path
+) -> None:
+    """Fetch a screen's metadata; write its wells table, and `source.json` (files with size and digest, notes)."""
+    from cwamsn import tables
+    from cwamsn.files import write_json
+
+    module, full = _source(spec)
+    frame, source = module.wells(screen, full, Path(cache_dir))
+    tables.write(frame.sort_values("well_id", ignore_index=True), "wells", wells_path)
+    for note in source["notes"]:
+        print(f"{screen}: {note}")
+    write_json({"screen": screen, "source": spec["source"], "wells": len(frame), **source}, source_path)
+
+
+def fetch_part(
+    screen: str,
+    spec: dict[str, Any],
+    part: str,
+    wells_path: str | Path,
+    cache_dir: str | Path,
+    raw_dir: str | Path,
+    fields_path: str | Path,
+) -> None:
+    """Fetch and verify what one part needs.
+
+    Writes `raw_dir` (the raw files of a remote host, and `manifest.parquet` with name, size, digest, source of every
+    file used), the fields table, and beside it `<part>.skipped.parquet` (field_id, well_id, plate, site, reason) with
+    every field that was left out. URIs are relative to the working directory; a local host's files are referred to.
+    """
+    from cwamsn import tables
+    from cwamsn.screens.fetch import forget
+    from cwamsn.screens.raw import Raw
+
+    module, full = _source(spec)
+    raw = Raw(part, Path(raw_dir))
+    fields_path = Path(fields_path)
+    found = module.acquire(full, part, tables.read("wells", wells_path), Path(cache_dir), raw)
+    raw.finish()
+    found.write_skipped(fields_path.with_name(f"{fields_path.stem}.skipped.parquet"))
+    tables.write(found.fields_frame(), "fields", fields_path)
+    for fetched in raw.files.values():
+        forget(fetched, cache_dir)
+    print(f"{screen} {part}: {found.summary()}")
+
+
+def fetch_truth(spec: dict[str, Any], cache_dir: str | Path, path: str | Path) -> None:
+    """Write the compound-gene truth table of an RxRx3-core screen to `path`."""
+    _copy(_only_rxrx3(spec, "truth"), cache_dir, path)
+
+
+def fetch_released_embeddings(spec: dict[str, Any], cache_dir: str | Path, path: str | Path) -> None:
+    """Write OpenPhenom's released embeddings of RxRx3-core to `path`."""
+    _copy(_only_rxrx3(spec, "released_embeddings"), cache_dir, path)
+
+
+def _only_rxrx3(spec: dict[str, Any], function: str) -> Any:
+    module, full = _source(spec)
+    if not hasattr(module, function):
+        raise InputError(f"source {spec['source']}: has no {function.replace('_', ' ')}; only rxrx3-core has")
+    return lambda cache: getattr(module, function)(full, cache)
+
+
+def _copy(get: Any, cache_dir: str | Path, path: str | Path) -> None:
+    from cwamsn.files import atomic_path
+
+    fetched = get(Path(cache_dir))
+    with atomic_path(path) as temporary:
+        shutil.copyfile(fetched.path, temporary)

@@ -1,0 +1,100 @@
+"""Which compounds train, validate and test: the published files, or an own split by compound."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+
+from cwamsn.screens.names import BRAY_CHANNELS, parse_address, plate_text
+from cwamsn.tables import InputError
+
+PARTS = ("train", "val", "test")
+
+
+def block(inchikey: pd.Series) -> pd.Series:
+    """First 14 characters of an InChIKey (the connectivity), null where there is none."""
+    return inchikey.str[:14].where(inchikey.notna() & inchikey.str.fullmatch(r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?", na=False))
+
+
+def read_published(paths: dict[str, Path]) -> pd.DataFrame:
+    """The split files as one table: sample_key, plate, address, site, inchikey?, split, image_<channel>?.
+
+    `paths` maps train, val and test to CSV files with the columns SAMPLE_KEY (`{plate}-{WELL}-{site}`), INCHIKEY and
+    IMG_<channel> (image file names without suffix).
+    """
+    return pd.concat([_read_one(path, split) for split, path in paths.items()], ignore_index=True)
+
+
+def _read_one(path: Path, split: str) -> pd.DataFrame:
+    wanted = {"SAMPLE_KEY": "sample_key", "INCHIKEY": "inchikey"} | {f"IMG_{c}": f"image_{c}" for c in BRAY_CHANNELS}
+    try:
+        with pyarrow.csv.open_csv(path) as reader:
+            present = [c for c in wanted if c in reader.schema.names]
+        options = pyarrow.csv.ConvertOptions(include_columns=present, column_types=dict.fromkeys(present, pa.string()))
+        table = pyarrow.csv.read_csv(path, convert_options=options)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path}: not a readable CSV file ({error}); fetch it again") from None
+    if "SAMPLE_KEY" not in present:
+        raise InputError(f"{path}: has no column SAMPLE_KEY; the split files are datasplit1-{{train,val,test}}.csv")
+    frame = table.to_pandas().rename(columns=wanted)
+    for column in frame.columns[1:]:
+        frame[column] = frame[column].replace("", None)
+    key = frame["sample_key"].str.rsplit("-", n=2, expand=True)
+    bad = frame["sample_key"].isna().to_numpy() if key.shape[1] < 3 else key.isna().any(axis=1).to_numpy()
+    if key.shape[1] < 3 or bad.any():
+        row = int(bad.argmax())
+        raise InputError(f"{path}: row {row}: {frame['sample_key'].iloc[row]!r} is no SAMPLE_KEY (24277-A01-1)")
+    try:
+        frame["address"] = key[1].map({a: parse_address(a)[0] for a in key[1].unique()})
+        frame["site"] = key[2].astype(int)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; SAMPLE_KEY must read like 24277-A01-1") from None
+    frame["plate"] = key[0].map({p: plate_text(p) for p in key[0].unique()})
+    frame["sample_key"] = frame["plate"] + "-" + frame["address"] + "-" + frame["site"].astype(str)
+    return frame.assign(split=split)
+
+
+def own_split(compounds: pd.Series, seed: int) -> pd.Series:
+    """Seeded 70/10/20 split of compounds: a Series compound → train, val or test.
+
+    `compounds` holds a compound (connectivity block, else id) a row, repeated and null allowed. The split depends on
+    the set of compounds and on `seed`, not on the rows' order.
+    """
+    unique = np.sort(compounds.dropna().unique().astype(str))
+    order = np.random.default_rng(seed).permutation(len(unique))
+    first, second = int(0.7 * len(unique)), int(0.8 * len(unique))
+    labels = np.empty(len(unique), dtype=object)
+    for name, members in zip(PARTS, np.split(order, [first, second])):
+        labels[members] = name
+    return pd.Series(labels, index=unique)
+
+
+def shared_blocks(wells: pd.DataFrame) -> pd.Series:
+    """Perturbations of `wells` that stand in more than one split: perturbation → 'train+val'."""
+    held = wells.dropna(subset=["perturbation", "split"])
+    splits = held.groupby("perturbation")["split"].unique()
+    return splits[splits.map(len) > 1].map(lambda found: "+".join(sorted(found)))
+
+
+def settle_shared_blocks(wells: pd.DataFrame, policy: str, source: str) -> tuple[pd.DataFrame, list[str]]:
+    """Make every connectivity block stand in one part only; (wells, notes).
+
+    `policy` `error` stops; `keep_in_first` leaves such a block in the first of train, val, test that has it, and takes
+    its other wells out of the split: the training part stays as published and nothing leaks into the parts that score.
+    """
+    shared = shared_blocks(wells)
+    if shared.empty:
+        return wells, []
+    first = shared.index[0]
+    if policy == "error":
+        raise InputError(
+            f"{source}: {len(shared)} compounds stand in two parts, first {first} ({shared.iloc[0]}); "
+            "set shared_blocks: keep_in_first, or split: own"
+        )
+    rank = wells["split"].map({name: k for k, name in enumerate(PARTS)})
+    best = rank.groupby(wells["perturbation"]).transform("min")
+    out = wells["split"].notna() & (rank > best)
+    wells = wells.assign(split=wells["split"].mask(out, None))
+    return wells, [f"{len(shared)} compounds stood in two parts; {int(out.sum())} wells left the later part"]

@@ -1,0 +1,12 @@
+"""Write the metadata files of a simulated screen."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    from cwamsn.screens import simulate_layout
+
+    simulate_layout(snakemake.params.spec, snakemake.params.host)

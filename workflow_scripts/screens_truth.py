@@ -1,0 +1,12 @@
+"""Fetch the compound-gene truth table."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    from cwamsn.screens import fetch_truth
+
+    fetch_truth(snakemake.params.spec, snakemake.params.cache, snakemake.output[0])

@@ -1,0 +1,18 @@
+"""Fetch the metadata of a screen; write its wells table."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    from cwamsn.screens import write_wells
+
+    write_wells(
+        snakemake.wildcards.screen,
+        snakemake.params.spec,
+        snakemake.params.cache,
+        snakemake.output.wells,
+        snakemake.output.source,
+    )

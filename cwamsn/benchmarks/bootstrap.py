@@ -49,7 +49,9 @@ def recall_resamples(
     The same genes and seed give the same resamples, which is what makes two rows' values paired.
     """
     counts = resample_counts(len(genes), resamples, seed)
-    return weighted_means(np.asarray(hits, dtype=np.float64), pair_weights(pairs, genes, counts))
+    parts = np.array_split(counts, max(1, resamples // 50))  # pairs x resamples would take hundreds of megabytes
+    values = np.asarray(hits, dtype=np.float64)
+    return np.concatenate([weighted_means(values, pair_weights(pairs, genes, part)) for part in parts])
 
 
 def cluster_counts(clusters: Sequence[str], resamples: int, seed: int) -> np.ndarray:

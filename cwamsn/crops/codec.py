@@ -22,7 +22,10 @@ CODECS = tuple(_COMPRESS)
 
 
 def encode(crop: np.ndarray, codec: str) -> bytes:
-    """Compressed bytes of a (C, H, W) uint8 array."""
+    """Compressed bytes of a (C, H, W) uint8 array; none for an array of zeros."""
+    if not crop.any():
+        # Blosc2 cannot expand its own encoding of zeros when their number is no multiple of eight.
+        return b""
     if codec != "none":
         crop = _difference_rows(crop)
     return _COMPRESS[codec](np.ascontiguousarray(crop).reshape(-1))
@@ -30,6 +33,9 @@ def encode(crop: np.ndarray, codec: str) -> bytes:
 
 def decode(data: np.ndarray, codec: str, out: np.ndarray) -> None:
     """Expand `data` (1-D uint8) into `out`, a C-contiguous (C, H, W) uint8 array of the original shape."""
+    if not data.size:
+        out.fill(0)
+        return
     _EXPAND[codec](data, out.reshape(-1))
     if codec != "none":
         _sum_rows(out)

@@ -49,21 +49,25 @@ def display_threshold(image: np.ndarray) -> int:
 
 def _scale(image: np.ndarray, threshold: int) -> np.ndarray:
     """trunc(min(v * (256 / T), 255)) for every pixel, with the double-precision formula as the table of truth."""
-    values = np.arange(int(image.max()) + 1)
+    values = np.arange(int(image.max()) + 1, dtype=np.uint16)
     table = np.minimum(values * (256.0 / threshold), 255).astype(np.uint8)
     # Single precision is several times faster. Rounded up, its scale meets the table for every value of nearly all
     # thresholds; where it does not, the table is looked up.
     scale = np.nextafter(np.float32(256.0 / threshold), np.float32(np.inf))
     flat, result = image.reshape(-1), np.empty(image.size, np.uint8)
-    if (_single_precision(values.astype(image.dtype), scale) != table).any():
+    work = np.empty(max(_BLOCK, values.size), np.float32)
+    probe = np.empty(values.size, np.uint8)
+    _single_precision(values, scale, work, probe)
+    if (probe != table).any():
         np.take(table, flat, out=result, mode="clip")
         return result.reshape(image.shape)
     for start in range(0, flat.size, _BLOCK):
-        result[start : start + _BLOCK] = _single_precision(flat[start : start + _BLOCK], scale)
+        _single_precision(flat[start : start + _BLOCK], scale, work, result[start : start + _BLOCK])
     return result.reshape(image.shape)
 
 
-def _single_precision(values: np.ndarray, scale: np.float32) -> np.ndarray:
-    product = np.multiply(values, scale, dtype=np.float32)
+def _single_precision(values: np.ndarray, scale: np.float32, work: np.ndarray, out: np.ndarray) -> None:
+    product = work[: values.size]
+    np.multiply(values, scale, out=product, dtype=np.float32)
     np.minimum(product, np.float32(255), out=product)
-    return product.astype(np.uint8)
+    np.copyto(out, product, casting="unsafe")

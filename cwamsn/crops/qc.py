@@ -7,6 +7,8 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
+_BLOCK = 1 << 15
+
 
 @dataclass(frozen=True)
 class Measures:
@@ -32,29 +34,40 @@ class Measures:
 def measure(crop: np.ndarray) -> Measures:
     """Measures of a (C, H, W) uint8 crop.
 
-    Focus is the variance of the Laplacian (Pech-Pacheco et al. 2000) divided by the squared mean, which makes it
-    independent of the stain's gain; 0 for crops smaller than 3 x 3.
+    Focus is the variance of the Laplacian (Pech-Pacheco et al. 2000), here on every fourth row, divided by the squared
+    mean, which makes it independent of the stain's gain; 0 for crops smaller than 3 x 3.
     """
     pixels = crop.shape[1] * crop.shape[2]
-    sums, squares, focus, saturation = [], [], [], []
-    for plane in crop:
-        values = plane.astype(np.float64).reshape(-1)
-        sums.append(int(values.sum()))  # exact: below 2**53
-        squares.append(int(values @ values))
-        saturation.append(np.count_nonzero(plane == 255) / pixels)
-        focus.append(_laplacian_variance(plane) / max(sums[-1] / pixels, 1e-12) ** 2)
+    crop = np.ascontiguousarray(crop)
+    sums, squares = zip(*(_sums(plane.reshape(-1)) for plane in crop))
+    focus = [_laplacian_variance(p) / max(s / pixels, 1e-12) ** 2 for p, s in zip(crop, sums)]
+    saturation = [np.count_nonzero(plane == 255) / pixels for plane in crop]
     # A CRC-32 alone would meet by chance among a plate's fields; not together with the exact sums of every channel.
-    digest = (imagecodecs.deflate_crc32(np.ascontiguousarray(crop)), crop.shape, *sums, *squares)
+    digest = (imagecodecs.deflate_crc32(crop), crop.shape, *sums, *squares)
     return Measures(np.array(focus), np.array(saturation), np.array(sums), np.array(squares), pixels, digest)
+
+
+def _sums(values: np.ndarray) -> tuple[int, int]:
+    """Sum and sum of squares of a 1-D uint8 array, exact, a block at a time so that the work stays in the cache."""
+    total = squares = 0
+    work = np.empty(min(values.size, _BLOCK), np.float64)
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        work[: block.size] = block
+        total += int(work[: block.size].sum())
+        squares += int(work[: block.size] @ work[: block.size])
+    return total, squares
 
 
 def _laplacian_variance(plane: np.ndarray) -> float:
     if min(plane.shape) < 3:
         return 0.0
-    p = plane.astype(np.int16)
-    laplacian = p[1:-1, 1:-1] * np.int16(-4)
-    for neighbour in (p[:-2, 1:-1], p[2:, 1:-1], p[1:-1, :-2], p[1:-1, 2:]):
-        laplacian += neighbour
+    # Centre rows 1, 5, 9 ... with the rows above and below them.
+    above, centre, below = (plane[r : plane.shape[0] - 2 + r : 4].astype(np.int16) for r in range(3))
+    laplacian = above[:, 1:-1] + below[:, 1:-1]
+    laplacian += centre[:, :-2]
+    laplacian += centre[:, 2:]
+    laplacian -= centre[:, 1:-1] * np.int16(4)
     values = laplacian.astype(np.float64).reshape(-1)
     # Sums of integers below 2**53: exact, hence the same in any order of summation.
     return float(values @ values - values.sum() ** 2 / values.size) / values.size

@@ -47,9 +47,9 @@ def write_crops(
     shard_dir, part = Path(shard_dir), Path(index_path).stem
     fields = tables.read("fields", fields_path)
     wells = tables.read("wells", wells_path).set_index("well_id")
-    channels, rows = list(crops["channels"]), _skipped_rows(skipped_path, wells, part)
+    channels, rows = list(crops["channels"]), _skipped_rows(skipped_path)
     stains = [c.removeprefix("uri_") for c in fields.columns if c.startswith("uri_")]
-    sources, combine = channel_sources(channels, spec.get("channel_map"), channel_maps, stains, str(fields_path))
+    sources, combine = channel_sources(channels, spec["channel_map"], channel_maps, stains, str(fields_path))
 
     kept: list[tuple[dict, Measures]] = []
     first_with: dict[tuple, str] = {}
@@ -152,20 +152,10 @@ def _of_one_size(kept: list[tuple[dict, Measures]], qc: Mapping[str, dict]) -> l
     return [(r, m) for r, m in kept if (r["height"], r["width"]) == usual]
 
 
-def _skipped_rows(path: str | Path, wells: pd.DataFrame, part: str) -> list[dict]:
-    """QC rows of the fields that the screens stage could not list."""
-    rows = pd.read_parquet(path).to_dict("records")
-    return [
-        {
-            "field_id": row["field_id"],
-            "well_id": row["well_id"],
-            "plate": wells["plate"].get(row["well_id"], part),
-            "site": row.get("site", 0),
-            "status": "skipped",
-            "reason": row["reason"],
-        }
-        for row in rows
-    ]
+def _skipped_rows(path: str | Path) -> list[dict]:
+    """QC rows of the fields that the screens stage left out."""
+    frame = pd.read_parquet(path)[["field_id", "well_id", "plate", "site", "reason"]]
+    return [{**row, "status": "skipped"} for row in frame.to_dict("records")]
 
 
 def _size_fault(crop: np.ndarray, size: list[int] | None) -> str | None:

@@ -1,16 +1,8 @@
-"""A small screen on disk: TIFF planes, fields and wells tables, and the configuration sections as resolved."""
+"""The configuration sections of this stage, as resolved."""
 
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
 import pytest
-import tifffile
 
-from cwamsn import tables
 from cwamsn.config import load_schema, resolve
-
-CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 
 
 @pytest.fixture(scope="session")
@@ -19,66 +11,3 @@ def sections(root):
     schema = load_schema(root / "config" / "schemas")
     schema["properties"] = {k: schema["properties"][k] for k in ("crops", "channel_maps")}
     return resolve({}, schema)
-
-
-def write_wells(folder: Path, plate: str, addresses: list[str], splits: list[str | None]) -> Path:
-    frame = pd.DataFrame(
-        {
-            "well_id": [f"{plate}_{a}" for a in addresses],
-            "screen": "test",
-            "experiment": "map-1",
-            "plate": plate,
-            "address": addresses,
-            "row": 1,
-            "column": range(1, len(addresses) + 1),
-            "perturbation_type": "COMPOUND",
-            "perturbation": [f"compound-{a}" for a in addresses],
-            "control": None,
-            "treatment": None,
-            "split": splits,
-        }
-    )
-    path = folder / "wells.parquet"
-    if path.exists():
-        frame = pd.concat([tables.read("wells", path), frame], ignore_index=True)
-    tables.write(frame, "wells", path)
-    return path
-
-
-def make_part(folder: Path, part: str, planes: dict[str, np.ndarray], split: str | None = None, skipped=()) -> dict:
-    """A part named `part` with one well and one field for each entry of `planes` (address → (C, H, W)).
-
-    Returns the paths that `write_crops` takes, by argument.
-    """
-    raw = folder / "raw" / part
-    raw.mkdir(parents=True)
-    rows = []
-    for address, field in planes.items():
-        row = {"field_id": f"{part}-{address}-1", "well_id": f"{part}_{address}", "site": 1}
-        for channel, plane in zip(CHANNELS, field):
-            row[f"uri_{channel}"] = str(raw / f"{address}_{channel}.tif")
-            tifffile.imwrite(row[f"uri_{channel}"], plane)
-        rows.append(row)
-    columns = ["field_id", "well_id", "site", *(f"uri_{c}" for c in CHANNELS)]
-    fields = folder / "fields" / f"{part}.parquet"
-    tables.write(pd.DataFrame(rows, columns=columns), "fields", fields)
-    skipped_path = folder / "fields" / f"{part}.skipped.parquet"
-    pd.DataFrame(list(skipped), columns=["field_id", "well_id", "site", "reason"]).to_parquet(skipped_path)
-    wells = write_wells(folder, part, list(planes), [split] * len(planes))
-    return {
-        "fields_path": fields,
-        "skipped_path": skipped_path,
-        "wells_path": wells,
-        "shard_dir": folder / "crops" / part,
-        "index_path": folder / "crops" / f"{part}.parquet",
-        "qc_path": folder / "qc" / f"{part}.parquet",
-        "statistics_path": folder / "statistics" / f"{part}.json",
-    }
-
-
-def random_field(seed: int, height: int = 40, width: int = 48, channels: int = 5) -> np.ndarray:
-    """Smooth 12-bit planes with noise, so that differences and compression have something to find."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
-    waves = [1000 + 800 * np.sin(y / 7 + c + seed) * np.cos(x / 9 - c) for c in range(channels)]
-    return np.clip(np.stack(waves) + rng.normal(0, 60, (channels, height, width)), 0, 4095).astype(np.uint16)

@@ -31,7 +31,7 @@ MECHANISM_SIZE = 4  # compounds that act alike
 
 
 def design(spec: dict) -> pd.DataFrame:
-    """Every well of the layout, in the order of acquisition: well_id, plate_map, batch, plate, row, column, address, compound.
+    """Every well, in the order of acquisition: well_id, plate_map, batch, plate, row, column, address, compound.
 
     `compound` is the compound's number, -1 for DMSO. `batch` is the group of plates made together.
     """
@@ -79,7 +79,7 @@ def _flat(groups: list[list[str]]) -> list[tuple[int, str]]:
 
 
 def _randomise(rng: np.random.Generator, spec: dict, groups: list[list[str]]) -> list[np.ndarray]:
-    """Compounds of each plate: every compound on `plates_per_compound` different plates of the screen, plates evenly filled."""
+    """Compounds of each plate: every one on `plates_per_compound` different plates, the plates evenly filled."""
     replicates = spec["plates_per_compound"]
     plates = len(groups) * replicates
     # One replicate of every compound per column of this table; dealing each column to its own residue class of plates

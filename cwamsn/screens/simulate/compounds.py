@@ -1,19 +1,18 @@
 """A family of small molecules built from fragments: valid SMILES, all different, none taken from a list.
 
-A molecule is aryl - linker - ring - amide - tail. The world seed shuffles the family once; training screens take its even
-members and evaluation screens its odd ones, so that no compound stands in both.
+A molecule is aryl - linker - ring - amide - tail. The world seed shuffles the family once; training screens take every
+second member from the first, evaluation screens from the second, so that no compound stands in both.
 """
 
 from functools import cache
 
-import numpy as np
-
-from cwamsn.screens.simulate.seeding import digest, generator
+from cwamsn.screens.simulate.seeding import generator
 from cwamsn.tables import InputError
 
 ARYLS = (
-    "c1ccccc1", "Cc1ccccc1", "Fc1ccccc1", "Clc1ccccc1", "COc1ccccc1", "Fc1cccc(F)c1", "c1ccncc1", "c1ccsc1", "c1ccoc1", "N#Cc1ccccc1",
-    "FC(F)(F)c1ccccc1", "Cc1ccncc1", "c1ccc2ccccc2c1", "c1ccc2[nH]ccc2c1", "c1cnc2ccccc2c1", "Brc1ccccc1",
+    "c1ccccc1", "Cc1ccccc1", "Fc1ccccc1", "Clc1ccccc1", "COc1ccccc1", "Fc1cccc(F)c1", "c1ccncc1", "c1ccsc1", "c1ccoc1",
+    "N#Cc1ccccc1", "FC(F)(F)c1ccccc1", "Cc1ccncc1", "c1ccc2ccccc2c1", "c1ccc2[nH]ccc2c1", "c1cnc2ccccc2c1",
+    "Brc1ccccc1",
 )  # fmt: skip
 LINKERS = ("", "C", "O", "N", "S", "C(=O)", "S(=O)(=O)", "CO", "CN", "CC")
 RINGS = (
@@ -29,7 +28,10 @@ RINGS = (
     "C1CCC(CC1)",
 )
 AMIDES = ("C(=O)N", "S(=O)(=O)N", "CC(=O)N", "C(=O)O", "CCC(=O)N")
-TAILS = ("C", "CC", "CCC", "C(C)C", "CC(C)C", "C1CC1", "C1CCCC1", "CCOC", "CC#N", "CC(F)(F)F", "CCN(C)C", "CCO", "C1CCOC1", "C(C)(C)C", "CC1CC1", "CCSC")  # fmt: skip
+TAILS = (
+    "C", "CC", "CCC", "C(C)C", "CC(C)C", "C1CC1", "C1CCCC1", "CCOC", "CC#N", "CC(F)(F)F", "CCN(C)C", "CCO", "C1CCOC1",
+    "C(C)(C)C", "CC1CC1", "CCSC",
+)  # fmt: skip
 FAMILY = len(ARYLS) * len(LINKERS) * len(RINGS) * len(AMIDES) * len(TAILS)
 
 
@@ -71,10 +73,9 @@ def broad_samples(world_seed: int, count: int) -> list[str]:
 
 def drug_names(world_seed: int, count: int) -> list[str]:
     """Names for evaluation compounds, without `_`, which separates a guide from its gene in the real files."""
-    starts, middles, ends = ("Ral", "Ved", "Tor", "Nim", "Quar", "Bel", "Cor", "Dab"), ("e", "a", "i", "o", "ura", "ico"), (
-        "tinib", "mab", "citabine", "vir", "prazole", "statin", "setron", "lisib", "parin", "caine",
-    )  # fmt: skip
-    rng = np.random.default_rng(int.from_bytes(digest(world_seed, "names")[:8], "little"))
+    starts = ("Ral", "Ved", "Tor", "Nim", "Quar", "Bel", "Cor", "Dab")
+    middles = ("e", "a", "i", "o", "ura", "ico")
+    ends = ("tinib", "mab", "citabine", "vir", "prazole", "statin", "setron", "lisib", "parin", "caine")
     family = [a + b + c for a in starts for b in middles for c in ends]
-    order = rng.permutation(len(family))
+    order = generator(world_seed, "names").permutation(len(family))
     return [family[order[i % len(family)]] + ("" if i < len(family) else f"-{i // len(family)}") for i in range(count)]

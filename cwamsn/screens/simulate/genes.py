@@ -33,7 +33,8 @@ def relationships() -> dict[str, tuple[tuple[str, str], ...]]:
     return found
 
 
-def complexes(world_seed: int, count: int, size: int) -> list[list[str]]:
+@cache
+def complexes(world_seed: int, count: int, size: int) -> tuple[tuple[str, ...], ...]:
     """`count` groups of `size` genes that the sources relate to each other; no gene stands in two groups.
 
     A group starts from a pair of one source (in turn) and takes, one at a time, the gene with the most relationships to
@@ -48,15 +49,15 @@ def complexes(world_seed: int, count: int, size: int) -> list[list[str]]:
             links[b][a] += 1
     starts = {s: rng.permutation(len(pairs)) for s, pairs in sources.items()}
     used: set[str] = set()
-    groups: list[list[str]] = []
+    groups: list[tuple[str, ...]] = []
     for step in range(count * 50):
         if len(groups) == count:
-            return groups
+            return tuple(groups)
         source = SOURCES[len(groups) % len(SOURCES)]
         pair = sources[source][starts[source][step % len(starts[source])]]
         group = _grow(pair, links, used, size)
         if group:
-            groups.append(group)
+            groups.append(tuple(group))
             used.update(group)
     raise InputError(
         f"complexes: {count} groups of {size} genes cannot be formed; lower complexes or genes_per_complex"
@@ -65,7 +66,7 @@ def complexes(world_seed: int, count: int, size: int) -> list[list[str]]:
 
 def _grow(pair: tuple[str, str], links: dict[str, Counter], used: set[str], size: int) -> list[str] | None:
     """Extend a pair to `size` genes, or None where its neighbourhood is used up or too loosely related."""
-    if used & set(pair):
+    if used & set(pair) or any(links[gene].keys() & used for gene in pair):
         return None
     group = list(pair)
     while len(group) < size:
@@ -76,8 +77,10 @@ def _grow(pair: tuple[str, str], links: dict[str, Counter], used: set[str], size
                 if other not in used and other not in group:
                     score[other] += weight
                     linked[other] += 1
-        # A newcomer must be related to most of the group, or the "complex" is a chain.
-        close = [(-score[g], g) for g in score if 2 * linked[g] > len(group)]
+        # A newcomer must be related to most of the group, or the "complex" is a chain, and rather to none of the groups
+        # before, since a relationship between two groups has no phenotype behind it.
+        outside = {g: sum(w for other, w in links[g].items() if other in used) for g in score}
+        close = [(outside[g] - score[g], g) for g in score if 2 * linked[g] > len(group) and outside[g] < score[g]]
         if not close:
             return None
         group.append(min(close)[1])

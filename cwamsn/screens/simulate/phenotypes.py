@@ -63,7 +63,7 @@ HIGH = np.array([p.high for p in PARAMETERS])
 
 
 def base_parameters(cell_type: str) -> np.ndarray:
-    """Parameters of an untreated cell, on the scale on which effects add (logarithms where the parameter is positive)."""
+    """Parameters of an untreated cell, on the scale on which effects add (logarithms where it is one of factors)."""
     values = np.array([getattr(p, cell_type.lower()) for p in PARAMETERS])
     return np.where(LOG, np.log(np.maximum(values, 1e-9)), values)
 

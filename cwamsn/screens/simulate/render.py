@@ -69,7 +69,8 @@ def render_field(
 
     parameters : (P,) untreated cell on the additive scale. shift : (P,) effect of the perturbation on it.
     settings : field_height, field_width, cell_diameter, confluence, cell_heterogeneity, responders.
-    stains : "five" (Mito, ERSyto, ERSytoBleed, Ph_golgi, Hoechst) or "six" (Hoechst, ConA, phalloidin, SYTO 14, Mito, WGA).
+    stains : "five" (Mito, ERSyto, ERSytoBleed, Ph_golgi, Hoechst) or "six" (Hoechst, ConA, phalloidin, SYTO 14, Mito,
+    WGA).
     """
     height, width, diameter = settings["field_height"], settings["field_width"], settings["cell_diameter"]
     count = _cell_count(rng, height, width, settings, optics)

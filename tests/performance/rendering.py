@@ -1,0 +1,64 @@
+"""Time to draw one simulated field on one core, at the real and at the demo size, and to write its files.
+
+    OMP_NUM_THREADS=1 python tests/performance/rendering.py
+
+Prints the median of 30 fields each. Goals: 60 ms a full-size field of five channels, 6 ms a demo field.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cwamsn.config import load_schema, resolve
+from cwamsn.screens.simulate import bray, rxrx3_core
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FULL = {"field_height": 520, "field_width": 696, "cell_diameter": 52}
+
+
+def screen(source: str, **keys) -> dict:
+    """A screen's specification with the schema's defaults."""
+    config = {"screens": {"screen": {"source": source, **keys}}}
+    return resolve(config, load_schema(ROOT / "config" / "schemas"))["screens"]["screen"]
+
+
+def median_ms(function, items) -> float:
+    times = []
+    for item in items:
+        start = time.perf_counter()
+        function(item)
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times[1:]))
+
+
+def main() -> None:
+    cases = {
+        "five channels, 520 x 696 (full size)": (bray, screen("simulated-bray", **FULL)),
+        "five channels, demo": (bray, screen("simulated-bray")),
+        "six channels, 512 x 512": (
+            rxrx3_core,
+            screen("simulated-rxrx3-core", **{**FULL, "field_height": 512, "field_width": 512}),
+        ),
+        "six channels, demo": (rxrx3_core, screen("simulated-rxrx3-core")),
+    }
+    for name, (module, spec) in cases.items():
+        simulation = module.simulation(spec)
+        wells = list(simulation.design["well_id"][:31])
+        fields = [simulation.field(w, 1) for w in wells[:9]]
+        encode = (
+            bray._tiff if module is bray else lambda p: rxrx3_core._jpeg2000(p.astype(np.uint8), spec["jpeg2000_psnr"])
+        )
+        drawing = median_ms(lambda w, s=simulation: s.field(w, 1), wells)
+        writing = median_ms(lambda f, e=encode: [e(plane) for plane in f], fields)
+        size = f"{spec['field_height']} x {spec['field_width']}"
+        print(f"{name:40s} {size:>10s}  draw {drawing:6.1f} ms  encode {writing:6.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

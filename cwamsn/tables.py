@@ -190,8 +190,10 @@ def write(frame: pd.DataFrame, name: str, path: str | Path) -> None:
         table = pa.Table.from_pandas(frame, schema=schema(name, frame.columns), preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise InputError(f"{path}: {name} table has a value of the wrong type: {error}") from error
+    # a dictionary of numbers that hardly repeat costs five times the time and half as much again in size
+    texts = [column.name for column in table.schema if column.type == TEXT]
     with atomic_path(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd")
+        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd", use_dictionary=texts)
 
 
 def read(name: str, path: str | Path) -> pd.DataFrame:

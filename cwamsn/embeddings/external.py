@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from cwamsn.embeddings import formats
 from cwamsn.files import sha256
@@ -39,40 +38,32 @@ def read_embeddings(
     path = Path(path)
     check_digest(path, entry)
     names = pd.Index(np.sort(wells["well_id"].to_numpy(dtype=object)))
-    values, sums = None, None
-    hits = np.zeros(len(names), dtype=np.int64)
-    rows = surplus = 0
-    for ids, block in formats.batches(path, entry):
-        _check_batch(path, ids, block, rows)
-        rows += len(ids)
-        place = match(ids, names)
-        known = place >= 0
-        surplus += int((~known).sum())
-        place, block = place[known], block[known]
-        if values is None:
-            values = np.zeros((len(names), block.shape[1]), dtype=np.float32)
-        elif block.shape[1] != values.shape[1]:
-            raise InputError(f"{path}: rows of {values.shape[1]} and of {block.shape[1]} features; mend the file")
-        if sums is None and (len(np.unique(place)) < len(place) or hits[place].any()):
-            sums = values.astype(np.float64)  # only a file with repeated wells pays for this
-        if sums is None:
-            values[place] = block
-        else:
-            np.add.at(sums, place, block)
-        np.add.at(hits, place, 1)
+    source = formats.open_source(path, entry)
+    place = match(source.ids, names)
+    known = place >= 0
+    hits = np.bincount(place[known], minlength=len(names))
     present = hits > 0
     counts = {
         "wells": len(names),
-        "rows": rows,
+        "rows": len(place),
         "matched": int(present.sum()),
         "missing": int((~present).sum()),
-        "surplus": surplus,
+        "surplus": int((~known).sum()),
         "repeated": int((hits > 1).sum()),
     }
     check_missing(path, counts, max_missing_share, names[~present])
-    if sums is not None:
-        np.divide(sums, np.maximum(hits, 1)[:, None], out=sums)
-        values = sums.astype(np.float32)
+    repeated = counts["repeated"] > 0
+    values = np.zeros((len(names), source.n_features), dtype=np.float64 if repeated else np.float32)
+    for rows, columns, block in source.pieces:
+        _check_finite(path, source.ids[rows], block, rows.start)
+        inside = known[rows]
+        to, block = place[rows][inside], block[inside] if not inside.all() else block
+        if repeated:
+            np.add.at(values[:, columns], to, block)
+        else:
+            values[to, columns] = block
+    if repeated:
+        values = np.divide(values, np.maximum(hits, 1)[:, None], out=values).astype(np.float32)
     if not present.all():
         names, values = names[present], values[present]
     return features_frame(names, values), counts
@@ -125,13 +116,10 @@ def check_digest(path: Path, entry: dict[str, Any]) -> None:
         raise InputError(f"{path}: its sha256 is {sha256(path)}, not the {wanted} that is configured; fetch it again")
 
 
-def _check_batch(path: Path, ids: np.ndarray, block: np.ndarray, first_row: int) -> None:
-    empty = pd.isna(ids)
-    if empty.any():
-        raise InputError(f"{path}: row {first_row + int(empty.argmax())} has no well id; fill it in or leave it out")
-    bad = ~np.isfinite(block).all(axis=1)
+def _check_finite(path: Path, ids: np.ndarray, block: np.ndarray, first_row: int) -> None:
+    bad = ~np.isfinite(block)
     if bad.any():
-        i = int(bad.argmax())
+        i = int(bad.any(axis=1).argmax())
         raise InputError(
             f"{path}: NaN or infinite feature in row {first_row + i} ({ids[i]}); mend or leave out the row"
         )
@@ -143,15 +131,10 @@ def load_features(path: str | Path, wells: pd.DataFrame) -> tuple[np.ndarray, pd
     Raises InputError when it holds a well that `wells` does not.
     """
     path = Path(path)
-    ids, values = [], None
-    for names, block in formats.batches(path, {"format": "parquet"}):
-        if values is None:
-            values = np.empty((pq.read_metadata(path).num_rows, block.shape[1]), dtype=np.float32)
-        values[sum(map(len, ids)) :][: len(block)] = block
-        ids.append(names)
-    if values is None:
-        raise InputError(f"{path}: holds no well; delete it and run again")
-    ids = np.concatenate(ids)
+    source = formats.open_source(path, {"format": "parquet"})
+    ids, values = source.ids, np.empty((len(source.ids), source.n_features), dtype=np.float32)
+    for rows, columns, block in source.pieces:
+        values[rows, columns] = block
     place = pd.Index(wells["well_id"]).get_indexer(ids)
     if (place < 0).any():
         unknown = ids[int((place < 0).argmax())]
@@ -214,7 +197,8 @@ def _table(path: Path, entry: dict[str, Any]) -> pd.DataFrame:
             f"{path}: not readable as {kind} ({' '.join(str(error).split())[:200]}); is it whole?"
         ) from error
     vectors = {**entry, "well_column": column}
-    ids, blocks = zip(*formats.batches(path, vectors))
-    frame = pd.DataFrame(np.concatenate(blocks).astype(np.float64)).add_prefix("feature_")
-    frame.insert(0, column, np.concatenate(ids))
+    source = formats.open_source(path, vectors)
+    values = np.concatenate([block for _, _, block in source.pieces])
+    frame = pd.DataFrame(values.astype(np.float64)).add_prefix("feature_")
+    frame.insert(0, column, source.ids)
     return frame

@@ -1,7 +1,5 @@
 """Stage crops: raw planes of each part to the 8-bit crop store of a screen."""
 
-from cwamsn.screens import parts
-
 
 def crop_params(wildcards):
     """What of the configuration decides the bytes of a part's crops."""
@@ -12,7 +10,7 @@ def of_parts(pattern):
     """Input function: `pattern` below the screen's folder, for each of its parts."""
     return lambda wildcards: expand(
         f"{DATA}/{wildcards.screen}/{pattern}",
-        part=parts(wildcards.screen, SCREENS[wildcards.screen]),
+        part=screen_parts(wildcards.screen),
     )
 
 

@@ -1,9 +1,10 @@
 """Time and memory of import, alignment and pooling at the size of RxRx3-core: 222,601 wells x 384 features.
 
-    OMP_NUM_THREADS=2 python tests/performance/alignment.py [wells]
+    python tests/performance/alignment.py [wells]
 
-Writes a synthetic embeddings file (as OpenPhenom's is laid out) and a wells table to a temporary folder, runs each step in a
-process of its own and prints seconds, processor seconds and peak memory, and what the machine reaches in a matrix product.
+Writes a synthetic embeddings file (as OpenPhenom's is laid out) and a wells table to a temporary folder, runs each step
+in a process of its own and prints seconds, processor seconds and peak memory, and what the machine reaches in a matrix
+product.
 """
 
 import os
@@ -13,8 +14,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import numpy as np
 import pandas as pd
@@ -85,7 +84,7 @@ def run_align(folder: Path) -> None:
     t = clock("align (pca-center-scale)", t)
     frame = aggregate(aligned, wells)
     t = clock(f"aggregate ({len(frame)} rows)", t)
-    tables.write(frame, "map", folder / f"map{os.environ['OMP_NUM_THREADS']}.parquet")
+    tables.write(frame, "map", folder / f"map{os.environ.get('OMP_NUM_THREADS', 2)}.parquet")
     clock("write", t)
 
 
@@ -112,7 +111,8 @@ if __name__ == "__main__":
         a, b = (m[features].to_numpy() for m in (one, two))
         unit_a, unit_b = (m[:736] / np.linalg.norm(m[:736], axis=1, keepdims=True) for m in (a, b))
         print(
-            f"largest difference of a cosine between 1 and 2 threads: {np.abs(unit_a @ unit_a.T - unit_b @ unit_b.T).max():.1e}"
+            "largest difference of a cosine between 1 and 2 threads: "
+            f"{np.abs(unit_a @ unit_a.T - unit_b @ unit_b.T).max():.1e}"
         )
         a = np.random.default_rng(0).standard_normal((4096, FEATURES))
         start = time.perf_counter()

@@ -1,0 +1,75 @@
+"""One global batch of pairs as the tensors that an objective sees."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cwamsn.training.sampler import Pairs
+from cwamsn.training.views import normalise, random_boxes, random_turns, resized_crop, turn
+
+
+class Group(NamedTuple):
+    """Views of one size: images (V·B, C, h, w), view-major, and the patches kept of them (None: all)."""
+
+    images: Tensor
+    keep: Tensor | None
+
+
+@dataclass
+class Batch:
+    """What an objective's loss is computed from. B is this process's share of the batch."""
+
+    anchors: list[Group]
+    target: Tensor  # (B, C, h, w), one view of each target image, never masked
+    perturbation: Tensor  # (B,) codes of the perturbations
+    generator: torch.Generator  # on the CPU, alike in all processes, for whatever else the objective draws
+
+
+class ViewMaker:
+    """Cuts the views of a batch. All randomness is drawn for the whole batch from (seed, step), whatever the number of
+    processes, and each process takes its share: training is the same on one process and on several."""
+
+    def __init__(
+        self, recipe: dict[str, Any], image_size: tuple[int, int], patch_size: tuple[int, int], statistics, device
+    ):
+        self.recipe, self.image_size, self.patch_size = recipe, image_size, patch_size
+        self.mean = torch.tensor(statistics["mean"], dtype=torch.float32, device=device)
+        self.std = torch.tensor(statistics["std"], dtype=torch.float32, device=device)
+        self.device = device
+
+    def __call__(self, pairs: Pairs, anchor: Tensor, target: Tensor, share: slice, seed: int, step: int) -> Batch:
+        """anchor, target: uint8 (B, C, H, W), this process's `share` of the batch's `pairs`, on the training device."""
+        generator = torch.Generator().manual_seed((seed << 32) + step)
+        recipe, total = self.recipe, len(pairs.perturbation)
+        random, focal = ("rand_size", "rand_scale"), ("focal_size", "focal_scale")
+        target_views = self._views(target, 1, total, share, *(recipe[k] for k in random), generator)
+        anchors = []
+        for views, (size, scale) in ((recipe["rand_views"], random), (recipe["focal_views"], focal)):
+            if views:
+                images = self._views(anchor, views, total, share, recipe[size], recipe[scale], generator)
+                masked = not anchors or recipe["mask_views"] == "all"
+                keep = self._keep(recipe[size], views, total, share, generator) if masked else None
+                anchors.append(Group(images, keep))
+        codes = torch.as_tensor(pairs.perturbation[share], device=self.device)
+        return Batch(anchors, target_views, codes, generator)
+
+    def _views(self, images: Tensor, views: int, total: int, share: slice, size: int, scale, generator) -> Tensor:
+        recipe = self.recipe
+        boxes = random_boxes(views * total, *self.image_size, tuple(scale), generator)
+        turns = random_turns(
+            views * total, generator, recipe["horizontal_flip"], recipe["vertical_flip"], recipe["quarter_turns"]
+        )
+        boxes, turns = (x.unflatten(0, (views, total))[:, share].flatten(0, 1) for x in (boxes, turns))
+        return normalise(turn(resized_crop(images, boxes, size, recipe["antialias"]), turns), self.mean, self.std)
+
+    def _keep(self, size: int, views: int, total: int, share: slice, generator) -> Tensor | None:
+        patches = (size // self.patch_size[0]) * (size // self.patch_size[1])
+        kept = int(patches * (1 - self.recipe["mask_ratio"]))
+        if kept == patches:
+            return None
+        if self.recipe["mask_pattern"] == "batch":
+            return torch.randperm(patches, generator=generator)[:kept].to(self.device)
+        order = torch.rand(views, total, patches, generator=generator)[:, share].flatten(0, 1).argsort(dim=1)
+        return order[:, :kept].to(self.device)

@@ -1,0 +1,108 @@
+"""The crops that training may use, with what the sampler and the log need to know of their wells."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cwamsn import tables
+from cwamsn.files import read_json
+from cwamsn.tables import InputError
+
+
+class TrainingCrops(NamedTuple):
+    """`frame`: one row a crop with `crop` (its number in the store), the sampler's columns, row and column of its well;
+    `counts`: what was left out and why."""
+
+    frame: pd.DataFrame
+    counts: dict[str, int]
+
+
+def select_crops(index: pd.DataFrame, wells: pd.DataFrame, recipe: dict[str, Any], source: str | Path) -> TrainingCrops:
+    """The crops of the training part, joined with their wells.
+
+    index: crops table in the store's order; wells: wells table. Where the screen has no split at all, everything is the
+    training part. `recipe["controls"]` is `drop` or `keep` (each control as one perturbation); `recipe["training_key"]`
+    is `compound` (doses pooled) or `compound_dose`.
+    """
+    unknown = ~index["well_id"].isin(wells["well_id"])
+    if unknown.any():
+        raise InputError(
+            f"{source}: well {index.loc[unknown, 'well_id'].iloc[0]!r} is not in the wells table; run crops again"
+        )
+    _refuse_leaks(wells, source)
+    optional = [c for c in ("plate_map", "concentration") if c in wells]
+    known = wells[["well_id", "experiment", "row", "column", "control", *optional]]
+    frame = index[["well_id", "field_id", "plate", "perturbation", "split"]].reset_index(drop=True)
+    frame = frame.assign(crop=np.arange(len(frame))).merge(known, on="well_id", how="left", validate="many_to_one")
+    counts = {"crops_in_store": len(frame)}
+
+    if frame["split"].notna().any():
+        keep = frame["split"] == "train"
+        counts["crops_outside_training_part"] = int((~keep).sum())
+        frame = frame[keep]
+    untreated = frame["perturbation"].isna()
+    counts["crops_without_perturbation"] = int(untreated.sum())
+    frame = frame[~untreated]
+    if recipe["controls"] == "drop":
+        controls = frame["control"].notna()
+        counts["control_crops_dropped"] = int(controls.sum())
+        frame = frame[~controls]
+    if recipe["training_key"] == "compound_dose":
+        if "concentration" not in frame:
+            raise InputError(
+                "training.training_key: compound_dose needs a concentration in the wells table; take compound"
+            )
+        dose = frame["concentration"].map(tables.concentration_text)
+        frame = frame.assign(perturbation=frame["perturbation"].str.cat(dose.fillna("none"), sep="@"))
+    counts |= {
+        "crops": len(frame),
+        "wells": frame["well_id"].nunique(),
+        "perturbations": frame["perturbation"].nunique(),
+        "perturbations_with_one_well": int((frame.groupby("perturbation")["well_id"].nunique() == 1).sum()),
+    }
+    if frame.empty:
+        raise InputError(
+            f"{source}: no crop of the training part is left ({counts}); check split and perturbation of the wells"
+        )
+    return TrainingCrops(frame.reset_index(drop=True), counts)
+
+
+def _refuse_leaks(wells: pd.DataFrame, source: str | Path) -> None:
+    """No 14-character InChIKey block (the molecule's connectivity) may stand in two parts of the split."""
+    if "inchikey" not in wells:
+        return
+    known = wells.dropna(subset=["inchikey", "split"])
+    parts = known.groupby(known["inchikey"].str[:14])["split"].nunique()
+    if (parts > 1).any():
+        raise InputError(
+            f"{source}: {int((parts > 1).sum())} compounds stand in two parts of the split (first: "
+            f"{parts.index[parts > 1][0]}); split by InChIKey block"
+        )
+
+
+def read_statistics(path: str | Path, channels: list[str]) -> dict[str, list]:
+    """`mean` and `std` a channel in 0-255 units from a crop store's statistics file, with the store's `channels`."""
+    values = read_json(path)
+    mean, std = (np.asarray(values[key], dtype=float) for key in ("mean", "std"))
+    if mean.shape != (len(channels),) or std.shape != (len(channels),):
+        raise InputError(f"{path}: holds {len(mean)} channels, the crop store {len(channels)}; run crops again")
+    if not (np.isfinite(mean).all() and (std > 0).all()):
+        raise InputError(f"{path}: a channel is constant or not finite (std {std.round(3).tolist()}); check the images")
+    return {"mean": mean.tolist(), "std": std.tolist(), "channels": channels}
+
+
+def agreement_codes(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """For each row of `frame` a code of its well, plate, position on the plate and plate map (where known)."""
+    columns = {
+        "same_well": ["well_id"],
+        "same_plate": ["experiment", "plate"],
+        "same_position": ["row", "column"],
+        "same_plate_map": ["plate_map"],
+    }
+    return {
+        name: frame.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+        for name, keys in columns.items()
+        if set(keys) <= set(frame.columns)
+    }

@@ -1,0 +1,84 @@
+"""What several processes share. Without a torch.distributed job every function is the identity."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+def world() -> tuple[int, int]:
+    """(rank, number of processes); (0, 1) outside a torch.distributed job."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+class _SumOverRanks(torch.autograd.Function):
+    """Sum over processes whose gradient is the sum of their gradients; works on gloo and nccl."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        x = x.clone()
+        dist.all_reduce(x)
+        return x
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        gradient = gradient.clone()
+        dist.all_reduce(gradient)
+        return gradient
+
+
+def sum_over_ranks(x: Tensor) -> Tensor:
+    return x if world()[1] == 1 else _SumOverRanks.apply(x.contiguous())
+
+
+def mean_over_ranks(x: Tensor) -> Tensor:
+    """Differentiable mean over processes; right for equal batches, which the sampler guarantees."""
+    return sum_over_ranks(x) / world()[1] if world()[1] > 1 else x
+
+
+def gather_rows(x: Tensor) -> Tensor:
+    """Rows of all processes in rank order, without gradient."""
+    if world()[1] == 1:
+        return x
+    parts = [torch.empty_like(x) for _ in range(world()[1])]
+    dist.all_gather(parts, x.contiguous())
+    return torch.cat(parts)
+
+
+def averaged(numbers: dict[str, Tensor | float]) -> dict[str, float]:
+    """Plain numbers, each the mean over processes; one exchange for all of them."""
+    values = torch.stack([torch.as_tensor(v).detach().double().cpu() for v in numbers.values()])
+    if world()[1] > 1:
+        device = next((v.device for v in numbers.values() if isinstance(v, Tensor)), values.device)
+        values = mean_over_ranks(values.to(device)).cpu()
+    return dict(zip(numbers, values.tolist()))
+
+
+def rank_slice(x: Tensor) -> Tensor:
+    """This process's share of rows that :func:`gather_rows` put together."""
+    rank, size = world()
+    return x if size == 1 else x.chunk(size)[rank]
+
+
+class GlobalBatchNorm1d(nn.BatchNorm1d):
+    """BatchNorm over the samples of all processes. torch's SyncBatchNorm refuses CPU tensors; this one does not.
+
+    Input (B, D) of any float type; statistics and result have the parameters' type.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.to(self.weight.dtype)
+        size = world()[1]
+        if size == 1 or not self.training:
+            return super().forward(x)
+        count = x.shape[0] * size
+        mean = sum_over_ranks(x.sum(dim=0)) / count
+        # two passes: E[x²] - E[x]² loses digits in float32
+        centred = x - mean
+        variance = sum_over_ranks(centred.square().sum(dim=0)) / count
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.num_batches_tracked += 1
+        return centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias

@@ -1,0 +1,159 @@
+"""Encoders from timm, the projection head, and their initialisation."""
+
+import difflib
+import math
+from typing import Any
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from cwamsn.tables import InputError
+from cwamsn.training.distributed import GlobalBatchNorm1d
+
+
+class ViTEncoder(nn.Module):
+    """A timm vision transformer that gives the class token and can leave patches out."""
+
+    def __init__(self, vit: VisionTransformer, final_norm: bool = True):
+        super().__init__()
+        self.vit = vit
+        self.final_norm = final_norm
+        self.num_features = vit.embed_dim
+        self.patch_size: tuple[int, int] = vit.patch_embed.patch_size
+
+    def position_embedding(self, rows: int, columns: int) -> Tensor:
+        """(1, 1 + rows·columns, D): the learned grid resized to the patch grid, the class token's slot unchanged.
+
+        Bicubic without antialiasing, aligned at the corners of the outer pixels, on every forward pass, so that the
+        learned grid gets its gradient from every resolution.
+        """
+        learned = self.vit.pos_embed
+        own_rows, own_columns = self.vit.patch_embed.grid_size
+        if (rows, columns) == (own_rows, own_columns):
+            return learned
+        grid = learned[:, 1:].unflatten(1, (own_rows, own_columns)).permute(0, 3, 1, 2)
+        # `size` gives the values of the reference's scale_factor and cannot miss the wanted size by rounding
+        grid = F.interpolate(grid, size=(rows, columns), mode="bicubic", align_corners=False)
+        return torch.cat([learned[:, :1], grid.flatten(2).transpose(1, 2)], dim=1)
+
+    def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
+        """Class token (B, D) of images (B, C, H, W), H and W multiples of the patch size.
+
+        keep: indices of the patches to keep, (N,) for the whole batch or (B, N) one row a sample; None keeps all.
+        final_norm: whether the final LayerNorm is applied; None takes the encoder's own setting.
+        """
+        height, width = images.shape[-2:]
+        if height % self.patch_size[0] or width % self.patch_size[1]:
+            raise InputError(
+                f"an image of {height} x {width} pixels is no multiple of the patch size {self.patch_size}"
+            )
+        positions = self.position_embedding(height // self.patch_size[0], width // self.patch_size[1])
+        tokens = self.vit.patch_embed(images) + positions[:, 1:]
+        if keep is not None and keep.ndim == 1:
+            tokens = tokens[:, keep]
+        elif keep is not None:
+            tokens = tokens.gather(1, keep.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+        cls = (self.vit.cls_token + positions[:, :1]).to(tokens.dtype).expand(len(images), -1, -1)
+        tokens = torch.cat([cls, tokens], dim=1)
+        for block in self.vit.blocks:
+            tokens = block(tokens)
+        normed = self.final_norm if final_norm is None else final_norm
+        return self.vit.norm(tokens[:, 0]) if normed else tokens[:, 0]
+
+
+class PooledEncoder(nn.Module):
+    """Any other timm model: its pooled features (B, D). It has no patches to leave out."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+        self.num_features = model.num_features
+        self.patch_size = (1, 1)
+
+    def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
+        if keep is not None:
+            raise InputError("training.mask_ratio: this encoder has no patches to mask; set it to 0 or take a ViT")
+        return self.model(images)
+
+
+def build_encoder(name: str, in_channels: int, **overrides: Any) -> ViTEncoder | PooledEncoder:
+    """An untrained encoder around the timm model `name` with `in_channels` input channels.
+
+    overrides: `final_norm` (default True: apply the final LayerNorm), `attention` (`eager`, `fused` or `auto`, see
+    :func:`set_attention`) and any argument of the timm model, such as `embed_dim`, `depth`, `num_heads`, `patch_size`,
+    `img_size`. Weights are drawn as the MSN reference draws them, from torch's global generator.
+    """
+    final_norm, attention = overrides.pop("final_norm", True), overrides.pop("attention", "auto")
+    if not timm.is_model(name):
+        close = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.4)
+        raise InputError(f"training.encoder: timm has no model {name!r}; nearest: {', '.join(close) or 'none'}")
+    try:
+        model = timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, **overrides)
+    except (TypeError, AssertionError) as error:
+        raise InputError(f"training.encoder_options: {name} does not take {overrides}: {error}") from error
+    if not isinstance(model, VisionTransformer):
+        return PooledEncoder(model)
+    if model.cls_token is None or model.num_prefix_tokens != 1 or model.no_embed_class:
+        raise InputError(
+            f"training.encoder: {name} is not a plain ViT with one class token; take one such as vit_small_patch16_224"
+        )
+    model.patch_embed.strict_img_size = False
+    reference_init(model)
+    set_attention(model, attention)
+    return ViTEncoder(model, final_norm)
+
+
+def set_attention(model: nn.Module, choice: str) -> None:
+    """Choose how attention is computed: `fused` (one kernel, right on GPU), `eager` (matmul, softmax, matmul: faster in
+    bfloat16 on CPU), `auto` (fused where CUDA is available)."""
+    fused = choice == "fused" or (choice == "auto" and torch.cuda.is_available())
+    for module in model.modules():
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = fused
+
+
+@torch.no_grad()
+def reference_init(model: nn.Module) -> None:
+    """Initialise as the MSN reference does.
+
+    Linear weights, position embedding and class token from a normal of standard deviation .02 (truncated at ±2, so in
+    effect not at all), the patch convolution Kaiming-normal, biases 0, norms 1 and 0.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        if isinstance(module, nn.Linear | nn.Conv2d) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+    for name in ("pos_embed", "cls_token"):
+        if isinstance(getattr(model, name, None), nn.Parameter):
+            nn.init.trunc_normal_(getattr(model, name), std=0.02)
+
+
+class ProjectionHead(nn.Module):
+    """Linear, BatchNorm, GELU, twice, and a last Linear: (B, in_features) to (B, out_features)."""
+
+    def __init__(self, in_features: int, hidden: int = 2048, out_features: int = 256):
+        super().__init__()
+        self.fc1, self.bn1 = nn.Linear(in_features, hidden), GlobalBatchNorm1d(hidden)
+        self.fc2, self.bn2 = nn.Linear(hidden, hidden), GlobalBatchNorm1d(hidden)
+        self.fc3 = nn.Linear(hidden, out_features)
+        reference_init(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.gelu(self.bn1(self.fc1(x)))
+        x = F.gelu(self.bn2(self.fc2(x)))
+        return self.fc3(x)
+
+
+class Prototypes(nn.Module):
+    """(count, dimension) trainable directions, stored unnormalised, uniform in ±1/sqrt(dimension)."""
+
+    def __init__(self, count: int, dimension: int):
+        super().__init__()
+        bound = 1 / math.sqrt(dimension)
+        self.weight = nn.Parameter(torch.empty(count, dimension).uniform_(-bound, bound))

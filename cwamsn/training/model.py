@@ -1,0 +1,85 @@
+"""Everything that a training changes: encoder, head, their moving average, and the parts of the objective."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cwamsn.training.batch import Batch, Group
+from cwamsn.training.encoder import ProjectionHead, build_encoder
+from cwamsn.training.objectives import OBJECTIVES
+
+
+class Branch(nn.Module):
+    """An encoder and its projection head."""
+
+    def __init__(self, encoder: nn.Module, head: nn.Module):
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(self, images: Tensor, keep: Tensor | None = None) -> Tensor:
+        return self.head(self.encoder(images, keep))
+
+
+class Model(nn.Module):
+    """`anchor` is trained by gradient; `target` is its moving average, or None where the objective keeps none."""
+
+    def __init__(self, recipe: dict[str, Any], channels: int, classes: int):
+        super().__init__()
+        self.recipe = recipe
+        chosen = OBJECTIVES[recipe["objective"]]
+        self.loss = chosen.loss
+        encoder = build_encoder(
+            recipe["encoder"],
+            channels,
+            attention=recipe["attention"],
+            **_with_size(recipe),
+            **recipe["encoder_options"],
+        )
+        self.patch_size = encoder.patch_size
+        self.anchor = Branch(encoder, ProjectionHead(encoder.num_features, recipe["hidden_dim"], recipe["output_dim"]))
+        self.target = copy.deepcopy(self.anchor).requires_grad_(False) if chosen.moving_average else None
+        self.parts = nn.ModuleDict(chosen.parts(recipe, classes))
+
+    def project_anchors(self, groups: list[Group]) -> Tensor:
+        """(V·B, output_dim), view-major. One pass a view size, head included: BatchNorm sees each size alone."""
+        return torch.cat([self.anchor(group.images, group.keep).float() for group in groups])
+
+    @torch.no_grad()
+    def project_target(self, images: Tensor) -> Tensor:
+        """(B, output_dim) of the moving average, whose BatchNorm uses the batch's own statistics too."""
+        return self.target(images).float()
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        return self.loss(self, batch, self.recipe)
+
+    @torch.no_grad()
+    def update_target(self, momentum: float) -> None:
+        """target = momentum · target + (1 - momentum) · anchor. Parameters only: each branch has its own buffers."""
+        if self.target is not None:
+            torch._foreach_lerp_(list(self.target.parameters()), list(self.anchor.parameters()), 1 - momentum)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Optimiser groups: `decay` follows the weight-decay schedule, `clip` counts in the gradient's norm.
+
+        Weights of two or more dimensions decay (position embedding and class token among them); biases, norms and
+        prototypes do not. Prototypes are not clipped either.
+        """
+        named = [(name, p) for name, p in self.named_parameters() if p.requires_grad]
+        prototypes = [p for name, p in named if "prototypes" in name]
+        others = [(name, p) for name, p in named if "prototypes" not in name]
+        decayed = [p for _, p in others if p.ndim > 1]
+        plain = [p for _, p in others if p.ndim <= 1]
+        groups = [
+            {"params": decayed, "decay": True, "clip": True},
+            {"params": plain, "decay": False, "clip": True},
+            {"params": prototypes, "decay": False, "clip": False},
+        ]
+        return [g for g in groups if g["params"]]
+
+
+def _with_size(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A ViT's position grid belongs to the size of the random view."""
+    is_vit = "vit" in recipe["encoder"] and "img_size" not in recipe["encoder_options"]
+    return {"img_size": recipe["rand_size"]} if is_vit else {}

@@ -1,0 +1,25 @@
+"""The recipe of a row: the shared one with the row's own keys. No torch here: a Snakefile imports it."""
+
+import difflib
+from typing import Any
+
+from cwamsn.tables import InputError
+
+# how a job is run, not what it computes
+RUN_KEYS = ("threads", "gpus", "processes")
+
+
+def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """The `training` section of the configuration with the keys of `row["recipe"]` in place of its own.
+
+    Keys of how a job is run (threads, gpus, processes) are left out. An unknown key, or one of those, raises
+    :class:`InputError` with the nearest known keys.
+    """
+    shared = {key: value for key, value in config_training.items() if key not in RUN_KEYS}
+    own = row.get("recipe") or {}
+    for key in own:
+        if key not in shared:
+            close = difflib.get_close_matches(str(key), list(shared), n=3, cutoff=0.5)
+            hint = f"nearest: {', '.join(close)}" if close else "see the keys of training in config/README.md"
+            raise InputError(f"models.{row.get('title', 'row')}.recipe.{key}: unknown key; {hint}")
+    return shared | own

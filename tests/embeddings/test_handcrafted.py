@@ -123,20 +123,18 @@ def test_wells_pool_all_their_fields_up_to_the_cap():
 def test_cellprofiler_style_is_the_median_over_cells_of_all_fields():
     crops = [drawn(0), drawn(1, 1.2)]
     table = measure_part(Store(crops, ["a", "a"]), "cellprofiler-style", OPTIONS)
-    each = [
-        pd.DataFrame(*cell_profiles(c, CHANNELS, OPTIONS)[:1], columns=cell_profiles(c, CHANNELS, OPTIONS)[1])
-        for c in crops
-    ]
+    measured = [cell_profiles(crop, CHANNELS, OPTIONS) for crop in crops]
+    each = [pd.DataFrame(values, columns=columns) for values, columns, _ in measured]
     name = "Cells_Intensity_MeanIntensity__ERSyto"
     assert table[name][0] == pytest.approx(np.median(np.concatenate([t[name] for t in each])))
     assert table["Count_Cells"][0] == 5
 
 
 def test_combining_drops_fills_and_scales():
-    parts = [
-        pd.DataFrame({"well_id": ["b", "a"], "good": [1.0, 2.0], "same": [5.0, 5.0], "undefined": [np.nan, 1.0], "holed": [1.0, 2.0]}),
-        pd.DataFrame({"well_id": ["c", "d"], "good": [4.0, 9.0], "same": [5.0, 5.0], "undefined": [np.nan, 2.0], "holed": [np.inf, 3.0]}),
-    ]  # fmt: skip
+    columns = ["well_id", "good", "same", "undefined", "holed"]
+    first = [("b", 1.0, 5.0, np.nan, 1.0), ("a", 2.0, 5.0, 1.0, 2.0)]
+    second = [("c", 4.0, 5.0, np.nan, np.inf), ("d", 9.0, 5.0, 2.0, 3.0)]
+    parts = [pd.DataFrame(rows, columns=columns) for rows in (first, second)]
     frame, report = combine_parts(parts, max_missing=0.3)
     assert list(frame["well_id"]) == ["a", "b", "c", "d"]
     assert report["columns"] == ["good", "holed"]

@@ -10,7 +10,7 @@ from cwamsn.screens.planes import PlaneReader, read_plane
 from cwamsn.screens.sources import fetch_part, fetch_released_embeddings, fetch_truth, host_spec, parts, write_wells
 
 _LAZY = {
-    "layout_report": "cwamsn.screens.layout_report",
+    "layout_report": "cwamsn.screens.layouts",
     "simulate_layout": "cwamsn.screens.simulate",
     "simulate_part": "cwamsn.screens.simulate",
     "simulated_parts": "cwamsn.screens.simulate",

@@ -22,12 +22,9 @@ def screen_parts(screen):
 
 
 def source_spec(wildcards):
-    """The screen's keys as its real source understands them."""
+    """The screen's keys as its real source takes them, those that decide what is fetched."""
     spec = host_spec(wildcards.screen, SCREENS[wildcards.screen], DATA)
-    if spec["source"] == "rxrx3-core":
-        licence = config["accept_noncommercial_licence"]
-        spec = {**spec, "accept_noncommercial_licence": licence}
-    return {key: value for key, value in spec.items() if key != "channel_map"}
+    return {k: v for k, v in spec.items() if k not in ("channel_map", "retry")}
 
 
 def layout_of(wildcards):
@@ -115,7 +112,6 @@ rule wells:
         log_path("wells/{screen}"),
     benchmark:
         usage_path("wells/{screen}")
-    retries: 2
     conda:
         "../envs/screens.yaml"
     threads: 1
@@ -142,7 +138,6 @@ rule fetch:
         log_path("fetch/{screen}/{part}"),
     benchmark:
         usage_path("fetch/{screen}/{part}")
-    retries: 2
     conda:
         "../envs/screens.yaml"
     threads: 1
@@ -166,7 +161,6 @@ rule truth:
         log_path("truth/{screen}"),
     wildcard_constraints:
         screen=screens_of("rxrx3-core", "simulated-rxrx3-core"),
-    retries: 2
     conda:
         "../envs/screens.yaml"
     threads: 1
@@ -188,7 +182,6 @@ rule released_embeddings:
         log_path("released_embeddings/{screen}"),
     wildcard_constraints:
         screen=screens_of("rxrx3-core"),
-    retries: 2
     conda:
         "../envs/screens.yaml"
     threads: 1

@@ -5,8 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
+from workflow_scripts.screens_spec import full_spec
 
 with job(snakemake):
     from cwamsn.screens import fetch_released_embeddings
 
-    fetch_released_embeddings(snakemake.params.spec, snakemake.params.cache, snakemake.output[0])
+    fetch_released_embeddings(full_spec(snakemake), snakemake.params.cache, snakemake.output[0])

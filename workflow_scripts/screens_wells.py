@@ -5,13 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
+from workflow_scripts.screens_spec import full_spec
 
 with job(snakemake):
     from cwamsn.screens import write_wells
 
     write_wells(
         snakemake.wildcards.screen,
-        snakemake.params.spec,
+        full_spec(snakemake),
         snakemake.params.cache,
         snakemake.output.wells,
         snakemake.output.source,

@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote, urlsplit
 from cwamsn.files import read_json, sha256, write_json
 from cwamsn.tables import InputError
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16  # bytes that a cut connection loses at most
 _RETRIED = {408, 425, 429, 500, 502, 503, 504}
 _HUB = "huggingface.co"
 
@@ -175,7 +175,7 @@ def _download(remote: Remote, final: Path, how: Policy) -> tuple[int, str]:
         wait = 0.0
         try:
             done = _transfer(remote, partial, state, how)
-        except _Again as error:
+        except Again as error:
             problem, wait, done = str(error), error.wait, None
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             problem, done = type(error).__name__, None
@@ -201,7 +201,7 @@ def _download(remote: Remote, final: Path, how: Policy) -> tuple[int, str]:
     raise FetchError(f"{remote.url}: not fetched ({problem}); what has arrived is kept, run again to resume")
 
 
-class _Again(Exception):
+class Again(Exception):
     """Worth another try, after `wait` seconds at least."""
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
@@ -223,13 +223,13 @@ def _transfer(remote: Remote, partial: Path, state: Path, how: Policy) -> dict[s
     with request(remote.url, headers, how) as answer:
         if answer.status_code == 416:
             partial.unlink(missing_ok=True)
-            raise _Again("the host refused the range")
+            raise Again("the host refused the range")
         start, total = 0, _integer(answer.headers.get("Content-Length"))
         if answer.status_code == 206:
             match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", answer.headers.get("Content-Range", ""))
             if not match or int(match[1]) != offset:
                 partial.unlink(missing_ok=True)
-                raise _Again("the host answered with another range than asked for")
+                raise Again("the host answered with another range than asked for")
             start, total = offset, _integer(match[3])
         facts = _facts(answer, total)
         write_json(facts, state)
@@ -242,7 +242,7 @@ def _transfer(remote: Remote, partial: Path, state: Path, how: Policy) -> dict[s
 
 
 def request(url: str, headers: dict[str, str], how: Policy) -> Any:
-    """GET `url`, streaming; follows redirects but never from HTTPS to HTTP. Raises Missing, _Again, ConnectionError."""
+    """GET `url`, streaming; follows redirects but never from HTTPS to HTTP. Raises Missing, Again, ConnectionError."""
     answer = session().get(url, headers={**headers, **_token(url)}, stream=True, timeout=how.timeout)
     hops = [*answer.history, answer]
     if any(a.url.startswith("https:") and b.url.startswith("http:") for a, b in pairwise(hops)):
@@ -252,7 +252,7 @@ def request(url: str, headers: dict[str, str], how: Policy) -> Any:
         return answer
     answer.close()
     if answer.status_code in _RETRIED:
-        raise _Again(f"HTTP {answer.status_code}", _retry_after(answer.headers.get("Retry-After")))
+        raise Again(f"HTTP {answer.status_code}", _retry_after(answer.headers.get("Retry-After")))
     hint = "; set HF_TOKEN if it needs an account" if urlsplit(url).hostname == _HUB else ""
     kind = Missing if answer.status_code in (401, 403, 404, 410) else FetchError
     raise kind(f"{url}: HTTP {answer.status_code} {answer.reason}{hint}; check the base URL of the screen")
@@ -389,7 +389,7 @@ def get_text(url: str, how: Policy) -> str:
             if length is None or answer.headers.get("Content-Encoding") or len(body) == length:
                 return body.decode()
             problem = "the answer broke off"
-        except _Again as error:
+        except Again as error:
             problem, wait = str(error), error.wait
         except requests.RequestException as error:
             problem = type(error).__name__

@@ -1,5 +1,8 @@
 """RxRx3-core (Recursion, non-commercial terms): 35 Parquet shards of JPEG 2000 planes and one metadata table."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cwamsn.screens.fetch import Fetched, Missing, fetch, join, local_path, policy
+from cwamsn.files import atomic_path, sha256
+from cwamsn.screens.fetch import Fetched, Missing, Remote, cached_path, fetch, join, local_path, policy
 from cwamsn.screens.names import RXRX3_CHANNELS, RxRx3Key, parse_addresses, parse_rxrx3_key
+from cwamsn.screens.ranges import NoRanges, RangeFile
 from cwamsn.screens.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
 from cwamsn.tables import InputError
@@ -106,84 +111,143 @@ def _concentration(column: pd.Series, source: str) -> pd.Series:
 def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, raw: Raw) -> Acquired:
     """Fetch shard `part`; the fields whose first plane lies in it, completed from the next shard."""
     found = Acquired(RXRX3_CHANNELS)
-    shard = _shard(spec, part, cache)
+    shard = _get(spec, _shard_url(spec, part), cache)
     path = raw.add(shard, f"{part}.parquet")
-    rows = _keys(shard)
+    keys = _keys(shard)
     planes: dict[tuple[str, int], dict[int, str]] = {}
-    unreadable = 0
-    for row, key in rows:
-        if key is None or not 1 <= key.channel <= len(RXRX3_CHANNELS):
-            unreadable += 1
-            continue
-        planes.setdefault((key.well_id, key.site), {})[key.channel] = f"{path}#{row}"
-    if unreadable:
-        print(f"{part}: {unreadable} rows whose __key__ names no plane (experiment/Plate1/A01_s1_1) are left out")
+    for row, key in enumerate(keys):
+        if key is not None:
+            planes.setdefault((key.well_id, key.site), {})[key.channel] = f"{path}#{row}"
+    if None in keys:
+        print(f"{part}: {keys.count(None)} rows whose __key__ is not experiment/Plate1/A01_s1_1..6 are left out")
     if not planes:
         raise InputError(f"{shard.url}: no row names a plane in __key__; is it a shard of RxRx3-core?")
     first, last = next(iter(planes)), list(planes)[-1]
-    if len(planes[first]) < len(RXRX3_CHANNELS) and _ends_with(spec, part, -1, first, cache):
+    if len(planes[first]) < len(RXRX3_CHANNELS) and _ends_with(spec, part, first, cache):
         del planes[first]  # begins in the shard before, which owns it
-    if last in planes and len(planes[last]) < len(RXRX3_CHANNELS):
-        planes[last] |= _continued(spec, part, last, cache, raw)
+    with _neighbour(spec, part, 1, cache) as after:
+        following = _head(after)
+        if last in planes and following and following[0][:2] == last:
+            planes[last] |= _continued(spec, part, following, after, cache, raw)
     known = dict(zip(wells["well_id"], wells["plate"]))
-    for (well_id, site), found_planes in planes.items():
-        missing = [name for c, name in enumerate(RXRX3_CHANNELS, 1) if c not in found_planes]
+    for (well_id, site), uris in planes.items():
+        missing = [name for c, name in enumerate(RXRX3_CHANNELS, 1) if c not in uris]
         field_id = f"{well_id}_s{site}"
         if well_id not in known:
             found.skip(field_id, well_id, well_id.split("_")[-2], site, "well without a row in the metadata")
         elif missing:
             found.skip(field_id, well_id, known[well_id], site, f"no image of channel {', '.join(missing)}")
         else:
-            uris = {f"uri_{name}": found_planes[c] for c, name in enumerate(RXRX3_CHANNELS, 1)}
-            found.fields.append({"field_id": field_id, "well_id": well_id, "site": site} | uris)
+            named = {f"uri_{name}": uris[c] for c, name in enumerate(RXRX3_CHANNELS, 1)}
+            found.fields.append({"field_id": field_id, "well_id": well_id, "site": site} | named)
+    pictured = {key.well_id for key in keys if key}
+    for well_id in _expected(spec, part, keys, following, known):
+        if well_id not in pictured:
+            found.skip(f"{well_id}_s0", well_id, known[well_id], 0, "well without any image on the host")
     return found
 
 
-def _shard(spec: dict[str, Any], part: str, cache: Path) -> Fetched:
-    return _get(spec, join(spec["base_url"], "data", f"{part}.parquet"), cache)
+def _expected(
+    spec: dict[str, Any],
+    part: str,
+    keys: list[RxRx3Key | None],
+    following: list[RxRx3Key | None],
+    known: dict[str, str],
+) -> list[str]:
+    """Wells of the metadata that this shard should hold: from its first key to the next shard's, as rows are sorted.
+
+    Empty where they are not, since then nothing tells in which shard a well belongs.
+    """
+    places = [_order(key.well_id) for key in keys if key]
+    end = _order(following[0].well_id) if following and following[0] else None
+    if places != sorted(places) or (end and end < places[-1]):
+        print(f"{part}: rows are not sorted by key, so wells without images are not listed")
+        return []
+    start = "" if part == shard_name(0, spec["shards"]) else places[0]
+    return [w for w in known if w.count("_") >= 2 and start <= _order(w) and (end is None or _order(w) < end)]
 
 
-def _keys(shard: Fetched) -> list[tuple[int, RxRx3Key | None]]:
-    """(row, parsed key) of every row."""
+def _order(well_id: str) -> str:
+    """`compound-001_1_AA15` → `compound-001/Plate1/AA15`, the text by which shards are sorted."""
+    experiment, plate, address = well_id.rsplit("_", 2)
+    return f"{experiment}/Plate{plate}/{address}"
+
+
+def _shard_url(spec: dict[str, Any], part: str) -> str:
+    return join(spec["base_url"], "data", f"{part}.parquet")
+
+
+def _parse(keys: list[str | None]) -> list[RxRx3Key | None]:
+    found = [parse_rxrx3_key(key or "") for key in keys]
+    return [key if key and 1 <= key.channel <= len(RXRX3_CHANNELS) else None for key in found]
+
+
+def _keys(shard: Fetched) -> list[RxRx3Key | None]:
+    """The parsed key of every row, None for rows that name no plane."""
     try:
-        column = pq.read_table(shard.path, columns=["__key__"]).column(0)
+        column = pq.read_table(shard.path, columns=["__key__"]).column("__key__")
     except (pa.ArrowInvalid, OSError, KeyError) as error:
         raise InputError(f"{shard.url}: not a readable shard ({error}); fetch or copy it again") from None
-    return [(row, parse_rxrx3_key(key or "")) for row, key in enumerate(column.to_pylist())]
+    return _parse(column.to_pylist())
 
 
-def _neighbour(spec: dict[str, Any], part: str, step: int, cache: Path) -> Fetched | None:
-    """The shard before (-1) or after (+1), None at the ends and where the host lacks it."""
+@contextmanager
+def _neighbour(spec: dict[str, Any], part: str, step: int, cache: Path) -> Iterator[pq.ParquetFile | None]:
+    """The shard before (-1) or after (+1), open; None at the ends of the data set and where the host lacks it.
+
+    Of a remote shard only the footer and the row groups that are read travel, unless the host sends whole files only.
+    """
     index = int(part.split("-")[1]) + step
     if not 0 <= index < spec["shards"]:
-        return None
+        yield None
+        return
+    url = _shard_url(spec, shard_name(index, spec["shards"]))
+    local = local_path(url)
+    here = local or cached_path(Remote(url), cache)
     try:
-        return _shard(spec, shard_name(index, spec["shards"]), cache)
+        source = here if here.exists() else None if local else RangeFile(url, policy(spec))
+    except NoRanges:
+        source = _get(spec, url, cache).path
     except Missing:
-        return None
+        source = None
+    if source is None:
+        yield None
+        return
+    with pq.ParquetFile(source) as file:
+        yield file if file.num_row_groups else None
 
 
-def _ends_with(spec: dict[str, Any], part: str, step: int, field: tuple[str, int], cache: Path) -> bool:
-    """Whether the shard before ends with a plane of `field`."""
-    before = _neighbour(spec, part, step, cache)
-    key = _keys(before)[-1][1] if before else None
-    return key is not None and (key.well_id, key.site) == field
+def _head(file: pq.ParquetFile | None) -> list[RxRx3Key | None]:
+    """Parsed keys of the first row group; empty without a file."""
+    return _parse(file.read_row_group(0, columns=["__key__"]).column(0).to_pylist()) if file else []
 
 
-def _continued(spec: dict[str, Any], part: str, field: tuple[str, int], cache: Path, raw: Raw) -> dict[int, str]:
-    """Channel → URI of the planes of `field` that stand at the head of the next shard."""
-    after = _neighbour(spec, part, 1, cache)
-    if after is None:
-        return {}
-    planes = {}
-    for row, key in _keys(after):
-        if key is None or (key.well_id, key.site) != field:
-            break
-        planes[key.channel] = row
-    if not planes:
-        return {}
-    path = raw.add(after, f"{shard_name(int(part.split('-')[1]) + 1, spec['shards'])}.parquet")
-    return {channel: f"{path}#{row}" for channel, row in planes.items()}
+def _ends_with(spec: dict[str, Any], part: str, field: tuple[str, int], cache: Path) -> bool:
+    """Whether the shard before `part` ends with a plane of `field`."""
+    with _neighbour(spec, part, -1, cache) as before:
+        if before is None:
+            return False
+        keys = before.read_row_group(before.num_row_groups - 1, columns=["__key__"]).column(0)
+        key = parse_rxrx3_key(keys[-1].as_py() or "")
+        return key is not None and key[:2] == field
+
+
+def _continued(
+    spec: dict[str, Any], part: str, following: list[RxRx3Key | None], after: pq.ParquetFile, cache: Path, raw: Raw
+) -> dict[int, str]:
+    """Channel → URI of the planes at the head of the next shard that belong to its first field.
+
+    They go to a small shard of their own, so that a part's raw files are its own.
+    """
+    mine = list(takewhile(lambda key: key is not None and key[:2] == following[0][:2], following))
+    head = after.read_row_group(0, columns=["__key__", "jp2"]).slice(0, len(mine))
+    url = _shard_url(spec, shard_name(int(part.split("-")[1]) + 1, spec["shards"]))
+    path = cached_path(Remote(url, digest=f"head:{part}"), cache)
+    with atomic_path(path) as temporary:
+        pq.write_table(head.replace_schema_metadata(None), temporary)
+    taken = Fetched(path, url, path.stat().st_size, f"sha256:{sha256(path)}")
+    where = raw.add(taken, f"{part}.continued.parquet")
+    return {key.channel: f"{where}#{row}" for row, key in enumerate(mine)}
 
 
 # Other files of the data set ------------------------------------------------------------------------------------------

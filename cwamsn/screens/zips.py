@@ -1,34 +1,138 @@
-"""A zip file on a host, of which only some members are needed."""
+"""A zip file on a host, of which only some members are needed: they alone are fetched, where the host sends ranges."""
 
+import hashlib
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 
-from cwamsn.screens.fetch import Fetched, FetchError, Policy, Remote, fetch
+from cwamsn.files import atomic_path, sha256
+from cwamsn.screens.fetch import Fetched, FetchError, Policy, Remote, cached_path, fetch, local_path
+from cwamsn.screens.ranges import NoRanges, RangeFile
+
+_CHUNK = 32 << 20  # bytes a request; what a killed job loses at most
+_GAP = 1 << 20  # unneeded bytes that are cheaper to read than another request
+_WHOLE = 0.9  # share of the archive from which on it is fetched whole
+_HEADER = 30  # bytes of a member's header before its name
+_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 class HostedZip:
     """The zip file at `url`: its member names, and a local file that holds the wanted ones."""
 
-    def __init__(self, url: str, cache: Path, how: Policy) -> None:
-        self.url, self.name = url, url.rsplit("/", 1)[-1]
-        self._fetched = fetch(Remote(url), cache, how)
+    def __init__(self, url: str, cache: str | Path, how: Policy) -> None:
+        self.url, self.name, self.cache, self.how = url, url.rsplit("/", 1)[-1], Path(cache), how
+        self._remote: RangeFile | None = None
+        self._fetched: Fetched | None = None
+        if local_path(url) is None and not cached_path(Remote(url), cache).exists():
+            try:
+                self._remote = RangeFile(url, how)
+            except NoRanges:
+                self._remote = None
+        if self._remote is None:
+            self._fetched = fetch(Remote(url), cache, how)
         try:
-            with zipfile.ZipFile(self._fetched.path) as archive:
-                self.names = [info.filename for info in archive.infolist() if not info.is_dir()]
+            source = self._fetched.path if self._fetched else BufferedReader(self._remote, 1 << 16)
+            with zipfile.ZipFile(source) as archive:
+                self.members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
         except zipfile.BadZipFile as error:
             raise FetchError(f"{url}: not a whole zip file ({error}); fetch or copy it again") from None
 
+    @property
+    def names(self) -> list[str]:
+        return list(self.members)
+
     def keep(self, members: Iterable[str]) -> tuple[Fetched, list[str]]:
-        """(local zip file that holds `members`, those of them whose checksum is wrong)."""
-        bad = []
-        with zipfile.ZipFile(self._fetched.path) as archive:
-            for member in members:
+        """(local zip file that holds `members`, those of them that are damaged).
+
+        A member's bytes are checked against its CRC-32. The whole file is used when it is local, when most of it is
+        needed, and when the host stops sending ranges.
+        """
+        wanted = sorted(members, key=lambda name: self.members[name].header_offset)
+        if self._remote is not None:
+            needed = sum(self.members[name].compress_size for name in wanted)
+            if needed < _WHOLE * self._remote.size:
                 try:
-                    with archive.open(member) as handle:
-                        while handle.read(1 << 20):
-                            pass
-                except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-                    bad.append(member)
-        return self._fetched, bad
+                    return self._keep_some(wanted)
+                except NoRanges as error:
+                    print(error)
+            self._fetched = fetch(Remote(self.url), self.cache, self.how)
+        return self._fetched, _damaged(self._fetched.path, wanted)
+
+    def _keep_some(self, wanted: list[str]) -> tuple[Fetched, list[str]]:
+        """A zip file of `wanted` in the cache, members stored; their bytes come in chunks that survive a kill."""
+        chosen = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
+        final = cached_path(Remote(self.url, digest=f"members:{chosen}:{self._remote.etag}"), self.cache)
+        bad: list[str] = []
+        chunks: list[Path] = []
+        with atomic_path(final) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for names, first, last in self._chunks(wanted):
+                chunks.append(self._chunk(first, last))
+                data = chunks[-1].read_bytes()
+                for name in names:
+                    try:
+                        archive.writestr(zipfile.ZipInfo(name, _DATE), _member(data, first, self.members[name]))
+                    except (zlib.error, ValueError):
+                        bad.append(name)
+        for chunk in chunks:
+            chunk.unlink(missing_ok=True)
+        return Fetched(final, self.url, final.stat().st_size, f"sha256:{sha256(final)}"), bad
+
+    def _chunks(self, wanted: list[str]) -> Iterator[tuple[list[str], int, int]]:
+        """Runs of neighbouring members: (names, first byte, last byte)."""
+        # A member ends where the next one (or the directory, beyond all of them) begins; its own header may be longer
+        # than the directory's, so the next offset is the safe end.
+        starts = sorted(info.header_offset for info in self.members.values())
+        following = dict(zip(starts, [*starts[1:], self._remote.size]))
+        names: list[str] = []
+        first = last = 0
+        for name in wanted:
+            begin = self.members[name].header_offset
+            end = following[begin] - 1
+            if names and (begin > last + _GAP or end - first >= _CHUNK):
+                yield names, first, last
+                names = []
+            if not names:
+                first = begin
+            names.append(name)
+            last = end
+        if names:
+            yield names, first, last
+
+    def _chunk(self, first: int, last: int) -> Path:
+        path = cached_path(Remote(self.url, digest=f"span:{first}-{last}:{self._remote.etag}"), self.cache)
+        if not (path.exists() and path.stat().st_size == last - first + 1):
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(self._remote.span(first, last))
+        return path
+
+
+def _member(data: bytes, first: int, info: zipfile.ZipInfo) -> bytes:
+    """The member's bytes out of `data`, which begins at byte `first` of the archive. ValueError when damaged."""
+    at = info.header_offset - first
+    if data[at : at + 4] != b"PK\3\4":
+        raise ValueError("no member header")
+    start = at + _HEADER + sum(struct.unpack_from("<HH", data, at + 26))
+    body = data[start : start + info.compress_size]
+    if info.compress_type == zipfile.ZIP_DEFLATED:
+        body = zlib.decompress(body, wbits=-15)
+    elif info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError("unknown compression")
+    if len(body) != info.file_size or zlib.crc32(body) != info.CRC:
+        raise ValueError("wrong checksum")
+    return body
+
+
+def _damaged(path: Path, members: list[str]) -> list[str]:
+    bad = []
+    with zipfile.ZipFile(path) as archive:
+        for member in members:
+            try:
+                with archive.open(member) as handle:
+                    while handle.read(1 << 20):
+                        continue
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+                bad.append(member)
+    return bad

@@ -1,0 +1,95 @@
+"""Names as the hosts write them."""
+
+import re
+import uuid
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cwamsn.screens.names import (
+    BRAY_WAVELENGTH,
+    compound_id,
+    parse_address,
+    parse_addresses,
+    parse_bray_file,
+    parse_rxrx3_key,
+    plate_text,
+)
+from cwamsn.tables import InputError
+
+
+def _letters(row: int) -> str:
+    return chr(64 + row) if row <= 26 else "A" + chr(64 + row - 26)
+
+
+@given(st.integers(1, 32), st.integers(1, 48), st.booleans(), st.booleans())
+def test_address_round_trip(row, column, lower, padded):
+    text = f"{_letters(row)}{column:02d}" if padded else f"{_letters(row)}{column}"
+    assert parse_address(text.lower() if lower else text) == (f"{_letters(row)}{column:02d}", row, column)
+
+
+@given(st.text(max_size=5))
+def test_address_or_value_error(text):
+    try:
+        address, row, column = parse_address(text)
+    except ValueError:
+        return
+    assert re.fullmatch(r"[A-Z]{1,2}\d{2}", address) and row >= 1 and column >= 1
+
+
+def test_a_bad_address_names_file_and_row():
+    with pytest.raises(InputError, match=r"map\.txt: row 1: 'Z' is no well address"):
+        parse_addresses(pd.Series(["A01", "Z"]), "map.txt")
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9_ ]{0,12}", fullmatch=True),
+    st.integers(1, 16),
+    st.integers(1, 24),
+    st.integers(1, 9),
+    st.integers(1, 5),
+    st.uuids(),
+    st.booleans(),
+)
+def test_bray_file_round_trip(tag, row, column, site, wavelength, identity, upper):
+    name = f"{tag}_{_letters(row).lower()}{column:02d}_s{site}_w{wavelength}{identity}.tif"
+    parsed = parse_bray_file(name.upper() if upper else name)
+    assert parsed == (f"{_letters(row)}{column:02d}", site, wavelength, str(identity))
+    assert wavelength in BRAY_WAVELENGTH
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "readme.txt", "x_a01_s1_w2.tif", f"x_q01_s1_w2{uuid.UUID(int=1)}.tif", f"x_a01_s1_w2{uuid.UUID(int=1)}.png"],
+)
+def test_other_names_are_no_bray_files(name):
+    assert parse_bray_file(name) is None
+
+
+def test_the_example_of_the_host():
+    name = "cdp2bioactives_a01_s1_w2edcec6dc-b1e3-4ffc-80da-9b049a89447b.tif"
+    assert parse_bray_file(name) == ("A01", 1, 2, "edcec6dc-b1e3-4ffc-80da-9b049a89447b")
+
+
+@given(st.sampled_from(["compound-001", "gene-176"]), st.integers(1, 48), st.integers(1, 32), st.integers(1, 48))
+def test_rxrx3_key_round_trip(experiment, plate, row, column):
+    address = f"{_letters(row)}{column:02d}"
+    parsed = parse_rxrx3_key(f"{experiment}/Plate{plate}/{address}_s1_6")
+    assert parsed == (f"{experiment}_{plate}_{address}", 1, 6)
+    assert parse_rxrx3_key(f"{experiment}/{plate}/{address}_s1_6") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("24,277", "24277"), (24277, "24277"), (24277.0, "24277"), (" 24277 ", "24277"), ("SQ,1", "SQ,1"), ("1.5", "1.5")],
+)
+def test_plate_ids(value, text):
+    assert plate_text(value) == text
+
+
+def test_compound_ids():
+    assert compound_id("BRD-K18250272-003-03-7") == "BRD-K18250272"
+    assert compound_id("BRD-K18250272") == "BRD-K18250272"
+    assert compound_id("DMSO") == "DMSO"

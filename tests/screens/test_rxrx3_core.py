@@ -1,0 +1,144 @@
+"""The RxRx3-core source: straddling wells, missing planes, the licence, files without images."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cwamsn import screens
+from cwamsn.screens.names import RXRX3_CHANNELS
+from cwamsn.tables import InputError
+
+from .loopback import MiniRxRx3
+
+ACCEPTED = {"accept_noncommercial_licence": True}
+
+
+def _check(mini, fields):
+    for _, row in fields.iterrows():
+        for c, name in enumerate(RXRX3_CHANNELS, 1):
+            np.testing.assert_array_equal(screens.read_plane(row[f"uri_{name}"]), mini.planes[row["well_id"], c])
+
+
+@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.parametrize("rows", [15, 12, 42])
+def test_every_well_comes_once_and_whole(host, run, remote, rows):
+    mini = MiniRxRx3(host.root, rows)
+    this = run(mini.spec(host.url if remote else f"file://{host.root}", **ACCEPTED))
+    this.wells()
+    seen = []
+    for part in screens.parts("s", this.spec):
+        fields, skipped, manifest = this.fetch(part)
+        assert skipped.empty and set(manifest["name"]) >= {f"{part}.parquet"}
+        _check(mini, fields)
+        seen += fields["well_id"].tolist()
+    assert sorted(seen) == sorted(w[0] for w in mini.WELLS)
+
+
+def test_of_a_neighbouring_shard_only_the_head_travels(host, run):
+    mini = MiniRxRx3(host.root, side=200)
+    this = run(mini.spec(host.url, **ACCEPTED))
+    this.wells()
+    fields, _, _ = this.fetch("train-00000-of-00003")
+    assert len(fields) == 3
+    neighbour = host.root / "data/train-00001-of-00003.parquet"
+    assert host.sent["data/train-00001-of-00003.parquet"] < 0.7 * neighbour.stat().st_size
+
+
+def test_missing_planes_and_wells_are_listed(host, run):
+    mini = MiniRxRx3(host.root, 15, without=("compound-001/Plate1/A02_s1_3", "gene-060_9_T13"))
+    (host.root / "metadata_rxrx3_core.csv").write_text(
+        "\n".join(
+            line
+            for line in (host.root / "metadata_rxrx3_core.csv").read_text().splitlines()
+            if not line.startswith("gene-060_9_T15")
+        )
+    )
+    this = run(mini.spec(str(host.root)))
+    this.wells()
+    skipped = pd.concat([this.fetch(part)[1] for part in screens.parts("s", this.spec)])
+    assert dict(zip(skipped["well_id"], skipped["reason"])) == {
+        "compound-001_1_A02": "no image of channel Phalloidin",
+        "gene-060_9_T13": "well without any image on the host",
+        "gene-060_9_T15": "well without a row in the metadata",
+    }
+
+
+def test_wells(host, run):
+    mini = MiniRxRx3(host.root)
+    wells = run(mini.spec(str(host.root))).wells()
+    columns = ["perturbation", "control", "perturbation_type", "experiment", "plate", "row", "column"]
+    assert wells.loc["compound-001_1_AA15", columns].tolist() == [
+        "Phloretin", None, "COMPOUND", "compound-001", "1", 27, 15,
+    ]  # fmt: skip
+    assert wells.loc["compound-001_1_AA15", "inchikey"].startswith("LFQSCWFLJHTTHZ")
+    assert wells.loc["compound-001_1_AA15", "concentration"] == 0.025
+    assert wells.loc["gene-060_9_T13", ["perturbation", "guide", "gene"]].tolist() == ["PEX6", "PEX6_guide_2", "PEX6"]
+    assert wells.loc["compound-001_1_A01", ["perturbation", "control"]].tolist() == ["EMPTY_control", "negative"]
+    assert wells.loc["compound-001_1_A02", ["perturbation", "control"]].tolist() == ["CRISPR_control", "other"]
+    assert pd.isna(wells.loc["gene-060_11_P28", "gene"]) and pd.isna(wells.loc["gene-060_11_P28", "guide"])
+
+
+def test_the_published_example_rows(run, shared):
+    path = shared / "rxrx3_core/metadata_example_rows.csv"
+    wells = run({"source": "rxrx3-core", "metadata": str(path), "compound_gene_truth": "x"}).wells()
+    assert len(wells) == 9 and wells["control"].value_counts().to_dict() == {"negative": 2, "other": 1}
+    assert wells.loc["compound-003_11_AD37", "inchikey"] == "VGEREEWJJVICBM-UHFFFAOYSA-N"  # phloretin
+
+
+def test_evaluation_needs_no_images_and_no_licence(run, shared, tmp_path):
+    spec = {
+        "source": "rxrx3-core",
+        "metadata": str(shared / "rxrx3_core/metadata_example_rows.csv"),
+        "compound_gene_truth": str(shared / "rxrx3_core/compound_gene_interactions.csv"),
+    }
+    run(spec).wells()
+    screens.fetch_truth(spec, tmp_path / "cache", tmp_path / "truth.csv")
+    assert len(pd.read_csv(tmp_path / "truth.csv")) == 2921
+
+
+def test_the_licence_is_asked_for_before_the_host_is(host, run, tmp_path):
+    mini = MiniRxRx3(host.root)
+    this = run(mini.spec(host.url))
+    with pytest.raises(InputError, match="accept_noncommercial_licence: true"):
+        this.wells()
+    with pytest.raises(InputError, match="accept_noncommercial_licence: true"):
+        screens.fetch_released_embeddings(this.spec, tmp_path / "cache", tmp_path / "e.parquet")
+    assert not host.requests
+    (host.root / "OpenPhenom_rxrx3_core_embeddings.parquet").write_bytes(b"PAR1")
+    screens.fetch_released_embeddings(mini.spec(str(host.root)), tmp_path / "cache", tmp_path / "e.parquet")
+    assert (tmp_path / "e.parquet").read_bytes() == b"PAR1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("compound-001_1_A02,", "compound-001_1_A01,", r"row 1: well_id compound-001_1_A01 stands twice"),
+        (",COMPOUND,", ",DRUG,", r"row 0: perturbation_type must be COMPOUND or CRISPR"),
+        (",0.025,", ",much,", r"row 2: concentration 'much' is no number"),
+        (",AA15,", ",15AA,", r"row 2: '15AA' is no well address"),
+        ("treatment", "compound", r"lacks column treatment"),
+    ],
+)
+def test_bad_metadata_names_file_and_row(host, run, old, new, error):
+    mini = MiniRxRx3(host.root)
+    path = host.root / "metadata_rxrx3_core.csv"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=rf"metadata_rxrx3_core\.csv: {error}"):
+        run(mini.spec(str(host.root))).wells()
+
+
+def test_a_broken_shard_names_itself(host, run):
+    mini = MiniRxRx3(host.root)
+    path = host.root / "data/train-00000-of-00003.parquet"
+    path.write_bytes(path.read_bytes()[:-50])
+    this = run(mini.spec(str(host.root)))
+    this.wells()
+    with pytest.raises(InputError, match=r"train-00000-of-00003\.parquet: not a readable shard"):
+        this.fetch("train-00000-of-00003")
+
+
+def test_shards_can_be_chosen():
+    spec = {"source": "rxrx3-core", "shards": 35, "shard_selection": [34, 0]}
+    assert screens.parts("s", spec) == ["train-00000-of-00035", "train-00034-of-00035"]
+    with pytest.raises(InputError, match="35 is not among the shards 0 to 34"):
+        screens.parts("s", spec | {"shard_selection": [35]})

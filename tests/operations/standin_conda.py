@@ -20,7 +20,8 @@ async def create(file: Path, prefix: Path) -> None:
     content = yaml.safe_load(file.read_text())
     if content["channels"] != ["conda-forge", "nodefaults"]:
         raise SystemExit(f"{file}: channels must be conda-forge and nodefaults, found {content['channels']}")
-    specs = [entry for entry in content["dependencies"] if isinstance(entry, str)]
+    # conda reads `python=3.11.*` and `python=3.11` alike; rattler only the second
+    specs = [entry.removesuffix(".*") for entry in content["dependencies"] if isinstance(entry, str)]
     records = await solve([os.environ["STANDIN_CHANNEL"]], specs, platforms=["noarch", "linux-64"])
     await install(records, prefix, cache_dir=Path(os.environ["STANDIN_CACHE"]), show_progress=False)
     print(f"{len(records)} packages installed in {prefix}")

@@ -33,7 +33,7 @@ def copy(undisturbed, tmp_path):
 def start(folder: Path) -> subprocess.Popen:
     """Snakemake in a session of its own, so that a kill reaches its jobs too."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command += ["--cores", "2", "--configfile", str(TINY), "--rerun-incomplete", "--quiet", "all"]
+    command += ["--cores", "2", "--rerun-incomplete", "--quiet", "all", "--configfile", str(TINY)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True, **quiet)

@@ -12,7 +12,8 @@ TINY = Path(__file__).with_name("tiny.yaml")
 def snakemake(folder: Path, *arguments: str, cores: int = 2, config: Path = TINY, check: bool = True, **options):
     """Run Snakemake with `config` in `folder`; returns the completed process with its output as text."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command += ["--cores", str(cores), "--configfile", str(config), *arguments]
+    # --configfile takes several files: a target after it would be read as one
+    command += [*arguments, "--cores", str(cores), "--configfile", str(config)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, **options)
     if check and result.returncode:

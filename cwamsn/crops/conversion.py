@@ -8,7 +8,7 @@ import numpy as np
 from cwamsn.tables import InputError
 
 SATURATED_SHARE = 0.0028 / 100  # of the pixels, shown at the display maximum
-_BLOCK = 1 << 16  # pixels a step, so that the intermediate values stay in the cache
+_BLOCK = 1 << 15  # pixels a step, so that the intermediate values stay in the cache
 
 
 def compress_to_uint8(image: np.ndarray, *, convert_uint8: bool = False) -> np.ndarray:
@@ -40,11 +40,13 @@ def display_threshold(image: np.ndarray) -> int:
     """T: the n-th largest of the (H, W) values, n = max(1, round(H * W * 0.0028 %))."""
     n = max(1, int(np.around(image.size * SATURATED_SHARE)))
     columns = image.max(axis=0)
-    candidates = image
-    if columns.size >= n:
-        # n columns reach this value, so at least n pixels do, and few more: only those need sorting.
-        candidates = image[image >= np.partition(columns, -n)[-n]]
-    return int(np.partition(candidates, -n, axis=None)[-n])
+    if columns.size < n:
+        return int(np.partition(image, -n, axis=None)[-n])
+    # n columns reach `lowest`, so T is at least that, and columns that do not reach it hold none of the n largest.
+    lowest = np.partition(columns, -n)[-n]
+    if lowest == columns.max():
+        return int(lowest)
+    return int(np.partition(image[:, columns >= lowest], -n, axis=None)[-n])
 
 
 def _scale(image: np.ndarray, threshold: int) -> np.ndarray:
@@ -55,19 +57,23 @@ def _scale(image: np.ndarray, threshold: int) -> np.ndarray:
     # thresholds; where it does not, the table is looked up.
     scale = np.nextafter(np.float32(256.0 / threshold), np.float32(np.inf))
     flat, result = image.reshape(-1), np.empty(image.size, np.uint8)
-    work = np.empty(max(_BLOCK, values.size), np.float32)
+    work, limit = np.empty((2, max(_BLOCK, values.size)), np.float32)
+    limit.fill(255)  # numpy takes the minimum of two arrays six times as fast as that of an array and a number
     probe = np.empty(values.size, np.uint8)
-    _single_precision(values, scale, work, probe)
+    _single_precision(values, scale, limit, work, probe)
     if (probe != table).any():
         np.take(table, flat, out=result, mode="clip")
         return result.reshape(image.shape)
     for start in range(0, flat.size, _BLOCK):
-        _single_precision(flat[start : start + _BLOCK], scale, work, result[start : start + _BLOCK])
+        _single_precision(flat[start : start + _BLOCK], scale, limit, work, result[start : start + _BLOCK])
     return result.reshape(image.shape)
 
 
-def _single_precision(values: np.ndarray, scale: np.float32, work: np.ndarray, out: np.ndarray) -> None:
+def _single_precision(
+    values: np.ndarray, scale: np.float32, limit: np.ndarray, work: np.ndarray, out: np.ndarray
+) -> None:
     product = work[: values.size]
-    np.multiply(values, scale, out=product, dtype=np.float32)
-    np.minimum(product, np.float32(255), out=product)
+    np.copyto(product, values)
+    product *= scale
+    np.minimum(product, limit[: values.size], out=product)
     np.copyto(out, product, casting="unsafe")

@@ -1,12 +1,16 @@
 """CWA-MSN from raw plates to the paper's tables and figures."""
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")
+
+CONFIG = Path(workflow.current_basedir) / "config"
 
 
-configfile: str(workflow.source_path("config/config.yaml"))
-configfile: str(workflow.source_path("config/models.yaml"))
+configfile: str(CONFIG / "config.yaml")
+configfile: str(CONFIG / "models.yaml")
 
 
 include: "rules/common.smk"
@@ -17,3 +21,9 @@ include: "rules/embeddings.smk"
 include: "rules/alignment.smk"
 include: "rules/benchmarks.smk"
 include: "rules/reporting.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        everything(),

@@ -1,52 +1,27 @@
 """Stage reporting: scores to tables, figures, provenance, report and releases."""
 
+from cwamsn.reporting import targets
 from cwamsn.reporting.provenance import code_version, config_digest
-from cwamsn.reporting.targets import ALSO, COMPARISONS, NEEDS, scored
 
-TABLES = [f"table{number}" for number in range(1, 9)]
-FIGURES = ["figure1", "figure3"]
 TABLE_FORMATS = ["csv", "md", "tex", "html"]
 FIGURE_FORMATS = ["png", "svg"]
-CODE = code_version(ROOT)
+PRINTED = [
+    "title",
+    "group",
+    "tables",
+    "paper_row",
+    "training_data",
+    "images",
+    "parameters",
+    "path",
+]
 
 
-wildcard_constraints:
-    table="|".join(TABLES),
-    figure="|".join(FIGURES),
-
-
-localrules:
-    all,
-    tables,
-    figures,
-    report_html,
-    provenance,
-
-
-def report_rows(product):
-    """Configured rows of a table or figure, in order."""
-    number = {"figure1": 1, "figure3": 2}.get(product) or int(product[-1])
-    return [
-        row
-        for row in ROWS
-        if row_kind(row) != "quoted" and number in row_entry(row)["tables"]
-    ]
-
-
-def report_entry(row):
+def report_row(row):
     """What tables print about a row: plain values, so that a change of any of them makes its tables again."""
-    keys = [
-        "title",
-        "group",
-        "tables",
-        "paper_row",
-        "training_data",
-        "images",
-        "parameters",
-    ]
-    found = {key: row_entry(row).get(key) for key in keys}
-    if row_kind(row) == "trained" and not found["training_data"]:
-        found["training_data"] = config["training_screen"]
+    found = {key: row_entry(row).get(key) for key in PRINTED}
+    if row_kind(row) == "trained":
+        found["training_data"] = found["training_data"] or config["training_screen"]
     return found | {
         "name": row,
         "title": found["title"] or row,
@@ -55,76 +30,48 @@ def report_entry(row):
     }
 
 
-def product_scores(product):
-    """Score files that a table or figure reads: of its own rows and benchmarks, and no others."""
-    wanted = [
-        *NEEDS[product],
-        *(b for b in ALSO.get(product, ()) if b in config["benchmarks"]),
+REPORT_ROWS = [report_row(row) for row in ROWS]
+REPORT_TABLES = targets.possible(targets.TABLES, REPORT_ROWS, config["benchmarks"])
+REPORT_FIGURES = targets.possible(targets.FIGURES, REPORT_ROWS, config["benchmarks"])
+USED_SCREENS = targets.screens_of(REPORT_ROWS, config)
+PICTURED = {
+    name: f"{DATA}/{name}" for name in targets.pictured_screens(REPORT_ROWS, config)
+}
+LOGS = {
+    row["title"]: [
+        f"{RESULTS}/models/{row['name']}/seed{seed}/log.csv" for seed in row["seeds"]
     ]
+    for row in REPORT_ROWS
+    if row["kind"] == "trained"
+}
+# What holds for every table and figure of the run.
+SETTING = {
+    "null": config["gene_gene"]["null_rows"],
+    "simulated": any(
+        SCREENS[name]["source"].startswith("simulated") for name in USED_SCREENS
+    ),
+    "run_title": config["title"],
+    "quoted_rows": config["reporting"]["quoted_rows"],
+    "code": code_version(ROOT),
+    "config_sha256": config_digest(config),
+}
+
+
+def rows_of(product):
+    return targets.rows_of(product, REPORT_ROWS)
+
+
+def scores_of(product):
+    return targets.scores_of(product, REPORT_ROWS, config["benchmarks"], RESULTS)
+
+
+def made_manifests(rows):
+    """Those files of the data manifest that this workflow makes."""
     return [
-        f"{RESULTS}/scores/{row}/seed{seed}/{benchmark}.scores.parquet"
-        for row in report_rows(product)
-        for seed in row_seeds(row)
-        for benchmark in wanted
-        if scored(row_kind(row), benchmark)
+        path
+        for name, path in targets.manifests_of(rows, config, DATA).items()
+        if name in SCREENS
     ]
-
-
-def manifests(rows):
-    """Files that say where the data of these rows came from, by name."""
-    kinds = {row_kind(row) for row in rows}
-    names = [config["evaluation_screen"]] if kinds - {"map", "quoted"} else []
-    names += [config["training_screen"]] if "trained" in kinds else []
-    files = {name: f"{DATA}/{name}/source.json" for name in names if name}
-    return files | {
-        row: config["embeddings"][row]["path"]
-        for row in rows
-        if row in config["embeddings"]
-    }
-
-
-def screen_manifests(rows):
-    """The part of :func:`manifests` that this workflow makes."""
-    return [path for name, path in manifests(rows).items() if name in SCREENS]
-
-
-def report_setting():
-    """What holds for every table and figure of the run."""
-    used = {config["evaluation_screen"], config["training_screen"]} - {None}
-    return {
-        "null": config["gene_gene"]["null_rows"],
-        "simulated": any(
-            SCREENS[name]["source"].startswith("simulated") for name in used
-        ),
-        "run_title": config["title"],
-        "quoted_rows": config["reporting"]["quoted_rows"],
-        "code": CODE,
-        "config_sha256": config_digest(config),
-    }
-
-
-def wanted_products(names):
-    """Tables and figures that the configured rows and benchmarks make possible."""
-    found = []
-    for name in names:
-        rows = [
-            row
-            for row in report_rows(name)
-            if row_kind(row) != "random" or name not in COMPARISONS
-        ]
-        sized = [
-            row
-            for row in rows
-            if row_entry(row)["images"] and row_entry(row)["parameters"]
-        ]
-        enough = (
-            len(sized)
-            if name == "figure1"
-            else len(rows) // (2 if name in COMPARISONS else 1)
-        )
-        if enough and set(NEEDS[name]) <= set(config["benchmarks"]):
-            found.append(name)
-    return found
 
 
 def table_files(names):
@@ -139,47 +86,89 @@ def figure_files(names):
     )
 
 
-rule all:
-    default_target: True
-    input:
-        table_files(wanted_products(TABLES)),
-        figure_files(wanted_products(FIGURES)),
-        f"{RESULTS}/scores.parquet",
-        f"{RESULTS}/provenance.json",
+def everything():
+    """What the default run makes. `rule all` stands in the Snakefile: an included file cannot set the default target."""
+    names = ["scores.parquet", "provenance.json", "report.html"]
+    return [
+        *table_files(REPORT_TABLES),
+        *figure_files(REPORT_FIGURES),
+        *(f"{RESULTS}/{name}" for name in names),
+    ]
+
+
+wildcard_constraints:
+    table="|".join(targets.TABLES),
+    figure="|".join(targets.FIGURES),
+
+
+localrules:
+    tables,
+    figures,
+    computation,
+    table,
+    figure,
+    provenance,
+    report_html,
+    release,
+    verify,
 
 
 rule tables:
     input:
-        table_files(wanted_products(TABLES)),
+        table_files(REPORT_TABLES),
 
 
 rule figures:
     input:
-        figure_files(wanted_products(FIGURES)),
+        figure_files(REPORT_FIGURES),
 
 
-for _name in TABLES:
+for _name in targets.TABLES:
 
     rule:
         name:
             _name
         input:
             table_files([_name]),
+        localrule: True
 
 
-for _name in FIGURES:
+for _name in targets.FIGURES:
 
     rule:
         name:
             _name
         input:
             figure_files([_name]),
+        localrule: True
+
+
+rule computation:
+    input:
+        lambda wildcards: f"{RESULTS}/models/{wildcards.model}/seed{row_seeds(wildcards.model)[0]}/encoder.json",
+    output:
+        f"{RESULTS}/models/{{model}}/computation.json",
+    log:
+        log_path("computation/{model}"),
+    wildcard_constraints:
+        model=rows_of_kind("trained"),
+    conda:
+        "../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(1000),
+        runtime=runtime(10),
+    script:
+        "../workflow_scripts/reporting_computation.py"
 
 
 rule table:
     input:
-        scores=lambda wildcards: product_scores(wildcards.table),
-        manifests=lambda wildcards: screen_manifests(report_rows(wildcards.table)),
+        scores=lambda wildcards: scores_of(wildcards.table),
+        computations=lambda wildcards: targets.computations_of(
+            wildcards.table, REPORT_ROWS, RESULTS
+        ),
+        manifests=lambda wildcards: made_manifests(rows_of(wildcards.table)),
     output:
         expand(f"{RESULTS}/tables/{{{{table}}}}.{{format}}", format=TABLE_FORMATS[:-1]),
         report(
@@ -189,7 +178,7 @@ rule table:
             labels={"table": "{table}"},
         ),
     log:
-        log_path("reporting/{table}"),
+        log_path("table/{table}"),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -197,18 +186,24 @@ rule table:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        entries=lambda wildcards: [
-            report_entry(row) for row in report_rows(wildcards.table)
-        ],
-        setting=report_setting(),
-        manifests=lambda wildcards: manifests(report_rows(wildcards.table)),
+        entries=lambda wildcards: rows_of(wildcards.table),
+        setting=SETTING,
+        manifests=lambda wildcards: targets.manifests_of(
+            rows_of(wildcards.table), config, DATA
+        ),
+        usage=lambda wildcards: targets.training_usage(
+            rows_of(wildcards.table), RESULTS
+        ),
     script:
         "../workflow_scripts/reporting_table.py"
 
 
 rule figure:
     input:
-        scores=lambda wildcards: product_scores(wildcards.figure),
+        scores=lambda wildcards: scores_of(wildcards.figure),
+        computations=lambda wildcards: targets.computations_of(
+            wildcards.figure, REPORT_ROWS, RESULTS
+        ),
     output:
         report(
             f"{RESULTS}/figures/{{figure}}.png",
@@ -218,7 +213,7 @@ rule figure:
         ),
         f"{RESULTS}/figures/{{figure}}.svg",
     log:
-        log_path("reporting/{figure}"),
+        log_path("figure/{figure}"),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -226,23 +221,21 @@ rule figure:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        entries=lambda wildcards: [
-            report_entry(row) for row in report_rows(wildcards.figure)
-        ],
-        setting=report_setting(),
+        entries=lambda wildcards: rows_of(wildcards.figure),
+        setting=SETTING,
     script:
         "../workflow_scripts/reporting_figure.py"
 
 
 rule provenance:
     input:
-        tables=table_files(wanted_products(TABLES)),
-        figures=figure_files(wanted_products(FIGURES)),
-        manifests=screen_manifests(ROWS),
+        table_files(REPORT_TABLES),
+        figure_files(REPORT_FIGURES),
+        made_manifests(REPORT_ROWS),
     output:
         f"{RESULTS}/provenance.json",
     log:
-        log_path("reporting/provenance"),
+        log_path("provenance"),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -250,11 +243,74 @@ rule provenance:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        code=CODE,
-        manifests=manifests(ROWS),
+        code=SETTING["code"],
+        manifests=targets.manifests_of(REPORT_ROWS, config, DATA),
         usage=f"{RESULTS}/usage",
-        products={
-            name: product_scores(name) for name in wanted_products([*TABLES, *FIGURES])
-        },
+        products={name: scores_of(name) for name in [*REPORT_TABLES, *REPORT_FIGURES]},
     script:
         "../workflow_scripts/reporting_provenance.py"
+
+
+rule report_html:
+    input:
+        tables=table_files(REPORT_TABLES),
+        figures=figure_files(REPORT_FIGURES),
+        record=f"{RESULTS}/provenance.json",
+        screens=[
+            f"{folder}/{name}.parquet"
+            for folder in PICTURED.values()
+            for name in ("qc", "crops")
+        ],
+        logs=[path for paths in LOGS.values() for path in paths],
+    output:
+        f"{RESULTS}/report.html",
+    log:
+        log_path("report_html"),
+    conda:
+        "../envs/reporting.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(1000),
+        runtime=runtime(20),
+    params:
+        simulated=SETTING["simulated"],
+        rows=REPORT_ROWS,
+        screens=PICTURED,
+        logs=LOGS,
+        examples=config["reporting"]["example_crops"],
+    script:
+        "../workflow_scripts/reporting_page.py"
+
+
+rule release:
+    input:
+        everything(),
+        record=f"{RESULTS}/provenance.json",
+    log:
+        log_path("release"),
+    conda:
+        "../envs/reporting.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(500),
+        runtime=runtime(10),
+    params:
+        releases=f"{config['paths']['results']}/releases",
+        workflow=str(ROOT / "Snakefile"),
+    script:
+        "../workflow_scripts/reporting_release.py"
+
+
+rule verify:
+    log:
+        log_path("verify"),
+    conda:
+        "../envs/reporting.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(500),
+        runtime=runtime(10),
+    params:
+        releases=f"{config['paths']['results']}/releases",
+    script:
+        "../workflow_scripts/reporting_verify.py"

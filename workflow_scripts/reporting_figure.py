@@ -8,10 +8,10 @@ sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
 
 with job(snakemake):
-    from cwamsn.reporting import Entry, read_scores, setting_of
+    from cwamsn.reporting import entries_of, read_scores, setting_of
     from cwamsn.reporting.figures import FIGURES, save
 
-    entries = [Entry.of(values) for values in snakemake.params.entries]
+    entries = entries_of(snakemake.params.entries, snakemake.input.computations)
     setting = setting_of(snakemake.params.setting, {})
     draw = FIGURES[snakemake.wildcards.figure]
     save(draw(entries, read_scores(snakemake.input.scores), setting), snakemake.output)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cwamsn.files import atomic_path
+from cwamsn.files import atomic_path, read_json
 from cwamsn.reporting import provenance
 from cwamsn.reporting.layout import Table
 from cwamsn.reporting.paper_tables import TABLES, Entry, Setting
@@ -16,6 +16,7 @@ __all__ = [
     "Entry",
     "Setting",
     "Table",
+    "entries_of",
     "make_table",
     "read_scores",
     "setting_of",
@@ -36,7 +37,24 @@ def write_table(table: Table, paths: Sequence[str | Path]) -> None:
             temporary.write_text(text)
 
 
-def setting_of(values: dict, manifests: dict[str, str | Path]) -> Setting:
+def entries_of(rows: Sequence[dict], computations: Sequence[str | Path] = ()) -> list[Entry]:
+    """Rows of a table from plain values; `<model>/computation.json` files fill in what a row does not state."""
+    counted = {Path(path).parent.name: read_json(path) for path in computations}
+    return [Entry.of(row, counted.get(row["name"])) for row in rows]
+
+
+def training_hours(usage: dict[str, Sequence[str | Path]]) -> dict[str, float]:
+    """Mean wall-clock hours of a row's training jobs over its seeds; rows without a measurement are left out."""
+    mean = {}
+    for row, paths in usage.items():
+        found = [m for path in paths if Path(path).exists() for m in provenance.measurements(path)]
+        hours = [m["wall_seconds"] / 3600 for m in found if m["wall_seconds"] is not None]
+        if hours:
+            mean[row] = sum(hours) / len(hours)
+    return mean
+
+
+def setting_of(values: dict, manifests: dict[str, str | Path], usage: dict | None = None) -> Setting:
     """A :class:`Setting` from plain values.
 
     `values` holds `null`, `threshold_low`, `threshold_high`, `simulated`, `run_title`, `quoted_rows`, `code` (see
@@ -50,5 +68,6 @@ def setting_of(values: dict, manifests: dict[str, str | Path]) -> Setting:
         simulated=values["simulated"],
         run_title=values["run_title"],
         quoted_rows=values["quoted_rows"],
+        training_hours=training_hours(usage or {}),
         versions=tuple(provenance.version_lines(values["config_sha256"], data, values["code"])),
     )

@@ -5,11 +5,12 @@ Each function takes the same arguments: `entries`, the rows to print in order (s
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import pandas as pd
 
 from cwamsn.reporting import quoted
+from cwamsn.reporting.flops import CONVENTION
 from cwamsn.reporting.layout import MISSING, Cell, Column, Row, Table, mark
 from cwamsn.reporting.scores import SOURCES, Choice, compound_gene, recalls, select, spread
 
@@ -37,12 +38,17 @@ class Entry:
     training_data: str | None = None
     images: float | None = None
     parameters: float | None = None
+    inference_gflops: float | None = None
+    gflops: float | None = None
+    step_gflops: float | None = None
+    device: str | None = None
 
     @classmethod
-    def of(cls, values: dict) -> "Entry":
-        """From a dictionary with any of the fields; None counts as not given."""
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if v is not None}
-        return cls(**values)
+    def of(cls, values: dict, counted: dict | None = None) -> "Entry":
+        """From a dictionary with any of the fields, None as not given; `counted` fills in what it does not say."""
+        known = {f.name for f in fields(cls)}
+        values = {**(counted or {}), **{k: v for k, v in values.items() if v is not None}}
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Setting:
     run_title: str = ""
     quoted_rows: bool = True
     versions: tuple[str, ...] = ()
-    usage: dict[str, dict] = field(default_factory=dict)  # row: {"hours": ..., "device": ...}
+    training_hours: dict[str, float] = field(default_factory=dict)  # by row, wall clock
 
 
 def wants(entries: Iterable[Entry], number: int) -> list[Entry]:
@@ -133,7 +139,7 @@ def _recall_table(
         _gaps(row, entry, own, "gene_gene")
         for column in lead:
             row.cells[column.key] = lookup(printed_row or "", column.key)
-            row.cells[column.key].value = _lead(entry, column.key, setting)
+            row.cells[column.key].value = _lead(entry, column, setting)
         for source in measured:
             values = own[own["source"] == source].sort_values("seed")["value"]
             _fill(row, source, values, lookup(printed_row or "", source))
@@ -158,13 +164,16 @@ def _recall_table(
     )
 
 
-def _lead(entry: Entry, key: str, setting: Setting) -> float | str | None:
+def _lead(entry: Entry, column: Column, setting: Setting) -> float | str | None:
+    key = column.key
     if key == "gpu_hours":
-        usage = setting.usage.get(entry.name)
-        return None if usage is None else float(usage["hours"])
+        return setting.training_hours.get(entry.name)
     if key == "training_dataset":
         return entry.training_data
-    return _human(getattr(entry, key, None))
+    value = getattr(entry, key)
+    if column.text:
+        return _human(value)
+    return value / 1e6 if key == "parameters" and value is not None else value
 
 
 def table1(entries, scores: pd.DataFrame, setting: Setting) -> Table:
@@ -238,7 +247,9 @@ def table3(entries, scores: pd.DataFrame, setting: Setting) -> Table:
 def table4(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     """Gene-gene recall of masked siamese network and masked autoencoder, with the training time."""
     lead = [Column("gpu_hours", "Training time (device hours)", 2, timed=True)]
-    devices = sorted({str(u["device"]) for u in setting.usage.values()})
+    devices = sorted(
+        {e.device or "a device not recorded" for e in wants(entries, 4) if e.name in setting.training_hours}
+    )
     notes = [
         f"Training time: wall-clock hours of the training job, on {', '.join(devices)}." if devices else "",
         "The printed hours are of an NVIDIA TITAN RTX; hours of different devices do not compare.",
@@ -257,6 +268,22 @@ def table5(entries, scores: pd.DataFrame, setting: Setting) -> Table:
 def table6(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     """Gene-gene recall with and without masking."""
     return _recall_table(6, "Masking ratio of the anchor view", [], entries, scores, setting)
+
+
+def table7(entries, scores: pd.DataFrame, setting: Setting) -> Table:
+    """Operations and parameters, counted under one convention, with the gene-gene recall."""
+    lead = [
+        Column("inference_gflops", "one image", 2, group="GFLOP,"),
+        Column("gflops", "anchor views forward", 2, group="GFLOP,"),
+        Column("step_gflops", "training step a pair", 2, group="GFLOP,"),
+        Column("parameters", "Parameters (M)", 2),
+    ]
+    notes = [
+        f"Counted: {CONVENTION} Parameters of the encoder without projection head.",
+        "The printed GFLOP follow no single convention: 8.79 and 23.66 lie between a forward pass with and without the "
+        "products of attention, 104.68 is below one, 339.17 counts multiply-adds; none holds a backward pass.",
+    ]
+    return _recall_table(7, "Computation and recall", lead, entries, scores, setting, notes=notes)
 
 
 PROBES = {"linear": "Linear", "knn": "kNN"}
@@ -321,5 +348,6 @@ TABLES: dict[str, Callable[..., Table]] = {
     "table4": table4,
     "table5": table5,
     "table6": table6,
+    "table7": table7,
     "table8": table8,
 }

@@ -90,20 +90,22 @@ def packages() -> dict[str, str]:
 NUMBERS = {"s": "wall_seconds", "cpu_time": "cpu_seconds", "max_rss": "max_rss_mb"}
 
 
+def measurements(path: str | Path) -> list[dict[str, float | None]]:
+    """Wall and CPU seconds and memory in MB of each repetition in one of Snakemake's measurement files."""
+    header, *lines = Path(path).read_text().splitlines() or [""]
+    rows = (dict(zip(header.split("\t"), line.split("\t"), strict=False)) for line in lines)
+    return [{name: _number(row.get(key)) for key, name in NUMBERS.items()} for row in rows]
+
+
 def usage(folder: str | Path) -> list[dict[str, Any]]:
-    """Snakemake's measurements below `folder` (`*.tsv`): one entry a job with wall and CPU seconds and memory in MB."""
-    folder, found = Path(folder), []
-    for path in sorted(folder.rglob("*.tsv")):
-        lines = path.read_text().splitlines()
-        if len(lines) < 2:
-            continue
-        header = lines[0].split("\t")
-        for line in lines[1:]:
-            values = dict(zip(header, line.split("\t"), strict=False))
-            entry: dict[str, Any] = {"job": path.relative_to(folder).with_suffix("").as_posix()}
-            entry |= {name: _number(values.get(key)) for key, name in NUMBERS.items()}
-            found.append(entry)
-    return found
+    """Every measurement below `folder` (`*.tsv`), with the job's name."""
+    folder = Path(folder)
+    paths = sorted(folder.rglob("*.tsv"))
+    return [
+        {"job": path.relative_to(folder).with_suffix("").as_posix()} | measured
+        for path in paths
+        for measured in measurements(path)
+    ]
 
 
 def _number(text: str | None) -> float | None:

@@ -1,0 +1,248 @@
+"""The report of a run: one HTML page that needs nothing beside itself, no script, no network."""
+
+import base64
+import html
+import io
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from cwamsn import tables
+from cwamsn.crops import CropStore
+from cwamsn.files import atomic_path
+from cwamsn.reporting.figures import MARKERS, PALETTE, STYLE
+
+CSS = Path(__file__).with_name("page.css")
+CAPTIONS = {
+    "figure1": "Figure 1. Gene-gene recall against the size of data and model.",
+    "figure3": "Figure 3. Compound-gene relationships over the concentration.",
+}
+
+
+@dataclass
+class Parts:
+    """What a page is made of; every list and dictionary may be empty."""
+
+    record: dict[str, Any]  # of provenance.json
+    simulated: bool = False
+    rows: list[dict[str, Any]] = field(default_factory=list)  # name, title, kind, seeds
+    tables: list[Path] = field(default_factory=list)  # HTML fragments
+    figures: list[Path] = field(default_factory=list)  # PNG
+    screens: dict[str, Path] = field(default_factory=dict)  # name: the screen's data folder
+    logs: dict[str, list[Path]] = field(default_factory=dict)  # row's title: log.csv of each seed
+    examples: int = 6
+
+
+def write_page(parts: Parts, output: str | Path) -> None:
+    """Write the page."""
+    record = parts.record
+    title = record["configuration"].get("title") or record["run"]
+    sections = {
+        "What ran": _what_ran(parts),
+        "Tables": "".join(path.read_text() for path in parts.tables) or "<p>This run makes no table.</p>",
+        "Figures": "".join(_figure_file(path) for path in parts.figures) or "<p>This run makes no figure.</p>",
+        "Quality of the images": "".join(_quality(n, p, parts.examples) for n, p in parts.screens.items())
+        or "<p>No image was needed: every row comes from embeddings or a finished map.</p>",
+        "Training": _training(parts.logs),
+        "Cost": _cost(record),
+    }
+    names = {name: name.lower().replace(" ", "-") for name in sections}
+    body = "".join(f'<section id="{names[n]}"><h2>{n}</h2>{text}</section>' for n, text in sections.items())
+    nav = "".join(f'<a href="#{names[n]}">{n}</a>' for n in sections)
+    banner = (
+        '<p class="banner">Simulated screens: the images were drawn by a program. The numbers show that the pipeline '
+        "works; they say nothing about a method on real cells.</p>"
+        if parts.simulated
+        else ""
+    )
+    page = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>{html.escape(title)}</title><style>{CSS.read_text()}</style></head>'
+        f"<body><header><h1>{html.escape(title)}</h1>"
+        f"<p>Run {html.escape(record['run'])}, version {html.escape(record['version'])}</p>{banner}"
+        f"<nav>{nav}</nav></header><main>{body}"
+        "<footer>Everything above is in this run's folder: scores.parquet, tables/, figures/, provenance.json."
+        "</footer></main></body></html>\n"
+    )
+    with atomic_path(output) as temporary:
+        temporary.write_text(page)
+
+
+def _listing(items: dict[str, Any]) -> str:
+    lines = (
+        f"<dt>{html.escape(k)}</dt><dd>{html.escape(str(v))}</dd>" for k, v in items.items() if v not in (None, "")
+    )
+    return f"<dl>{''.join(lines)}</dl>"
+
+
+def _grid(frame: pd.DataFrame) -> str:
+    """A frame as a table; numbers to the right."""
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
+    head = "".join(f'<th scope="col">{html.escape(str(c))}</th>' for c in frame.columns)
+    body = []
+    for line in frame.itertuples(index=False):
+        cells = (
+            f"<td{' class=number' if right else ''}>{html.escape(_text(value))}</td>"
+            for value, right in zip(line, numeric, strict=True)
+        )
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
+
+
+def _what_ran(parts: Parts) -> str:
+    record, config = parts.record, parts.record["configuration"]
+    code = record["code"]
+    state = {True: "clean", False: "with uncommitted changes", None: ""}[code["clean"]]
+    screens = [n for n in dict.fromkeys([config.get("training_screen"), config.get("evaluation_screen")]) if n]
+    overview = {
+        "Code": f"{code['commit'] or code['version']} {state}",
+        "Configuration": record["configuration_sha256"][:12],
+        "Benchmarks": ", ".join(config["benchmarks"]),
+        "Seeds": ", ".join(map(str, record["seeds"])),
+        "Training screen": config.get("training_screen"),
+        "Evaluation screen": config.get("evaluation_screen"),
+        "Sources": ", ".join(f"{n}: {config['screens'][n]['source']}" for n in screens),
+        "Data manifest": ", ".join(f"{n} {d['sha256'][:12]}" for n, d in record["data"].items()),
+        "Machine": f"{record['machine']['processor']}, {record['machine']['cores']} cores, "
+        f"{(record['machine']['memory_bytes'] or 0) / 2**30:.0f} GiB",
+        "Python": record["machine"]["python"],
+    }
+    rows = pd.DataFrame(
+        [(r["title"], r["name"], r["kind"], ", ".join(map(str, r["seeds"]))) for r in parts.rows],
+        columns=["Row", "Name", "Kind", "Seeds"],
+    )
+    return _listing(overview) + "<h3>Rows</h3>" + _grid(rows)
+
+
+def _image(data: bytes, alt: str, kind: str = "") -> str:
+    encoded = base64.b64encode(data).decode()
+    css = f' class="{kind}"' if kind else ""
+    return f'<div class="scroll"><img{css} alt="{html.escape(alt)}" src="data:image/png;base64,{encoded}"></div>'
+
+
+def _figure_file(path: Path) -> str:
+    caption = CAPTIONS.get(path.stem, path.stem)
+    return (
+        f"<figure><figcaption>{html.escape(caption)}</figcaption>{_image(path.read_bytes(), caption, 'wide')}</figure>"
+    )
+
+
+def _png(figure: plt.Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def _quality(name: str, folder: Path, examples: int) -> str:
+    """Fields kept and skipped with the reasons, and example crops by channel."""
+    qc = tables.read("qc", folder / "qc.parquet")
+    kept = qc["status"] == "kept"
+    reasons = Counter(qc.loc[~kept, "reason"].fillna("no reason given"))
+    out = [f"<h3>{html.escape(name)}</h3>"]
+    out.append(
+        f"<p>{int(kept.sum()):,} of {len(qc):,} fields of view kept, {int((~kept).sum()):,} skipped, on "
+        f"{qc['plate'].nunique():,} plates.</p>"
+    )
+    if reasons:
+        out.append(_grid(pd.DataFrame(reasons.most_common(), columns=["Why skipped", "Fields"])))
+        listed = qc.loc[~kept, ["field_id", "plate", "reason"]].head(200)
+        out.append(f"<details><summary>The first {len(listed)} skipped fields</summary>{_grid(listed)}</details>")
+    store = CropStore(folder / "crops.parquet", folder)
+    if examples and len(store):
+        out.append(_examples(name, store, examples))
+    return "".join(out)
+
+
+def _examples(name: str, store: CropStore, count: int) -> str:
+    chosen = np.unique(np.linspace(0, len(store) - 1, min(count, len(store))).round().astype(int))
+    channels = store.channels
+    with plt.rc_context(STYLE):
+        size = (1.6 * len(channels), 1.75 * len(chosen) + 0.3)
+        figure, axes = plt.subplots(len(chosen), len(channels), figsize=size, layout="constrained", squeeze=False)
+        for line, index in zip(axes, chosen, strict=True):
+            crop, about = store.load(int(index)), store.frame.iloc[index]
+            for axis, channel, plane in zip(line, channels, crop, strict=True):
+                step = max(1, max(plane.shape) // 180)
+                axis.imshow(plane[::step, ::step], cmap="gray", vmin=0, vmax=255)
+                axis.set(xticks=[], yticks=[])
+                axis.spines[:].set_visible(False)
+                if line is axes[0]:
+                    axis.set_title(channel, fontsize=8)
+            label = "no treatment" if pd.isna(about["perturbation"]) else str(about["perturbation"])
+            line[0].set_ylabel(f"{about['well_id']}\n{label}", fontsize=6)
+    caption = f"Example crops of {name} by channel, 8 bits as the encoder sees them."
+    return f"<figure><figcaption>{html.escape(caption)}</figcaption>{_image(_png(figure), caption)}</figure>"
+
+
+CURVES = {"loss": "Loss", "prototypes_used": "Prototypes used (effective number)"}
+
+
+def _training(logs: dict[str, list[Path]]) -> str:
+    """Loss and prototype use over the steps, one colour a row, one line a seed."""
+    frames = {title: [pd.read_csv(p) for p in paths] for title, paths in logs.items()}
+    frames = {title: [f for f in found if len(f)] for title, found in frames.items()}
+    frames = {title: found for title, found in frames.items() if found}
+    if not frames:
+        return "<p>No row of this run was trained.</p>"
+    shown = [c for c in CURVES if any(c in f for found in frames.values() for f in found)]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(shown), figsize=(4.8 * len(shown), 3.6), layout="constrained", squeeze=False)
+        for axis, column in zip(axes[0], shown, strict=True):
+            for i, (title, found) in enumerate(frames.items()):
+                for seed, frame in enumerate(f for f in found if column in f):
+                    style = {"color": PALETTE[i % len(PALETTE)], "linewidth": 1.2}
+                    style |= {"marker": MARKERS[i % len(MARKERS)], "markersize": 3, "markevery": 0.1}
+                    axis.plot(frame["step"], frame[column], label=None if seed else title, **style)
+            axis.set(xlabel="Optimiser step", ylabel=CURVES[column])
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
+    caption = "Training curves: loss, and how many prototypes the anchors use."
+    last = pd.DataFrame(
+        [
+            {"Row": title, "Steps": int(f["step"].iloc[-1])}
+            | {CURVES[c]: float(f[c].iloc[-1]) for c in shown if c in f}
+            for title, found in frames.items()
+            for f in found
+        ]
+    )
+    plot = f"<figure><figcaption>{caption}</figcaption>{_image(_png(figure), caption, 'wide')}</figure>"
+    return plot + "<h3>At the last step</h3>" + _grid(last)
+
+
+def _cost(record: dict[str, Any]) -> str:
+    """Wall time, CPU time and peak memory by rule."""
+    usage = pd.DataFrame(record["usage"])
+    if usage.empty:
+        return "<p>No measurement.</p>"
+    usage["Rule"] = usage["job"].str.split("/").str[0]
+    grouped = usage.groupby("Rule", sort=True)
+    frame = pd.DataFrame(
+        {
+            "Jobs": grouped.size(),
+            "Wall, minutes": grouped["wall_seconds"].sum() / 60,
+            "CPU, minutes": grouped["cpu_seconds"].sum() / 60,
+            "Longest job, minutes": grouped["wall_seconds"].max() / 60,
+            "Peak memory, MB": grouped["max_rss_mb"].max(),
+        }
+    ).reset_index()
+    total = (
+        f"{usage['wall_seconds'].sum() / 60:,.1f} minutes of jobs, {usage['cpu_seconds'].sum() / 60:,.1f} CPU minutes."
+    )
+    return f"<p>{total} Measured by Snakemake on the machine named above.</p>" + _grid(frame)

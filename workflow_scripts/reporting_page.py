@@ -1,0 +1,25 @@
+"""The report of the run as one HTML page."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    from cwamsn.reporting.page import Parts, write_page
+    from cwamsn.reporting.provenance import read_provenance
+
+    write_page(
+        Parts(
+            record=read_provenance(snakemake.input.record),
+            simulated=snakemake.params.simulated,
+            rows=list(snakemake.params.rows),
+            tables=[Path(path) for path in snakemake.input.tables if path.endswith(".html")],
+            figures=[Path(path) for path in snakemake.input.figures if path.endswith(".png")],
+            screens={name: Path(folder) for name, folder in snakemake.params.screens.items()},
+            logs={title: [Path(path) for path in paths] for title, paths in snakemake.params.logs.items()},
+            examples=snakemake.params.examples,
+        ),
+        snakemake.output[0],
+    )

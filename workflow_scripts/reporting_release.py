@@ -1,0 +1,15 @@
+"""A release of the run: versioned, with digests, never overwritten."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+terminal = sys.stderr
+with job(snakemake):
+    from cwamsn.reporting.release import release
+
+    results = Path(snakemake.input.record).parent
+    target = release(results, snakemake.params.releases, snakemake.params.workflow)
+    print(f"release: {target}", file=terminal)

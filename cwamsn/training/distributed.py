@@ -1,5 +1,8 @@
 """What several processes share. Without a torch.distributed job every function is the identity."""
 
+import platform
+from pathlib import Path
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -10,6 +13,16 @@ def world() -> tuple[int, int]:
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def device_name(device: torch.device) -> str:
+    """What a training ran on, as tables name it: the GPU's or the processor's name."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or device.type
 
 
 class _SumOverRanks(torch.autograd.Function):

@@ -19,10 +19,11 @@ from cwamsn.files import progress, sha256
 from cwamsn.tables import InputError
 from cwamsn.training.batch import ViewMaker
 from cwamsn.training.checkpoint import identity, load_checkpoint, save_checkpoint
-from cwamsn.training.data import agreement_codes, read_statistics, select_crops
-from cwamsn.training.distributed import averaged, world
+from cwamsn.training.data import agreement_codes, keep_usable, perturbation_table, read_statistics, select_crops
+from cwamsn.training.distributed import averaged, device_name, world
 from cwamsn.training.log import TrainingLog
 from cwamsn.training.model import Model
+from cwamsn.training.objectives import objective_of
 from cwamsn.training.processes import process_group
 from cwamsn.training.sampler import Pairs, PairSampler
 from cwamsn.training.schedule import Schedules, schedules
@@ -69,11 +70,14 @@ def train(
 def _train(recipe, index_path, data_root, statistics_path, wells_path, out_dir, seed, device) -> None:
     store = CropStore(index_path, data_root)
     crops, counts = select_crops(store.frame, tables.read("wells", wells_path), recipe, index_path)
+    chosen = objective_of(recipe)
+    crops, counts = keep_usable(crops, counts, chosen.usable, wells_path)
     statistics = read_statistics(statistics_path, list(store.channels))
     data = {"crops": sha256(index_path), "wells": sha256(wells_path), "statistics": sha256(statistics_path)}
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = Model(recipe, len(store.channels), classes=crops["perturbation"].nunique()).to(device)
+    model.load_frozen()
     steps = 0
     if recipe["epochs"]:
         sampler = PairSampler(
@@ -81,6 +85,8 @@ def _train(recipe, index_path, data_root, statistics_path, wells_path, out_dir, 
         )
         counts |= {"perturbations_excluded": sampler.excluded, "batches_per_epoch": len(sampler)}
         steps = recipe["steps"] or recipe["epochs"] * len(sampler)
+        if chosen.prepare:
+            chosen.prepare(model, perturbation_table(crops, sampler.perturbations))
     rank, size = world()
     if rank == 0:
         print(f"seed {seed}, {steps} steps on {device.type}, {size} process(es); {counts}", flush=True)
@@ -107,6 +113,7 @@ def _train(recipe, index_path, data_root, statistics_path, wells_path, out_dir, 
             "networks": ["anchor"] if model.target is None else ["anchor", "target"],
             "data_sha256": data,
             "code_version": code_version(),
+            "device": device_name(device),
         }
         save_encoder(model, description, out_dir)
         if not recipe["keep_checkpoint"]:

@@ -4,7 +4,7 @@
 ALIGNMENT = {
     k: v
     for k, v in config["alignment"].items()
-    if k not in ("method", "also", "control_holdout", "threads")
+    if k not in ("method", "also", "threads")
 }
 
 
@@ -59,6 +59,17 @@ use rule align as align_otherwise with:
     params:
         method=lambda wildcards: wildcards.alignment,
         options=ALIGNMENT,
+
+
+rule control_holdouts:
+    """Target: how well the alignment fits controls it was not fitted on, for every row."""
+    input:
+        [
+            f"{RESULTS}/maps/{row}/seed{seed}.control_holdout.csv"
+            for row in ROWS
+            if row_kind(row) != "map"
+            for seed in row_seeds(row)
+        ],
 
 
 rule control_holdout:

@@ -26,6 +26,9 @@ def embedding_of(wildcards):
 def embedding_file(wildcards):
     """Input function: the file that a released or a user's own row names."""
     entry = row_entry(wildcards.model)
+    screen = config["evaluation_screen"]
+    if entry.get("file") and not entry["path"] and screen:
+        return f"{DATA}/{screen}/{entry['file']}"
     if not entry["path"]:
         where = f"; published at {entry['url']}" if entry.get("url") else ""
         raise WorkflowError(

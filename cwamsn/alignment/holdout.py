@@ -26,7 +26,9 @@ def control_holdout_report(
     for name, a, b in zip(groups.names, groups.bounds[:-1], groups.bounds[1:]):
         controls = groups.order[a:b][groups.fitted[a:b]]
         if len(controls) < 4:
-            raise InputError(f"experiment {name}: {len(controls)} negative controls; alignment.control_holdout needs 4")
+            raise InputError(
+                f"experiment {name}: {len(controls)} negative controls; a hold-out of half of them needs 4"
+            )
         drawn = rng.permutation(len(controls))
         fit[controls[drawn[: len(controls) // 2]]] = True
         held.append(np.sort(controls[drawn[len(controls) // 2 :]]))

@@ -215,3 +215,11 @@ def test_holdout_sees_what_an_overfitted_alignment_hides():
     """With as many features as controls the fitted half looks perfect and the other half does not."""
     values, wells = screen(n=240, features=60, experiments=2, share=0.5)
     assert (control_holdout_report(values, wells)["std"] > 1.3).all()
+
+
+def test_holdout_needs_controls_for_both_halves():
+    values, wells = screen()
+    few = wells.index[(wells["experiment"] == "e2") & (wells["control"] == "negative")][3:]
+    wells.loc[few, "control"] = None
+    with pytest.raises(InputError, match="experiment e2: 3 negative controls; a hold-out of half of them needs 4"):
+        control_holdout_report(values, wells)

@@ -6,12 +6,15 @@ goes to `cache`, a folder that no rule declares as output (Snakemake deletes the
 of the expected digest, so that a changed file is another entry.
 """
 
+import fcntl
 import hashlib
+import json
 import os
 import random
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
@@ -19,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from cwamsn.files import read_json, sha256, write_json
+from cwamsn.files import sha256
 from cwamsn.tables import InputError
 
 _BLOCK = 1 << 16  # bytes that a cut connection loses at most
@@ -125,14 +128,24 @@ def fetch(remote: Remote | str, cache: str | Path, how: Policy = Policy()) -> Fe
         return _local(remote, path)
     final = cached_path(remote, cache)
     record = final.with_name(final.name + ".json")
-    if final.exists() and record.exists():
-        known = read_json(record)
-        if final.stat().st_size == known["size"]:
-            return Fetched(final, remote.url, known["size"], known["digest"])
     final.parent.mkdir(parents=True, exist_ok=True)
-    size, digest = _download(remote, final, how)
-    write_json({"url": remote.url, "size": size, "digest": digest}, record)
+    with _locked(final):
+        known = _read(record)
+        if final.exists() and known.get("digest") == f"sha256:{sha256(final)}":
+            return Fetched(final, remote.url, known["size"], known["digest"])
+        size, digest = _download(remote, final, how)
+        _write({"url": remote.url, "size": size, "digest": digest}, record)
     return Fetched(final, remote.url, size, digest)
+
+
+@contextmanager
+def _locked(final: Path) -> Iterator[None]:
+    """One process at a time: two that write one partial file would spoil it. The lock ends with the process."""
+    path = final.with_name(final.name + ".lock")
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+        path.unlink(missing_ok=True)
 
 
 def cached_path(remote: Remote, cache: str | Path) -> Path:
@@ -183,8 +196,6 @@ def _download(remote: Remote, final: Path, how: Policy) -> tuple[int, str]:
             problem = _fault(partial, done, remote, how)
             if not problem:
                 size, digest = _size(partial), f"sha256:{sha256(partial)}"
-                with partial.open("rb") as handle:
-                    os.fsync(handle.fileno())
                 partial.replace(final)
                 state.unlink(missing_ok=True)
                 return size, digest
@@ -212,7 +223,7 @@ class Again(Exception):
 def _transfer(remote: Remote, partial: Path, state: Path, how: Policy) -> dict[str, Any] | None:
     """One request. The facts the host gave about the whole file, or None when the body broke off."""
     offset = _size(partial)
-    known = read_json(state) if offset and state.exists() else {}
+    known = _read(state) if offset else {}
     if offset and not (known.get("etag") or remote.digest):
         offset = 0  # nothing ties the bytes that are here to the file the host has now
     headers = {"Accept-Encoding": "identity"}
@@ -232,7 +243,7 @@ def _transfer(remote: Remote, partial: Path, state: Path, how: Policy) -> dict[s
                 raise Again("the host answered with another range than asked for")
             start, total = offset, _integer(match[3])
         facts = _facts(answer, total)
-        write_json(facts, state)
+        _write(facts, state)
         with partial.open("r+b" if start else "wb") as handle:
             handle.seek(start)
             handle.truncate()
@@ -313,6 +324,21 @@ def _fault(path: Path, facts: dict[str, Any], remote: Remote, how: Policy) -> st
         if found != value:
             return f"wrong bytes: {kind} {found}, expected {value}"
     return ""
+
+
+def _write(facts: dict[str, Any], path: Path) -> None:
+    """A note of the cache. Not flushed to disk, which would cost more than a small file itself: digests tell."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(facts))
+    temporary.replace(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A note of the cache; empty when there is none or a crash left it torn."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
 
 
 def _size(path: Path) -> int:

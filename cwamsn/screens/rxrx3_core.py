@@ -203,9 +203,8 @@ def _neighbour(spec: dict[str, Any], part: str, step: int, cache: Path) -> Itera
         return
     url = _shard_url(spec, shard_name(index, spec["shards"]))
     local = local_path(url)
-    here = local or cached_path(Remote(url), cache)
     try:
-        source = here if here.exists() else None if local else RangeFile(url, policy(spec))
+        source = (local if local.exists() else None) if local else RangeFile(url, policy(spec))
     except NoRanges:
         source = _get(spec, url, cache).path
     except Missing:

@@ -1,6 +1,7 @@
 """Fetching against a host that cuts, lies, refuses and stalls."""
 
 import hashlib
+import multiprocessing
 import os
 
 import pytest
@@ -154,3 +155,22 @@ def test_a_file_read_in_ranges(host):
     (host.root / "file.bin").write_bytes(DATA[::-1])
     with pytest.raises(NoRanges):
         file.span(0, 10)
+
+
+def _fetch_in_process(url, cache):
+    return fetch(url, cache, FAST).digest
+
+
+def test_two_processes_that_want_one_file(host, tmp_path):
+    host.faults["file.bin"] = ["cut", "cut"]
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        digests = pool.starmap(_fetch_in_process, [(f"{host.url}/file.bin", tmp_path / "cache")] * 3)
+    assert set(digests) == {f"sha256:{SHA256}"}
+
+
+def test_a_cached_file_that_a_crash_spoiled_is_fetched_again(host, tmp_path):
+    found = fetch(f"{host.url}/file.bin", tmp_path / "cache", FAST)
+    found.path.write_bytes(bytes(len(DATA)))
+    assert fetch(f"{host.url}/file.bin", tmp_path / "cache", FAST).path.read_bytes() == DATA
+    found.path.with_name(found.path.name + ".json").write_text("{torn")
+    assert fetch(f"{host.url}/file.bin", tmp_path / "cache", FAST).path.read_bytes() == DATA

@@ -143,7 +143,7 @@ def write_layout(spec: dict, host_dir: Path) -> None:
             "plate_map_name": wells["plate_map"],
             "well_position": wells["address"].str.lower(),
             "broad_sample": samples[wells["compound"]],
-            "mmoles_per_liter": np.where(treated, "5.0", ""),
+            "mmoles_per_liter": np.where(treated, "0.005", ""),
             "solvent": "DMSO",
             "ASSAY_WELL_ROLE": np.where(treated, "treated", "mock"),
         }

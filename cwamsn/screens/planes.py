@@ -1,6 +1,6 @@
 """Planes by URI: files, zip members and Parquet rows, opened once and read without unpacking."""
 
-import mmap
+import os
 import struct
 import zipfile
 import zlib
@@ -142,7 +142,7 @@ def _bare_tiff(data: bytes | memoryview) -> np.ndarray | None:
 
 
 class _Archive:
-    """A zip file, mapped into memory. Stored and deflated members are read straight from the map."""
+    """A zip file that stays open. Members are read by position: a map of a plate's zips would count as memory."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -152,7 +152,6 @@ class _Archive:
         except (zipfile.BadZipFile, OSError) as error:
             raise InputError(f"{path}: not a readable zip file ({error}); delete it and fetch it again") from None
         self.file = Path(path).open("rb")  # noqa: SIM115 - closed with the reader
-        self.map = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def read(self, member: str) -> bytes | memoryview:
         info = self.members.get(member)
@@ -161,11 +160,12 @@ class _Archive:
         if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InputError(f"{self.path}!{member}: encrypted or unknown compression {info.compress_type}")
         at = info.header_offset
-        if self.map[at : at + 4] != b"PK\3\4":
+        header = os.pread(self.file.fileno(), 30, at)
+        if len(header) < 30 or header[:4] != b"PK\3\4":
             raise InputError(f"{self.path}!{member}: no member header where the directory says; fetch the file again")
-        names = struct.unpack_from("<HH", self.map, at + 26)
+        names = struct.unpack_from("<HH", header, 26)
         start = at + 30 + sum(names)
-        data: bytes | memoryview = self.map[start : start + info.compress_size]
+        data: bytes | memoryview = os.pread(self.file.fileno(), info.compress_size, start)
         if info.compress_type == zipfile.ZIP_DEFLATED:
             data = _inflate(data, info.file_size)
         if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
@@ -173,7 +173,6 @@ class _Archive:
         return data
 
     def close(self) -> None:
-        self.map.close()
         self.file.close()
 
 

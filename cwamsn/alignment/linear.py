@@ -32,9 +32,8 @@ def fit_pca_center_scale(
     This is `pca_centerscale_on_controls` of EFAAR's RxRx3-core benchmark, the "PCA-CenterScale" of OpenPhenom's model
     card. `prescale`: centre and scale everything on all controls before the PCA.
     """
-    shift, scale = moments(controls) if prescale else (0.0, 1.0)
-    mean, basis = pca((controls - shift) / scale, n_components)
-    project = lambda wells: ((wells - shift) / scale - mean) @ basis  # noqa: E731
+    origin, axes = scaled_pca(controls, n_components) if prescale else pca(controls, n_components)
+    project = lambda wells: (wells - origin) @ axes  # noqa: E731
     center, std = batch_moments(_chunked(project, controls), bounds)
     return lambda e: lambda wells: (project(wells) - center[e]) / std[e]
 
@@ -60,9 +59,8 @@ def fit_tvn_coral(
     Centre and scale on all controls, PCA fitted on them, centre and scale again; then, per experiment, multiply with
     the inverse square root of its controls' covariance (ddof 1) plus `ridge` on the diagonal.
     """
-    shift, scale = moments(controls)
-    mean, basis = pca((controls - shift) / scale, n_components)
-    project = lambda wells: ((wells - shift) / scale - mean) @ basis  # noqa: E731
+    origin, axes = scaled_pca(controls, n_components)
+    project = lambda wells: (wells - origin) @ axes  # noqa: E731
     projected = _chunked(project, controls)
     center, std = moments(projected)
     projected = (projected - center) / std
@@ -92,6 +90,13 @@ def pca(values: np.ndarray, n_components: int | None = None) -> tuple[np.ndarray
     axes = axes[: min(max(rank, 1), n_components or rank or 1)]
     largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
     return mean, (axes * np.where(largest < 0, -1.0, 1.0)[:, None]).T
+
+
+def scaled_pca(values: np.ndarray, n_components: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """`pca` of centred and scaled `values`, folded into one origin (D,) and axes (D, K) for values as they are."""
+    shift, scale = moments(values)
+    mean, axes = pca((values - shift) / scale, n_components)
+    return shift + scale * mean, axes / scale[:, None]
 
 
 def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,76 @@
+"""The workflow's own rules against a loopback host: killed on the way, the same bytes in the end."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .loopback import MiniBray, MiniRxRx3
+
+pytestmark = pytest.mark.slow
+
+
+def _configuration(folder, host):
+    bray = MiniBray(host.root / "bray")
+    bray.write_images("cil")
+    rxrx3 = MiniRxRx3(host.root / "rxrx3")
+    config = {
+        "run": "loopback",
+        "rows": [],
+        "accept_noncommercial_licence": True,
+        "screens": {
+            "b": bray.spec(f"{host.url}/bray", "cil"),
+            "r": rxrx3.spec(f"{host.url}/rxrx3"),
+        },
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    parts = [f"b/fields/{p}" for p in bray.plates]
+    parts += [f"r/fields/train-{i:05d}-of-{rxrx3.shards:05d}" for i in range(rxrx3.shards)]
+    return [f"data/{p}.parquet" for p in parts] + ["data/r/compound_gene_truth.csv"]
+
+
+def _command(root, targets):
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+    flags = ["--configfile", "config.yaml", "--cores", "1", "--notemp", "--rerun-incomplete", "--nolock"]
+    return [*snakemake, *targets, *flags]
+
+
+def _digests(folder: Path):
+    files = sorted(p for p in (folder / "data").rglob("*") if p.is_file())
+    kept = [p for p in files if "cache" not in p.relative_to(folder).parts and ".snakemake" not in p.name]
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in kept}
+
+
+def test_three_kills_and_the_same_bytes(host, root, tmp_path):
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    for folder in (undisturbed, killed):
+        folder.mkdir()
+        targets = _configuration(folder, host)
+    subprocess.run(_command(root, targets), cwd=undisturbed, check=True, capture_output=True, timeout=280)
+    broken_off = 0
+    for number in range(3):
+        before = len(host.requests)
+        for path in ("bray/broad_data/plate_24277/24277-Mito.zip", "rxrx3/data/train-00001-of-00003.parquet"):
+            host.faults[path] = ["cut", 500]
+        process = subprocess.Popen(
+            _command(root, targets), cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 120
+        while process.poll() is None and len(host.requests) < before + 5 + 5 * number and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            broken_off += 1
+        process.wait()
+    assert broken_off == 3
+    host.faults.clear()
+    subprocess.run(_command(root, targets), cwd=killed, check=True, capture_output=True, timeout=280)
+    expected = _digests(undisturbed)
+    assert len(expected) > 10 and _digests(killed) == expected

@@ -113,6 +113,16 @@ localrules:
     verify,
 
 
+onerror:
+    from cwamsn.reporting.partial import write_partial_tables
+    from snakemake.logging import logger
+
+    for gap in write_partial_tables(
+        job for job in workflow.dag.needrun_jobs() if job.rule.name == "table"
+    ):
+        logger.error(f"gap in {gap}")
+
+
 rule tables:
     input:
         table_files(REPORT_TABLES),

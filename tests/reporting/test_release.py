@@ -1,0 +1,158 @@
+"""Provenance, releases and their verification."""
+
+import json
+import subprocess
+
+import pytest
+
+from cwamsn.reporting.provenance import (
+    code_version,
+    config_digest,
+    measurements,
+    read_provenance,
+    run_version,
+    usage,
+    version_lines,
+    write_provenance,
+)
+from cwamsn.reporting.release import release, verify, verify_all
+from cwamsn.tables import InputError
+
+CONFIG = {"run": "test", "title": "A test", "seeds": [0], "rows": ["a"], "paths": {"data": "d"}, "benchmarks": []}
+CODE = {"commit": "0123456789abcdef", "clean": True, "version": "0.1.0"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished run: two tables, a figure, provenance, report."""
+    results = tmp_path / "results" / "test"
+    for name in ("tables/table1.csv", "tables/table1.md", "figures/figure3.png", "report.html", "scores.parquet"):
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text(f"content of {name}")
+    (results / "usage" / "train" / "a").mkdir(parents=True)
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
+    (results / "usage" / "train" / "a" / "seed0.tsv").write_text(
+        header + "\n7200.5\t2:00:00\t812.5" + "\t0" * 6 + "\t7100\n"
+    )
+    (tmp_path / "source.json").write_text("{}")
+    (tmp_path / "Snakefile").write_text("rule all:\n")
+    write_provenance(
+        results / "provenance.json",
+        config=CONFIG,
+        code=CODE,
+        manifests={"screen": tmp_path / "source.json"},
+        usage_folder=results / "usage",
+        products={"table1": [str(results / "scores.parquet")]},
+    )
+    return results
+
+
+def make(run):
+    return release(run, run.parent / "releases", run.parent.parent / "Snakefile")
+
+
+def test_provenance_holds_what_a_reader_asks_for(run):
+    record = read_provenance(run / "provenance.json")
+    assert record["code"] == CODE and record["configuration"] == CONFIG and record["seeds"] == [0]
+    assert len(record["data"]["screen"]["sha256"]) == 64
+    assert record["usage"] == [
+        {"job": "train/a/seed0", "wall_seconds": 7200.5, "cpu_seconds": 7100.0, "max_rss_mb": 812.5}
+    ]
+    assert record["packages"]["pandas"] and record["machine"]["cores"] >= 1
+    assert len(record["products"]["table1"][0]["sha256"]) == 64
+
+
+def test_the_version_changes_with_configuration_data_and_code_and_not_with_paths():
+    data = {"screen": "1" * 64}
+    first = run_version(config_digest(CONFIG), data, CODE)
+    assert run_version(config_digest(CONFIG | {"paths": {"data": "elsewhere"}}), data, CODE) == first
+    assert run_version(config_digest(CONFIG | {"seeds": [1]}), data, CODE) != first
+    assert run_version(config_digest(CONFIG), {"screen": "2" * 64}, CODE) != first
+    assert run_version(config_digest(CONFIG), data, CODE | {"commit": "f"}) != first
+    assert run_version(config_digest(CONFIG), data, CODE | {"clean": False}) == f"{first}-dirty"
+    (line,) = version_lines(config_digest(CONFIG), data, CODE | {"clean": False})
+    assert "0123456789ab with uncommitted changes" in line and "screen 111111111111" in line
+
+
+def test_code_version_sees_commit_and_changes(tmp_path):
+    def git(*arguments):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "a").write_text("1")
+    git("add", "a")
+    git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-m", "a")
+    clean = code_version(tmp_path)
+    assert len(clean["commit"]) == 40 and clean["clean"] is True
+    (tmp_path / "a").write_text("2")
+    assert code_version(tmp_path) == clean | {"clean": False}
+    (tmp_path / "empty").mkdir()
+    assert code_version("/nonexistent")["commit"] is None
+
+
+def test_a_measurement_too_short_for_numbers(tmp_path):
+    (tmp_path / "x.tsv").write_text("s\tmax_rss\tcpu_time\n0.2\tNA\t-\n")
+    (tmp_path / "empty.tsv").write_text("")
+    assert measurements(tmp_path / "x.tsv") == [{"wall_seconds": 0.2, "cpu_seconds": None, "max_rss_mb": None}]
+    assert [entry["job"] for entry in usage(tmp_path)] == ["x"]
+
+
+def test_a_release_verifies_until_a_byte_changes(run):
+    target = make(run)
+    assert target.name == f"test-{read_provenance(run / 'provenance.json')['version']}"
+    assert verify(target) == []
+    assert verify_all(target.parent) == [f"{target}: 8 files unchanged"]
+    (target / "tables" / "table1.csv").write_text("forged")
+    (target / "tables" / "surplus.csv").write_text("")
+    (target / "figures" / "figure3.png").unlink()
+    faults = verify(target)
+    assert [f.split(": ")[1].split(",")[0] for f in faults] == ["missing", "changed", "not part of the release"]
+    with pytest.raises(InputError, match=r"table1\.csv: changed"):
+        verify_all(target.parent)
+
+
+def test_a_release_is_never_overwritten(run):
+    target = make(run)
+    before = {p: p.read_bytes() for p in target.rglob("*") if p.is_file()}
+    (run / "report.html").write_text("another time of day")
+    assert make(run) == target, "times may differ between equal runs"
+    (run / "tables" / "table1.csv").write_text("another result")
+    with pytest.raises(InputError, match=r"table1\.csv; a release is never overwritten"):
+        make(run)
+    assert {p: p.read_bytes() for p in target.rglob("*") if p.is_file()} == before
+
+
+def test_nothing_to_release_or_verify(tmp_path, run):
+    with pytest.raises(InputError, match="holds no release"):
+        verify_all(tmp_path / "none")
+    (run / "tables" / "table1.csv").unlink()
+    (run / "tables" / "table1.md").unlink()
+    with pytest.raises(InputError, match="holds no table"):
+        make(run)
+
+
+def test_the_crate_names_workflow_run_and_results(run):
+    rocrate = pytest.importorskip("rocrate.rocrate")
+    target = make(run)
+    crate = rocrate.ROCrate(target)
+    assert crate.mainEntity["@id"] == "Snakefile"
+    assert crate.mainEntity["programmingLanguage"]["name"] == "Snakemake"
+    (action,) = [e for e in crate.contextual_entities if e.type == "CreateAction"]
+    assert action["instrument"]["@id"] == "Snakefile"
+    results = {e["@id"] for e in action["result"]}
+    assert {"tables/table1.csv", "figures/figure3.png", "provenance.json"} <= results
+    assert any(e["@id"] == "#data-screen" for e in action["object"])
+    graph = json.loads((target / "ro-crate-metadata.json").read_text())["@graph"]
+    identifiers = {e["@id"] for e in graph}
+
+    def references(value):
+        if isinstance(value, dict):
+            yield from [value["@id"]] if set(value) == {"@id"} else []
+            for part in value.values():
+                yield from references(part)
+        elif isinstance(value, list):
+            for part in value:
+                yield from references(part)
+
+    local = {r for e in graph for r in references(e) if not r.startswith("http")}
+    assert local <= identifiers, "every entity that is named is described"

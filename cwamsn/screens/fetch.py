@@ -207,9 +207,14 @@ def _download(remote: Remote, final: Path, how: Policy) -> tuple[int, str]:
             continue
         failures += 1
         if failures < how.attempts:
-            delay = max(wait, how.backoff * 2 ** (failures - 1) * random.uniform(0.5, 1.0))
-            time.sleep(min(delay, how.longest_wait))
+            pause(failures - 1, wait, how)
     raise FetchError(f"{remote.url}: not fetched ({problem}); what has arrived is kept, run again to resume")
+
+
+def pause(attempt: int, least: float, how: Policy) -> None:
+    """Wait before the next try: doubling with `attempt`, with jitter, and `least` seconds at least (Retry-After)."""
+    delay = max(least, how.backoff * 2**attempt * random.uniform(0.5, 1.0))  # nosec B311
+    time.sleep(min(delay, how.longest_wait))
 
 
 class Again(Exception):
@@ -370,15 +375,15 @@ def list_folder(base: str, prefix: str, how: Policy) -> Iterator[Remote]:
         for path in sorted(p for p in folder.iterdir() if p.is_file()):
             yield Remote(join(base, prefix, path.name), path.stat().st_size)
         return
-    token = ""
+    following: str | None = None
     while True:
         query = f"?list-type=2&prefix={quote(prefix.strip('/') + '/', safe='')}"
-        query += f"&continuation-token={quote(token, safe='')}" if token else ""
-        entries, token = _listing(base.rstrip("/") + "/" + query, how)
+        query += f"&continuation-token={quote(following, safe='')}" if following else ""
+        entries, following = _listing(base.rstrip("/") + "/" + query, how)
         for key, size, etag in entries:
             md5 = f"md5:{etag}" if how.etag_is_md5 and re.fullmatch(r"[0-9a-f]{32}", etag) else None
             yield Remote(join(base, key), size, md5)
-        if not token:
+        if not following:
             return
 
 
@@ -419,6 +424,5 @@ def get_text(url: str, how: Policy) -> str:
             problem, wait = str(error), error.wait
         except requests.RequestException as error:
             problem = type(error).__name__
-        delay = max(wait, how.backoff * 2**attempt * random.uniform(0.5, 1.0))
-        time.sleep(min(delay, how.longest_wait))
+        pause(attempt, wait, how)
     raise FetchError(f"{url}: not fetched ({problem}); run again")

@@ -1,12 +1,10 @@
 """A remote file read in pieces: a seekable file object over HTTP ranges, for zip directories and Parquet footers."""
 
 import io
-import random
 import re
-import time
 from typing import Any
 
-from cwamsn.screens.fetch import Again, FetchError, Policy, request
+from cwamsn.screens.fetch import Again, FetchError, Policy, pause, request
 
 
 class NoRanges(FetchError):
@@ -61,8 +59,7 @@ class RangeFile(io.RawIOBase):
                 problem, wait = str(error), error.wait
             except requests.RequestException as error:
                 problem = type(error).__name__
-            delay = max(wait, self.how.backoff * 2**attempt * random.uniform(0.5, 1.0))
-            time.sleep(min(delay, self.how.longest_wait))
+            pause(attempt, wait, self.how)
         raise FetchError(f"{self.url}: bytes {first}-{last} not fetched ({problem}); run again")
 
     def _request(self, first: int, last: int) -> bytes:

@@ -18,6 +18,7 @@ _HOME = {
     "PairSampler": "sampler",
     "OBJECTIVES": "objectives",
     "objective": "objectives",
+    "load_pretrained": "pretrained",
     "recipe_of": "recipe",
     "train": "loop",
     "launch": "processes",

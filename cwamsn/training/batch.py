@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cwamsn.training.sampler import Pairs
-from cwamsn.training.views import normalise, random_boxes, random_turns, resized_crop, turn
+from cwamsn.training.views import nested_boxes, normalise, random_boxes, random_turns, resized_crop, turn
 
 
 class Group(NamedTuple):
@@ -41,28 +42,41 @@ class ViewMaker:
 
     def __call__(self, pairs: Pairs, anchor: Tensor, target: Tensor, share: slice, seed: int, step: int) -> Batch:
         """anchor, target: uint8 (B, C, H, W), this process's `share` of the batch's `pairs`, on the training device."""
-        generator = torch.Generator().manual_seed((seed << 32) + step)
+        # the generator takes 32 bits, so seed and step are mixed into as many
+        mixed = np.random.SeedSequence([seed, step]).generate_state(1)[0]
+        generator = torch.Generator().manual_seed(int(mixed))
         recipe, total = self.recipe, len(pairs.perturbation)
         random, focal = ("rand_size", "rand_scale"), ("focal_size", "focal_scale")
-        target_views = self._views(target, 1, total, share, *(recipe[k] for k in random), generator)
+        target_scale = recipe["target_scale"] or recipe["rand_scale"]
+        nested = recipe["target_view"] == "nested"
+        where = None if nested else self._draw(1, total, target_scale, generator)
         anchors = []
         for views, (size, scale) in ((recipe["rand_views"], random), (recipe["focal_views"], focal)):
             if views:
-                images = self._views(anchor, views, total, share, recipe[size], recipe[scale], generator)
+                drawn = self._draw(views, total, recipe[scale], generator)
                 masked = not anchors or recipe["mask_views"] == "all"
                 keep = self._keep(recipe[size], views, total, share, generator) if masked else None
-                anchors.append(Group(images, keep))
+                if where is None:
+                    where = nested_boxes(drawn[0][:total], target_scale, generator), drawn[1][:total]
+                anchors.append(Group(self._cut(anchor, drawn, total, share, recipe[size]), keep))
+        target_views = self._cut(target, where, total, share, recipe["rand_size"])
         codes = torch.as_tensor(pairs.perturbation[share], device=self.device)
         return Batch(anchors, target_views, codes, generator)
 
-    def _views(self, images: Tensor, views: int, total: int, share: slice, size: int, scale, generator) -> Tensor:
+    def _draw(self, views: int, total: int, scale, generator) -> tuple[Tensor, Tensor]:
+        """Boxes and turns of `views` views of the whole batch, view-major."""
         recipe = self.recipe
         boxes = random_boxes(views * total, *self.image_size, tuple(scale), generator)
         turns = random_turns(
             views * total, generator, recipe["horizontal_flip"], recipe["vertical_flip"], recipe["quarter_turns"]
         )
-        boxes, turns = (x.unflatten(0, (views, total))[:, share].flatten(0, 1) for x in (boxes, turns))
-        return normalise(turn(resized_crop(images, boxes, size, recipe["antialias"]), turns), self.mean, self.std)
+        return boxes, turns
+
+    def _cut(self, images: Tensor, where: tuple[Tensor, Tensor], total: int, share: slice, size: int) -> Tensor:
+        """The views of this process's images."""
+        boxes, turns = (x.unflatten(0, (-1, total))[:, share].flatten(0, 1) for x in where)
+        cut = resized_crop(images, boxes, size, self.recipe["antialias"])
+        return normalise(turn(cut, turns), self.mean, self.std)
 
     def _keep(self, size: int, views: int, total: int, share: slice, generator) -> Tensor | None:
         patches = (size // self.patch_size[0]) * (size // self.patch_size[1])

@@ -1,5 +1,6 @@
 """The crops that training may use, with what the sampler and the log need to know of their wells."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ def select_crops(index: pd.DataFrame, wells: pd.DataFrame, recipe: dict[str, Any
             f"{source}: well {index.loc[unknown, 'well_id'].iloc[0]!r} is not in the wells table; run crops again"
         )
     _refuse_leaks(wells, source)
-    optional = [c for c in ("plate_map", "concentration") if c in wells]
+    optional = [c for c in ("plate_map", "concentration", "smiles") if c in wells]
     known = wells[["well_id", "experiment", "row", "column", "control", *optional]]
     frame = index[["well_id", "field_id", "plate", "perturbation", "split"]].reset_index(drop=True)
     frame = frame.assign(crop=np.arange(len(frame))).merge(known, on="well_id", how="left", validate="many_to_one")
@@ -67,6 +68,28 @@ def select_crops(index: pd.DataFrame, wells: pd.DataFrame, recipe: dict[str, Any
             f"{source}: no crop of the training part is left ({counts}); check split and perturbation of the wells"
         )
     return TrainingCrops(frame.reset_index(drop=True), counts)
+
+
+def perturbation_table(crops: pd.DataFrame, names: Iterable[str] | None = None) -> pd.DataFrame:
+    """`perturbation` and `smiles` (None where unknown), one row a perturbation: those of `names`, or all, sorted."""
+    names = sorted(crops["perturbation"].unique()) if names is None else list(names)
+    known = crops.dropna(subset=["smiles"]) if "smiles" in crops else crops.iloc[:0].assign(smiles=None)
+    smiles = known.sort_values(["perturbation", "well_id"]).groupby("perturbation")["smiles"].first()
+    return pd.DataFrame({"perturbation": names, "smiles": [smiles.get(name) for name in names]})
+
+
+def keep_usable(
+    crops: pd.DataFrame, counts: dict[str, int], usable: Callable[[pd.DataFrame], np.ndarray] | None, source: str | Path
+) -> TrainingCrops:
+    """Leave out, and count, the perturbations that the objective cannot learn from (no molecule that RDKit reads)."""
+    if usable is None:
+        return TrainingCrops(crops, counts)
+    table = perturbation_table(crops)
+    refused = table["perturbation"][~usable(table)]
+    kept = crops[~crops["perturbation"].isin(refused)].reset_index(drop=True)
+    if kept.empty:
+        raise InputError(f"{source}: no perturbation has SMILES that RDKit reads, and the objective needs them")
+    return TrainingCrops(kept, counts | {"perturbations_refused": len(refused), "crops": len(kept)})
 
 
 def _refuse_leaks(wells: pd.DataFrame, source: str | Path) -> None:

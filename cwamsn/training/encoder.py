@@ -11,6 +11,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from cwamsn.tables import InputError
+from cwamsn.training.channelwise import CHANNELWISE, build_channelwise
 from cwamsn.training.distributed import GlobalBatchNorm1d
 
 
@@ -40,7 +41,13 @@ class ViTEncoder(nn.Module):
         return torch.cat([learned[:, :1], grid.flatten(2).transpose(1, 2)], dim=1)
 
     def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
-        """Class token (B, D) of images (B, C, H, W), H and W multiples of the patch size.
+        """Class token (B, D) of images (B, C, H, W), as of :meth:`tokens`."""
+        return self.tokens(images, keep, final_norm, cls_only=True)[:, 0]
+
+    def tokens(
+        self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None, cls_only: bool = False
+    ) -> Tensor:
+        """Tokens (B, 1 + N, D), class token first, of images (B, C, H, W), H and W multiples of the patch size.
 
         keep: indices of the patches to keep, (N,) for the whole batch or (B, N) one row a sample; None keeps all.
         final_norm: whether the final LayerNorm is applied; None takes the encoder's own setting.
@@ -61,7 +68,8 @@ class ViTEncoder(nn.Module):
         for block in self.vit.blocks:
             tokens = block(tokens)
         normed = self.final_norm if final_norm is None else final_norm
-        return self.vit.norm(tokens[:, 0]) if normed else tokens[:, 0]
+        tokens = tokens[:, :1] if cls_only else tokens
+        return self.vit.norm(tokens) if normed else tokens
 
 
 class PooledEncoder(nn.Module):
@@ -79,13 +87,18 @@ class PooledEncoder(nn.Module):
         return self.model(images)
 
 
-def build_encoder(name: str, in_channels: int, **overrides: Any) -> ViTEncoder | PooledEncoder:
+def build_encoder(name: str, in_channels: int, **overrides: Any) -> nn.Module:
     """An untrained encoder around the timm model `name` with `in_channels` input channels.
+
+    The name `channelwise` stands for :class:`cwamsn.training.channelwise.ChannelwiseEncoder`.
 
     overrides: `final_norm` (default True: apply the final LayerNorm), `attention` (`eager`, `fused` or `auto`, see
     :func:`set_attention`) and any argument of the timm model, such as `embed_dim`, `depth`, `num_heads`, `patch_size`,
     `img_size`. Weights are drawn as the MSN reference draws them, from torch's global generator.
     """
+    if name == CHANNELWISE:
+        overrides.pop("attention", None)
+        return build_channelwise(in_channels, **overrides)
     final_norm, attention = overrides.pop("final_norm", True), overrides.pop("attention", "auto")
     if not timm.is_model(name):
         close = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.4)

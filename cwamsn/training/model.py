@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from cwamsn.training.batch import Batch, Group
-from cwamsn.training.encoder import ProjectionHead, build_encoder
-from cwamsn.training.objectives import OBJECTIVES
+from cwamsn.training.encoder import build_encoder
+from cwamsn.training.objectives import objective_of
 
 
 class Branch(nn.Module):
@@ -28,19 +28,18 @@ class Model(nn.Module):
     def __init__(self, recipe: dict[str, Any], channels: int, classes: int):
         super().__init__()
         self.recipe = recipe
-        chosen = OBJECTIVES[recipe["objective"]]
+        chosen = objective_of(recipe)
         self.loss = chosen.loss
         encoder = build_encoder(
             recipe["encoder"],
             channels,
             attention=recipe["attention"],
-            **_with_size(recipe),
-            **recipe["encoder_options"],
+            **(_with_size(recipe) | recipe["encoder_options"]),
         )
         self.patch_size = encoder.patch_size
-        self.anchor = Branch(encoder, ProjectionHead(encoder.num_features, recipe["hidden_dim"], recipe["output_dim"]))
+        self.anchor = Branch(encoder, chosen.head(recipe, encoder.num_features))
         self.target = copy.deepcopy(self.anchor).requires_grad_(False) if chosen.moving_average else None
-        self.parts = nn.ModuleDict(chosen.parts(recipe, classes))
+        self.parts = nn.ModuleDict(chosen.parts(recipe, classes, encoder))
 
     def project_anchors(self, groups: list[Group]) -> Tensor:
         """(V·B, output_dim), view-major. One pass a view size, head included: BatchNorm sees each size alone."""
@@ -50,6 +49,12 @@ class Model(nn.Module):
     def project_target(self, images: Tensor) -> Tensor:
         """(B, output_dim) of the moving average, whose BatchNorm uses the batch's own statistics too."""
         return self.target(images).float()
+
+    def load_frozen(self) -> None:
+        """Load the public weights of encoders that hold a frozen network. Restoring a trained encoder needs none."""
+        for branch in (self.anchor, self.target):
+            if branch is not None and hasattr(branch.encoder, "load_frozen"):
+                branch.encoder.load_frozen()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         return self.loss(self, batch, self.recipe)
@@ -81,5 +86,5 @@ class Model(nn.Module):
 
 def _with_size(recipe: dict[str, Any]) -> dict[str, Any]:
     """A ViT's position grid belongs to the size of the random view."""
-    is_vit = "vit" in recipe["encoder"] and "img_size" not in recipe["encoder_options"]
+    is_vit = recipe["encoder"].startswith(("vit_", "deit"))
     return {"img_size": recipe["rand_size"]} if is_vit else {}

@@ -40,6 +40,21 @@ def random_boxes(
     return torch.stack([y, x, h, w], dim=1)
 
 
+def nested_boxes(outer: Tensor, scale: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """(count, 4) boxes inside the boxes `outer` (count, 4), one in each.
+
+    Drawn as :func:`random_boxes` draws them in the outer box's view, which is square: `scale` is the share of the outer
+    box's area.
+    """
+    grain = 1000
+    y, x, h, w = random_boxes(len(outer), grain, grain, tuple(scale), generator).unbind(dim=1)
+    top, left, height, width = outer.unbind(dim=1)
+    h, w = (h * height / grain).round().long().clamp_min(1), (w * width / grain).round().long().clamp_min(1)
+    y = top + (y * height / grain).round().long().minimum(height - h)
+    x = left + (x * width / grain).round().long().minimum(width - w)
+    return torch.stack([y, x, h, w], dim=1)
+
+
 def _taps(start: Tensor, length: Tensor, out: int, antialias: bool) -> tuple[Tensor, Tensor]:
     """(boxes, out, taps) pixel numbers along one axis and their weights in each of `out` output pixels.
 

@@ -73,6 +73,6 @@ def restore_encoder(
 def code_version() -> str:
     """Version of the package and a digest of its training sources, so that a changed loop is noticed."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return f"{cwamsn.__version__}+training.{digest.hexdigest()[:12]}"

@@ -1,38 +1,97 @@
 """What a row is trained for. An objective is one function of (model, batch, recipe) and one registration.
 
 The function gets the :class:`~cwamsn.training.model.Model`, a :class:`~cwamsn.training.batch.Batch` and the recipe, and
-returns a dictionary: the `loss`, a scalar with gradient, and whatever numbers the log shall hold. What it needs beside
-the encoder and its head (prototypes, a classifier, a decoder) is built by `parts`. Each objective is a file of this
-folder that the last lines import.
+returns a dictionary: the `loss`, a scalar with gradient, and whatever numbers the log shall hold. Each objective is a
+file of this folder that the last lines import.
 """
 
+import difflib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 from torch import Tensor, nn
+
+from cwamsn.tables import InputError
+from cwamsn.training.encoder import ProjectionHead
 
 
 class Objective(NamedTuple):
+    """See :func:`objective`."""
+
     loss: Callable[..., dict[str, Tensor]]
-    parts: Callable[[dict[str, Any], int], dict[str, nn.Module]]
+    parts: Callable[[dict[str, Any], int, nn.Module], dict[str, nn.Module]]
+    head: Callable[[dict[str, Any], int], nn.Module]
     moving_average: bool
+    options: dict[str, Any]
+    usable: Callable[[pd.DataFrame], np.ndarray] | None
+    prepare: Callable[[nn.Module, pd.DataFrame], None] | None
 
 
 OBJECTIVES: dict[str, Objective] = {}
 
 
-def objective(name: str, parts: Callable = lambda recipe, classes: {}, moving_average: bool = False):
-    """Register an objective. parts: (recipe, number of perturbations) -> further trained modules by name.
+def projection_head(recipe: dict[str, Any], features: int) -> nn.Module:
+    return ProjectionHead(features, recipe["hidden_dim"], recipe["output_dim"])
 
-    moving_average: whether the model keeps a second encoder and head, the moving
-    average of the trained ones.
+
+def objective(
+    name: str,
+    *,
+    parts: Callable = lambda recipe, classes, encoder: {},
+    head: Callable = projection_head,
+    moving_average: bool = False,
+    options: dict[str, Any] | None = None,
+    usable: Callable | None = None,
+    prepare: Callable | None = None,
+):
+    """Register an objective.
+
+    parts: (recipe, number of perturbations, encoder) -> what is trained beside encoder and head (prototypes, a
+    classifier, a decoder), by name. head: (recipe, features of the encoder) -> the head, `nn.Identity` where none is
+    wanted. moving_average: whether the model keeps a second encoder and head, the moving average of the trained ones.
+    options: the keys of `training.objective_options` that it knows, with their defaults.
+    usable: (perturbations) -> (N,) which of them it can learn from; prepare: (model, perturbations) -> None, called
+    once before training. perturbations has the columns `perturbation` and `smiles`, in the order of the batch's codes.
     """
 
     def register(loss):
-        OBJECTIVES[name] = Objective(loss, parts, moving_average)
+        OBJECTIVES[name] = Objective(loss, parts, head, moving_average, options or {}, usable, prepare)
         return loss
 
     return register
 
 
-from cwamsn.training.objectives import msn  # noqa: E402, F401 - registers itself
+def objective_of(recipe: dict[str, Any]) -> Objective:
+    """The recipe's objective. Raises InputError for an unknown name or option, with the nearest known ones."""
+    name = recipe["objective"]
+    if name not in OBJECTIVES:
+        raise InputError(f"training.objective: {name!r} is not known; {_nearest(name, OBJECTIVES)}")
+    for key in recipe["objective_options"]:
+        if key not in OBJECTIVES[name].options:
+            known = _nearest(key, OBJECTIVES[name].options)
+            raise InputError(f"training.objective_options.{key}: is no option of {name}; {known}")
+    return OBJECTIVES[name]
+
+
+def options_of(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The objective's options with the recipe's own values in place of the defaults."""
+    return OBJECTIVES[recipe["objective"]].options | recipe["objective_options"]
+
+
+def _nearest(word: str, known) -> str:
+    close = difflib.get_close_matches(str(word), list(known), n=3, cutoff=0.5)
+    return f"nearest: {', '.join(close)}" if close else f"known: {', '.join(known) or 'none'}"
+
+
+from cwamsn.training.objectives import (  # noqa: E402 - each registers itself
+    cellclip,  # noqa: F401
+    cloome,  # noqa: F401
+    cropmae,  # noqa: F401
+    molphenix,  # noqa: F401
+    msn,  # noqa: F401
+    simclr,  # noqa: F401
+    supcon,  # noqa: F401
+    wsl,  # noqa: F401
+)

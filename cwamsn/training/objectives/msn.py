@@ -10,7 +10,7 @@ from cwamsn.training.objectives import objective
 
 @objective(
     "msn",
-    parts=lambda recipe, classes: {"prototypes": Prototypes(recipe["prototypes"], recipe["output_dim"])},
+    parts=lambda recipe, classes, encoder: {"prototypes": Prototypes(recipe["prototypes"], recipe["output_dim"])},
     moving_average=True,
 )
 def msn(model, batch, recipe) -> dict[str, Tensor]:

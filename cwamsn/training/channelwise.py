@@ -1,0 +1,111 @@
+"""Image encoders that look at each channel with a frozen network and join the channels with a small transformer."""
+
+import torch
+from torch import Tensor, nn
+
+from cwamsn.tables import InputError
+
+CHANNELWISE = "channelwise"  # its name where else a timm model is named
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """The sigmoid approximation of GELU that CLIP uses."""
+    return x * torch.sigmoid(1.702 * x)
+
+
+class CrossChannelFormer(nn.Module):
+    """Features of each channel (B, C, E) to one vector (B, out_features), as in CellCLIP (Lu et al. 2025).
+
+    A learned vector a channel is added, a class token prepended; `depth` pre-norm blocks attend over the channels; the
+    class token is normed and mapped to `out_features`.
+    """
+
+    def __init__(self, features: int, channels: int, out_features: int, depth: int = 12, heads: int = 8):
+        super().__init__()
+        if features % heads:
+            raise InputError(f"training.encoder_options.heads: {features} features do not divide into {heads} heads")
+        self.channel_embed = nn.Parameter(torch.zeros(channels, features))
+        self.cls_token = nn.Parameter(torch.zeros(1, features))
+        self.channel_ln, self.ln_pre, self.ln_post = (nn.LayerNorm(features) for _ in range(3))
+        block = nn.TransformerEncoderLayer(
+            features, heads, 4 * features, dropout=0.0, activation=quick_gelu, batch_first=True, norm_first=True
+        )
+        self.blocks = nn.TransformerEncoder(block, depth, enable_nested_tensor=False)
+        self.proj = nn.Parameter(torch.randn(features, out_features) * features**-0.5)
+        nn.init.trunc_normal_(self.channel_embed, std=0.02)
+
+    def forward(self, profiles: Tensor) -> Tensor:
+        x = self.channel_ln(profiles + self.channel_embed)
+        x = self.ln_pre(torch.cat([self.cls_token.to(x.dtype).expand(len(x), -1, -1), x], dim=1))
+        return self.ln_post(self.blocks(x)[:, 0]) @ self.proj
+
+
+class ChannelwiseEncoder(nn.Module):
+    """A frozen network for three-channel images on each channel alone (grey as RGB), then a CrossChannelFormer.
+
+    narrow: what the channels' features go through before it; the identity unless the former is narrower than they are.
+    """
+
+    patch_size = (1, 1)
+
+    def __init__(self, frozen: nn.Module, former: CrossChannelFormer, narrow: nn.Module | None = None):
+        super().__init__()
+        self.frozen, self.former = frozen.eval().requires_grad_(False), former
+        self.narrow = nn.Identity() if narrow is None else narrow
+        self.num_features = former.proj.shape[1]
+        self.source: tuple[str, str | None] | None = None
+
+    def train(self, mode: bool = True) -> "ChannelwiseEncoder":
+        super().train(mode)
+        self.frozen.eval()  # BatchNorm keeps the statistics that it was published with
+        return self
+
+    def load_frozen(self) -> None:
+        """Load the public weights of the frozen network; see :func:`cwamsn.training.pretrained.load_pretrained`."""
+        from cwamsn.training.pretrained import load_pretrained
+
+        name, path = self.source
+        weights = load_pretrained(name, 3, path=path, row="recipe.encoder_options.frozen")[0].state_dict()
+        self.frozen.load_state_dict(weights)
+
+    @torch.no_grad()
+    def profiles(self, images: Tensor) -> Tensor:
+        """(B, C, E) features of the channels of images (B, C, H, W)."""
+        grey = images.flatten(0, 1).unsqueeze(1)
+        return self.frozen(grey.expand(-1, 3, -1, -1)).unflatten(0, images.shape[:2])
+
+    def join(self, profiles: Tensor) -> Tensor:
+        """(B, D) of the channels' features (B, C, E)."""
+        return self.former(self.narrow(profiles))
+
+    def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
+        if keep is not None:
+            raise InputError("training.mask_ratio: this encoder has no patches to mask; set it to 0 or take a ViT")
+        return self.join(self.profiles(images))
+
+
+def build_channelwise(
+    in_channels: int,
+    frozen: str = "efficientnet-lite0",
+    frozen_path: str | None = None,
+    width: int | None = None,
+    out_features: int = 512,
+    depth: int = 12,
+    heads: int = 8,
+) -> ChannelwiseEncoder:
+    """A :class:`ChannelwiseEncoder` around public weights, which :meth:`ChannelwiseEncoder.load_frozen` loads.
+
+    frozen: name of the weights; frozen_path: a local copy of their file. width: what the channels' features are
+    narrowed to, None for no narrowing. The frozen network normalises each channel of each image itself.
+    """
+    from cwamsn.training.pretrained import build_pretrained
+
+    network = build_pretrained(frozen, 3)
+    if not hasattr(network, "normalise"):
+        raise InputError(f"training.encoder_options.frozen: {frozen} is no network for three-channel images")
+    network.normalise = "image"
+    narrow = None if width is None else nn.Linear(network.num_features, width)
+    former = CrossChannelFormer(width or network.num_features, in_channels, out_features, depth, heads)
+    encoder = ChannelwiseEncoder(network, former, narrow)
+    encoder.source = (frozen, frozen_path)
+    return encoder

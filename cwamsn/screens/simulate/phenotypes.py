@@ -30,7 +30,7 @@ class Parameter:
 PARAMETERS = (
     Parameter("cell_size", 1.0, 1.05, 0.10, 0.16, 0.6, 1.6),
     Parameter("elongation", 1.35, 1.8, 0.18, 0.18, 1.0, 3.2),
-    Parameter("irregularity", 0.18, 0.10, 0.16, 0.12, -0.6, 0.6, log=False),
+    Parameter("irregularity", 0.12, 0.08, 0.10, 0.08, -0.3, 0.3, log=False),
     Parameter("nucleus_size", 0.50, 0.52, 0.11, 0.10, 0.28, 0.80),
     Parameter("nucleus_elongation", 1.2, 1.35, 0.16, 0.12, 1.0, 2.5),
     Parameter("nucleus_offset", 0.10, 0.05, 0.13, 0.07, 0.0, 0.45, log=False),

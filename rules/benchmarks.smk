@@ -7,31 +7,62 @@ WELLS = f"{EVALUATION}/wells.parquet"
 SCORES = f"{RESULTS}/scores/{{model}}/seed{{seed}}"
 
 
+TRUTH = config["compound_gene"]["truth"] or f"{EVALUATION}/compound_gene_truth.csv"
+
+
+def has_truth():
+    """Whether the evaluation screen comes with a compound-gene truth table, or the configuration names one."""
+    screen = SCREENS.get(config["evaluation_screen"]) or {}
+    return bool(config["compound_gene"]["truth"]) or "rxrx3-core" in screen["source"]
+
+
+def alignment_of(wildcards):
+    """The section `alignment`, with the method that the wildcard names, if there is one."""
+    return config["alignment"] | {
+        "method": getattr(wildcards, "alignment", config["alignment"]["method"])
+    }
+
+
 def fixed_columns(benchmark):
     """Columns of the scores table that are the same in every row of a benchmark's file."""
 
     def columns(wildcards):
         given = row_kind(wildcards.model) == "map"
-        alignment = None if given else config["alignment"]["method"]
-        fixed = dict(
-            model=wildcards.model,
-            seed=int(wildcards.seed),
-            benchmark=benchmark,
-            alignment=alignment,
-        )
-        return {"run": config["run"], **fixed}
+        return {
+            "run": config["run"],
+            "model": wildcards.model,
+            "seed": int(wildcards.seed),
+            "benchmark": benchmark,
+            "alignment": None if given else alignment_of(wildcards)["method"],
+        }
 
     return columns
 
 
-def split_half_input(wildcards):
-    """Wells and embeddings for the noise ceiling; none for a finished map."""
-    if (
-        row_kind(wildcards.model) == "map"
-        or not config["gene_gene"]["split_half_repeats"]
-    ):
+def gene_gene_wells(wildcards):
+    """Wells, and embeddings for the noise ceiling; none for a finished map."""
+    if row_kind(wildcards.model) == "map":
         return {}
-    return dict(embeddings=EMBEDDINGS.format(**wildcards), wells=WELLS)
+    halves = config["gene_gene"]["split_half_repeats"]
+    return {"wells": WELLS} | (
+        {"embeddings": EMBEDDINGS.format(**wildcards)} if halves else {}
+    )
+
+
+def training_wells(wildcards):
+    """Wells of the training screen, for a row that was trained on another one than it is scored on."""
+    trained = row_kind(wildcards.model) == "trained"
+    other = config["training_screen"] not in (None, config["evaluation_screen"])
+    return (
+        {"training_wells": f"{DATA}/{config['training_screen']}/wells.parquet"}
+        if trained and other
+        else {}
+    )
+
+
+def target_input(wildcards):
+    """Map and truth table for the retrieval of targets, where there is a truth table."""
+    return {"map": MAP.format(**wildcards), "truth": TRUTH} if has_truth() else {}
 
 
 def is_in_sample(wildcards):
@@ -44,19 +75,47 @@ def is_in_sample(wildcards):
 
 
 def score_files(wildcards):
-    """Score files of every row: what `benchmarks` lists; of a finished map, gene-gene alone."""
-    return [
-        f"{RESULTS}/scores/{row}/seed{seed}/{benchmark}.scores.parquet"
-        for row in ROWS
-        for seed in row_seeds(row)
-        for benchmark in config["benchmarks"]
-        if row_kind(row) != "map" or benchmark == "gene_gene"
-    ]
+    """Score files of every row: what `benchmarks` lists; of a finished map, gene-gene alone. Then the comparisons."""
+    of_maps = [b for b in config["benchmarks"] if b in ("gene_gene", "compound_gene")]
+    files = []
+    for row in [row for row in ROWS if row_kind(row) != "quoted"]:
+        for seed in row_seeds(row):
+            folder = f"{RESULTS}/scores/{row}/seed{seed}"
+            given = row_kind(row) == "map"
+            files += [
+                f"{folder}/{b}.scores.parquet"
+                for b in config["benchmarks"]
+                if not given or b == "gene_gene"
+            ]
+            files += [
+                f"{folder}/{a}/{b}.scores.parquet"
+                for a in config["alignment"]["also"]
+                for b in of_maps
+                if not given and a != config["alignment"]["method"]
+            ]
+    for first, second in config["comparisons"]:
+        for row in (first, second):
+            if row not in ROWS:
+                raise WorkflowError(f"comparisons: {row!r} is not among the rows of this run; add it to rows")
+        shared = [seed for seed in row_seeds(first) if seed in row_seeds(second)]
+        files += [
+            f"{RESULTS}/scores/{first}/seed{s}/minus_{second}.scores.parquet"
+            for s in shared
+        ]
+    return files
+
+
+def comparison_input(wildcards):
+    """Two rows' maps, and truth table and wells where compounds are compared too."""
+    kinds = {row_kind(wildcards.model), row_kind(wildcards.other)}
+    compounds = "compound_gene" in config["benchmarks"] and "map" not in kinds
+    other = MAP.format(model=wildcards.other, seed=wildcards.seed)
+    return {"second": other} | ({"truth": TRUTH, "wells": WELLS} if compounds else {})
 
 
 rule gene_gene:
     input:
-        unpack(split_half_input),
+        unpack(gene_gene_wells),
         map=MAP,
     output:
         table=f"{SCORES}/gene_gene.parquet",
@@ -73,19 +132,34 @@ rule gene_gene:
         runtime=runtime(15),
     params:
         options=config["gene_gene"],
-        alignment=config["alignment"],
+        alignment=alignment_of,
         bootstrap=config["bootstrap"],
         fixed=fixed_columns("gene_gene"),
     script:
         "../workflow_scripts/benchmarks_gene_gene.py"
 
 
+use rule gene_gene as gene_gene_otherwise with:
+    input:
+        unpack(gene_gene_wells),
+        map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.{{alignment}}.parquet",
+    output:
+        table=f"{SCORES}/{{alignment}}/gene_gene.parquet",
+        scores=f"{SCORES}/{{alignment}}/gene_gene.scores.parquet",
+    log:
+        log_path("gene_gene/{model}/seed{seed}.{alignment}"),
+    benchmark:
+        usage_path("gene_gene/{model}/seed{seed}.{alignment}")
+    wildcard_constraints:
+        alignment=r"[a-z][a-z@0-9-]*",
+
+
 rule compound_gene:
     input:
+        unpack(training_wells),
         map=MAP,
         wells=WELLS,
-        truth=config["compound_gene"]["truth"]
-        or f"{EVALUATION}/compound_gene_truth.csv",
+        truth=TRUTH,
     output:
         table=f"{SCORES}/compound_gene.parquet",
         scores=f"{SCORES}/compound_gene.scores.parquet",
@@ -108,6 +182,23 @@ rule compound_gene:
         "../workflow_scripts/benchmarks_compound_gene.py"
 
 
+use rule compound_gene as compound_gene_otherwise with:
+    input:
+        unpack(training_wells),
+        map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.{{alignment}}.parquet",
+        wells=WELLS,
+        truth=TRUTH,
+    output:
+        table=f"{SCORES}/{{alignment}}/compound_gene.parquet",
+        scores=f"{SCORES}/{{alignment}}/compound_gene.scores.parquet",
+    log:
+        log_path("compound_gene/{model}/seed{seed}.{alignment}"),
+    benchmark:
+        usage_path("compound_gene/{model}/seed{seed}.{alignment}")
+    wildcard_constraints:
+        alignment=r"[a-z][a-z@0-9-]*",
+
+
 rule plate_probe:
     input:
         embeddings=EMBEDDINGS,
@@ -127,7 +218,7 @@ rule plate_probe:
         runtime=runtime(60),
     params:
         options=config["plate_probe"],
-        alignment=config["alignment"],
+        alignment=alignment_of,
         fixed=fixed_columns("plate_probe"),
     script:
         "../workflow_scripts/benchmarks_plate_probe.py"
@@ -135,6 +226,7 @@ rule plate_probe:
 
 rule replicate_map:
     input:
+        unpack(target_input),
         embeddings=EMBEDDINGS,
         wells=WELLS,
     output:
@@ -152,7 +244,7 @@ rule replicate_map:
         runtime=runtime(60),
     params:
         options=config["replicate_map"],
-        alignment=config["alignment"],
+        alignment=alignment_of,
         in_sample=is_in_sample,
         fixed=fixed_columns("replicate_map"),
     script:
@@ -178,10 +270,39 @@ rule signal:
         runtime=runtime(60),
     params:
         options=config["signal"],
-        alignment=config["alignment"],
+        alignment=alignment_of,
         fixed=fixed_columns("signal"),
     script:
         "../workflow_scripts/benchmarks_signal.py"
+
+
+rule compare_rows:
+    """How much one row scores above another, with intervals on the same resamples."""
+    input:
+        unpack(comparison_input),
+        first=MAP,
+    output:
+        scores=f"{SCORES}/minus_{{other}}.scores.parquet",
+    log:
+        log_path("compare_rows/{model}-{other}/seed{seed}"),
+    benchmark:
+        usage_path("compare_rows/{model}-{other}/seed{seed}")
+    wildcard_constraints:
+        other=r"[A-Za-z0-9_.-]+",
+    conda:
+        "../envs/benchmarks.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(3000),
+        runtime=runtime(15),
+    params:
+        gene_gene=config["gene_gene"],
+        compound_gene=config["compound_gene"],
+        concentrations=config["alignment"]["concentrations"],
+        bootstrap=config["bootstrap"],
+        fixed=fixed_columns("comparison"),
+    script:
+        "../workflow_scripts/benchmarks_compare.py"
 
 
 rule gather_scores:

@@ -14,11 +14,15 @@ with job(snakemake):
 
     section, fixed = snakemake.params.options, dict(snakemake.params.fixed)
     perturbation_map = read("map", snakemake.input.map)
-    truth = cg.load_truth(snakemake.input.truth, read("wells", snakemake.input.wells))
+    wells = read("wells", snakemake.input.wells)
+    truth = cg.load_truth(snakemake.input.truth, wells)
     doses = snakemake.params.concentrations or cg.doses_of(perturbation_map)
     scores = cg.score_compounds(perturbation_map, truth, section["draws"], section["negatives"], doses)
     table = cg.compound_gene_table(scores)
     with atomic_path(snakemake.output.table) as path:
         table.to_parquet(path, index=False)
     parts = [cg.draws_as_scores(table), cg.summary(scores, **snakemake.params.bootstrap), cg.counts(scores.truth)]
+    if snakemake.input.get("training_wells"):
+        seen = cg.seen_compounds(wells, read("wells", snakemake.input.training_wells))
+        parts.append(cg.unseen_summary(scores, seen, **snakemake.params.bootstrap))
     write(as_scores(parts, **fixed), "scores", snakemake.output.scores)

@@ -25,8 +25,10 @@ with job(snakemake):
         if null == section["null_rows"]:
             own = gg.recall_table(found, *names, section["annotations"])
             rest = gg.gene_gene_recall(perturbation_map, *names, null, section["common_genes"], section["annotations"])
-            rest = rest.rename(columns={"recall": "value", "n_relationships": "n"})
-            parts.append(rest.drop(columns="n_null_pairs").assign(metric="recall_without_common", null=null))
+            parts.append(gg.as_metric(rest, "recall_without_common").assign(null=null))
+    if snakemake.input.get("wells"):
+        table = gg.experiment_recall(read("wells", snakemake.input.wells), *names, folder=section["annotations"])
+        parts.append(gg.as_metric(table, "recall_of_experiments").assign(null="crispr", alignment="none"))
     if snakemake.input.get("embeddings"):
         features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))
         how = snakemake.params.alignment

@@ -6,8 +6,8 @@ the absolute cosine of the two aggregated vectors. All draws, doses and genes of
 """
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ CONCENTRATIONS = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)  # µM
 ACTIVE, AMBIGUOUS = 1000.0, 10000.0  # nM: a target up to the first, neither target nor negative up to the second
 NEGATIVES = ("published", "independent", "all")
 METRICS = ("average_precision", "auc_roc")
+_PER_COMPOUND = ("compounds", "active", "eligible", "cluster")
 MAX = "max"
 
 
@@ -246,6 +247,62 @@ def score_compounds(
             values[f"baseline_{name}"][:, at, i] = result
     names = (*(concentration_text(c) for c in concentrations), MAX)
     return CompoundScores(known, names, values)
+
+
+def subset(scores: CompoundScores, compounds: Collection[str]) -> CompoundScores:
+    """Scores of those compounds that are among `compounds`."""
+    wanted = set(compounds)
+    at = [i for i, name in enumerate(scores.truth.compounds) if name in wanted]
+    picked = {key: tuple(getattr(scores.truth, key)[i] for i in at) for key in _PER_COMPOUND}
+    values = {name: array[:, :, at] for name, array in scores.values.items()}
+    return CompoundScores(replace(scores.truth, **picked), scores.concentrations, values)
+
+
+def seen_compounds(wells: pd.DataFrame, training: pd.DataFrame) -> set[str]:
+    """Compounds of `wells` whose connectivity (first 14 characters of the InChIKey) stands in the training part.
+
+    The training part is the wells of split `train`, or all where a screen has no split. Empty where a table lacks keys.
+    """
+    if "inchikey" not in wells.columns or "inchikey" not in training.columns:
+        return set()
+    if training["split"].notna().any():
+        training = training[training["split"] == "train"]
+    blocks = set(training["inchikey"].dropna().str[:14])
+    compounds = wells[wells["perturbation_type"].eq("COMPOUND") & wells["inchikey"].notna()]
+    return set(compounds.loc[compounds["inchikey"].str[:14].isin(blocks), "perturbation"])
+
+
+def unseen_summary(scores: CompoundScores, seen: Collection[str], **bootstrap) -> pd.DataFrame:
+    """:func:`summary` without the compounds that training saw (metrics end in `_unseen`), and `n_seen_compounds`."""
+    rest = [name for name in scores.truth.compounds if name not in set(seen)]
+    count = len(scores.truth.compounds) - len(rest)
+    counted = pd.DataFrame({"metric": ["n_seen_compounds"], "value": [float(count)]})
+    if not rest or not count:
+        return counted
+    table = summary(subset(scores, rest), **bootstrap)
+    return pd.concat([counted, table.assign(metric=table["metric"] + "_unseen")], ignore_index=True)
+
+
+def paired_difference(
+    first: CompoundScores, second: CompoundScores, resamples: int = 1000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Mean AP and AUC of `first` less those of `second`, over the compounds both have, on the same resamples.
+
+    Same columns as :func:`summary`; metrics `average_precision_mean` and `auc_roc_mean`.
+    """
+    common = sorted(set(first.truth.compounds) & set(second.truth.compounds))
+    one, two = subset(first, common), subset(second, common)
+    weights = cluster_counts(one.truth.cluster, resamples, seed).astype(np.float64)
+    rows = []
+    for name in METRICS:
+        for dose in [d for d in one.concentrations if d in two.concentrations]:
+            pair = [s.values[name][:, s.concentrations.index(dose)].mean(axis=0) for s in (one, two)]
+            difference = pair[0] - pair[1]
+            n = int((~np.isnan(difference)).sum())
+            if n:
+                bounds = interval(_means(difference, weights), level)
+                rows.append((f"{name}_mean", dose, float(_means(difference)), n, *bounds))
+    return pd.DataFrame(rows, columns=["metric", "concentration", "value", "n", "ci_low", "ci_high"])
 
 
 def compound_gene_table(scores: CompoundScores) -> pd.DataFrame:

@@ -157,6 +157,28 @@ def recall_table(similarities: Similarities, sources=SOURCES, thresholds=THRESHO
     return pd.DataFrame(rows, columns=names)
 
 
+def experiment_map(wells: pd.DataFrame, seed: int = 0, dimension: int = 384) -> pd.DataFrame:
+    """A map that knows nothing but experiments: each is a Gaussian vector, a gene the mean over its wells.
+
+    Contract `map`, CRISPR rows only. Genes of one process were screened together, so that such a map is not at chance:
+    the null is not neutral.
+    """
+    crispr = wells[(wells["perturbation_type"] == "CRISPR") & wells["perturbation"].notna()]
+    shares = pd.crosstab(crispr["perturbation"].astype(str), crispr["experiment"].astype(str), normalize="index")
+    with threadpool_limits(1, "blas"):
+        vectors = shares.to_numpy() @ np.random.default_rng(seed).normal(size=(shares.shape[1], dimension))
+    keys = {"perturbation_type": "CRISPR", "perturbation": shares.index.to_numpy(), "concentration": np.nan}
+    return pd.concat([pd.DataFrame(keys), pd.DataFrame(vectors).add_prefix("feature_")], axis=1)
+
+
+def experiment_recall(
+    wells: pd.DataFrame, sources=SOURCES, thresholds=THRESHOLDS, draws: int = 10, folder: str | None = None
+) -> pd.DataFrame:
+    """:func:`gene_gene_recall` of :func:`experiment_map`, recalls averaged over draws of the experiments' vectors."""
+    tables = [gene_gene_recall(experiment_map(wells, k), sources, thresholds, folder=folder) for k in range(draws)]
+    return tables[0].assign(recall=np.mean([table["recall"] for table in tables], axis=0))
+
+
 def split_half_by_guide(
     features: np.ndarray,
     wells: pd.DataFrame,
@@ -238,3 +260,39 @@ def split_half_summary(table: pd.DataFrame) -> pd.DataFrame:
         for metric, column in (("split_half_recall", "recall"), ("split_half_top1", "top1")):
             rows.append((metric, "genes", low, high, part[column].mean(), int(part["n_genes"].iloc[0])))
     return pd.DataFrame(rows, columns=["metric", "source", "threshold_low", "threshold_high", "value", "n"])
+
+
+def as_metric(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The table of :func:`gene_gene_recall` with its recalls as values of `metric`."""
+    names = {"recall": "value", "n_relationships": "n"}
+    return table.rename(columns=names).drop(columns="n_null_pairs").assign(metric=metric)
+
+
+def paired_difference(
+    first: Similarities,
+    second: Similarities,
+    sources: Sequence[str] = SOURCES,
+    thresholds: Sequence[tuple[float, float]] = THRESHOLDS,
+    resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+    folder: str | None = None,
+) -> pd.DataFrame:
+    """Recall of `first` less that of `second`, with an interval from the same resamples of genes.
+
+    Both are taken on the genes that stand in both maps; nulls stay each map's own. Same columns as :func:`summary`,
+    `joint` included.
+    """
+    genes = sorted(set(first.genes) & set(second.genes))
+    tables = {source: relationships(source, genes, folder) for source in sources}
+    tables["joint"] = joint_relationships(sources, genes, folder)
+    rows = []
+    for source, pairs in tables.items():
+        for low, high in thresholds if len(pairs) else ():
+            hits = [one.recalled(pairs, low, high).astype(float) for one in (first, second)]
+            samples = [recall_resamples(pairs, h, genes, resamples, seed) for h in hits]
+            bounds = interval(samples[0] - samples[1], level)
+            value = hits[0].mean() - hits[1].mean()
+            rows.append(("recall", source, float(low), float(high), value, len(pairs), *bounds))
+    names = ["metric", "source", "threshold_low", "threshold_high", "value", "n", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=names)

@@ -5,9 +5,10 @@ A well is a query; its replicates (same perturbation and dose) are to rank above
 
 import numpy as np
 import pandas as pd
-from copairs.map import average_precision, mean_average_precision
+from copairs.map import average_precision, mean_average_precision, multilabel
 
-from cwamsn.tables import InputError
+from cwamsn.benchmarks.compound_gene import ACTIVE
+from cwamsn.tables import InputError, feature_columns
 
 NEGATIVES = ("plate_controls", "other_perturbations")
 
@@ -83,12 +84,48 @@ def replicate_map(
     return table[[*group, "n_wells", *names]].sort_values(group, ignore_index=True)
 
 
-def summary(table: pd.DataFrame, in_sample: bool) -> pd.DataFrame:
-    """`metric, source, value, n`: mean over perturbations, share retrieved at corrected p < 0.05.
+def target_map(
+    perturbation_map: pd.DataFrame, truth: pd.DataFrame, null_size: int = 10000, seed: int = 0
+) -> pd.DataFrame:
+    """Mean average precision of each target: do compounds that share it resemble each other more than other compounds?
+
+    Each compound of the truth table with a target of at most 1,000 nM is taken at its highest dose in the map; a
+    compound with several targets is a replicate of each (copairs' multilabel retrieval).
+
+    Returns
+    -------
+    Table `target, n_compounds, mean_average_precision, mean_normalized_average_precision, p_value,
+    corrected_p_value`, sorted; empty where no two compounds share a target.
+    """
+    compounds = perturbation_map[perturbation_map["perturbation_type"] == "COMPOUND"]
+    last = compounds.sort_values(["perturbation", "concentration"]).drop_duplicates("perturbation", keep="last")
+    active = truth[truth["nM_value"] <= ACTIVE]
+    targets = active.groupby("treatment")["gene_symbol"].agg(lambda genes: sorted(set(genes)))
+    meta = last[last["perturbation"].isin(targets.index)].reset_index(drop=True)
+    names = ["mean_average_precision", "mean_normalized_average_precision", "p_value", "corrected_p_value"]
+    empty = pd.DataFrame(columns=["target", "n_compounds", *names])
+    listed = targets.loc[meta["perturbation"]]
+    if len(meta) < 3 or not listed.explode().duplicated().any():
+        return empty
+    frame = pd.DataFrame({"perturbation": meta["perturbation"], "target": listed.to_numpy()})
+    features = meta[feature_columns(meta.columns)].to_numpy(dtype=np.float64)
+    scores = multilabel.average_precision(
+        frame, features, ["target"], [], [], ["target"], multilabel_col="target", progress_bar=False
+    )
+    scores = scores[scores["average_precision"].notna()]
+    table = mean_average_precision(scores, ["target"], null_size, 0.05, seed, progress_bar=False, max_workers=1)
+    sizes = scores.groupby("target").size().rename("n_compounds").reset_index()
+    return table.merge(sizes, on="target")[["target", "n_compounds", *names]].sort_values("target", ignore_index=True)
+
+
+def summary(table: pd.DataFrame, in_sample: bool, source: str = "replicates") -> pd.DataFrame:
+    """`metric, source, value, n`: mean over perturbations (or targets), share retrieved at corrected p < 0.05.
 
     in_sample : whether the model was trained on the screen that it is scored on, which the source then says.
     """
-    source = "replicates (in-sample)" if in_sample else "replicates"
+    if table.empty:
+        return pd.DataFrame(columns=["metric", "source", "value", "n"])
+    source = f"{source} (in-sample)" if in_sample else source
     values = {
         "mean_average_precision": table["mean_average_precision"].mean(),
         "mean_normalized_average_precision": table["mean_normalized_average_precision"].mean(),

@@ -173,8 +173,8 @@ def optimise(
             numbers = parallel(batch)
         optimiser.zero_grad(set_to_none=True)
         for group in optimiser.param_groups:
-            group["lr"] = plan.lr[number]
-            group["weight_decay"] = plan.weight_decay[number] if group["decay"] else 0.0
+            group["lr"] = float(plan.lr[number])
+            group["weight_decay"] = float(plan.weight_decay[number]) if group["decay"] else 0.0
         numbers["loss"].backward()
         if recipe["reference_prototype_gradients"]:
             torch._foreach_mul_([p.grad for p in unclipped], size)

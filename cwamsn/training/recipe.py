@@ -6,14 +6,15 @@ from typing import Any
 from cwamsn.tables import InputError
 
 # how a job is run, not what it computes
-RUN_KEYS = ("threads", "gpus", "processes")
+RUN_KEYS = ("threads", "gpus", "processes", "memory_mb", "runtime_minutes")
 
 
 def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """The `training` section of the configuration with the keys of `row["recipe"]` in place of its own.
 
-    Keys of how a job is run (threads, gpus, processes) are left out. An unknown key, or one of those, raises
-    :class:`InputError` with the nearest known keys.
+    Keys of how a job is run (threads, gpus, ...) are left out. A row that names another encoder without saying its
+    `encoder_options` gets none, since the shared ones belong to the shared encoder. An unknown key, or one of how a job
+    is run, raises :class:`InputError` with the nearest known keys.
     """
     shared = {key: value for key, value in config_training.items() if key not in RUN_KEYS}
     own = row.get("recipe") or {}
@@ -22,4 +23,6 @@ def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str,
             close = difflib.get_close_matches(str(key), list(shared), n=3, cutoff=0.5)
             hint = f"nearest: {', '.join(close)}" if close else "see the keys of training in config/README.md"
             raise InputError(f"models.{row.get('title', 'row')}.recipe.{key}: unknown key; {hint}")
+    if own.get("encoder", shared["encoder"]) != shared["encoder"]:
+        shared["encoder_options"] = {}
     return shared | own

@@ -41,5 +41,6 @@ def schedules(
     decay = final_weight_decay + (start_weight_decay - final_weight_decay) / 2 * (
         1 + np.cos(np.pi * s / max(1, length))
     )
-    momentum = start_momentum + (s - 1) * (final_momentum - start_momentum) / max(1, length)
+    # the reference truncates the length of the first two to whole iterations, not of this one
+    momentum = start_momentum + (s - 1) * (final_momentum - start_momentum) / max(1, stretch * steps)
     return Schedules(np.where(s < warmup, rising, falling), decay, momentum)

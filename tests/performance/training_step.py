@@ -1,0 +1,144 @@
+"""Speed and memory of a training step: ViT-S/16, 5 channels, 1 + 10 anchor views, on one CPU thread.
+
+    OMP_NUM_THREADS=1 python tests/performance/training_step.py [--batch 16] [--repeats 3]
+
+Prints, from one run and in CPU seconds of the process, pairs per second of our step (bfloat16, eager attention, fused
+optimiser) and of a plain float32 step as the MSN reference takes it, their ratio, the share of the machine's bfloat16 matrix-product
+ceiling that our step reaches, and the peak memory of a process that trains at this batch size over several epochs' worth of steps.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from torch.utils.flop_counter import FlopCounterMode
+
+from cwamsn.config import load_schema, resolve
+from cwamsn.training import recipe_of
+from cwamsn.training.batch import Batch, Group
+from cwamsn.training.model import Model
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def paper(**changes):
+    shared = resolve({}, load_schema(ROOT / "config" / "schemas"))["training"]
+    return recipe_of(shared, {"recipe": changes})
+
+
+def random_batch(batch):
+    keep = torch.randperm(196)[:166]
+    anchors = [
+        Group(torch.randn(batch, 5, 224, 224), keep),
+        Group(torch.randn(10 * batch, 5, 96, 96), None),
+    ]
+    return Batch(anchors, torch.randn(batch, 5, 224, 224), torch.arange(batch), torch.Generator())
+
+
+def make_step(recipe, fused):
+    """One optimiser step as the training loop takes it."""
+    torch.manual_seed(0)
+    model = Model(recipe, channels=5, classes=10).train()
+    optimiser = torch.optim.AdamW(model.parameter_groups(), fused=fused, foreach=False)
+    clipped = [p for g in optimiser.param_groups if g["clip"] for p in g["params"]]
+
+    def step(batch):
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe["precision"] == "bfloat16"):
+            loss = model(batch)["loss"]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(clipped, recipe["clip_gradient"])
+        optimiser.step()
+        model.update_target(0.996)
+
+    return model, step
+
+
+def make_reference_step():
+    """The same step in plain float32: timm's own attention kernel, a Python loop over parameters for optimiser and average."""
+    model, _ = make_step(paper(precision="float32", attention="fused"), fused=False)
+    optimiser = torch.optim.AdamW(model.parameter_groups(), fused=False, foreach=False)
+    pairs = list(zip(model.target.parameters(), model.anchor.parameters()))
+
+    def step(batch):
+        optimiser.zero_grad()
+        model(batch)["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(model.anchor.parameters(), 3.0, foreach=False)
+        optimiser.step()
+        with torch.no_grad():
+            for target, anchor in pairs:
+                target.mul_(0.996).add_((1.0 - 0.996) * anchor.detach())
+
+    return step
+
+
+def cpu_seconds(function, repeats):
+    """Smallest CPU time of the calls after a first one."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        function()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def matmul_flops_per_second(repeats=20):
+    """bfloat16 matrix products of the shapes that dominate the step: the MLP of ViT-S on a batch's tokens."""
+    tokens = torch.randn(4096, 384).bfloat16(), torch.randn(384, 1536).bfloat16()
+    return 2 * 4096 * 384 * 1536 / cpu_seconds(lambda: tokens[0] @ tokens[1], repeats)
+
+
+def memory(batch, steps):
+    """Peak resident memory in MiB of this process after the first and after the last of `steps` steps."""
+    _, step = make_step(paper(precision="bfloat16", attention="eager"), fused=True)
+    peaks = []
+    for _ in range(steps):
+        step(random_batch(batch))
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(f"{peaks[1]:.0f} {peaks[-1]:.0f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--memory-of-steps", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.memory_of_steps:
+        memory(options.batch, options.memory_of_steps)
+        return
+
+    batch = random_batch(options.batch)
+    ceiling = matmul_flops_per_second()
+    model, step = make_step(paper(precision="bfloat16", attention="eager"), fused=True)
+    with FlopCounterMode(display=False) as counter:
+        model(batch)["loss"].backward()
+    flops = counter.get_total_flops()
+    ours = cpu_seconds(lambda: step(batch), options.repeats)
+    del model, step
+    reference = make_reference_step()
+    plain = cpu_seconds(lambda: reference(batch), options.repeats)
+    command = [sys.executable, __file__, "--batch", str(options.batch), "--memory-of-steps", "4"]
+    first, last = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    print(f"batch {options.batch}, one thread, {flops / options.batch / 1e9:.1f} GFLOP a pair")
+    print(f"ours       {options.batch / ours:6.3f} pairs a CPU second")
+    print(f"plain fp32 {options.batch / plain:6.3f} pairs a CPU second")
+    print(f"ratio      {plain / ours:6.2f}   (wanted: 1.9 or more)")
+    print(
+        f"ceiling    {ceiling / 1e9:6.1f} GFLOP/s, step {flops / ours / 1e9:.1f}: {flops / ours / ceiling:.0%} (wanted: 75 %)"
+    )
+    print(f"memory     {first} MiB after two steps, {last} after four   (wanted: 4096 or less, no growth)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Whole trainings on a tiny crop store: files, log, resuming, and what stops a run."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cwamsn.tables import InputError
+from cwamsn.training import launch, restore_encoder, train
+from tests.training.tiny import ROOT, recipe, wells_frame, write_store
+
+KILLED = """
+import json, sys
+from cwamsn.training import train
+train(**json.loads(sys.argv[1]))
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("store"))
+
+
+def run(folder, store, seed=0, **changes):
+    train(recipe(**changes), **store, out_dir=folder, seed=seed, threads=1)
+    return load_file(folder / "encoder.safetensors")
+
+
+def rows(folder):
+    with (folder / "log.csv").open() as handle:
+        return list(csv.DictReader(handle))
+
+
+def equal(one, two):
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_training_leaves_its_files(tmp_path, store):
+    weights = run(tmp_path / "a", store)
+    assert equal(weights, run(tmp_path / "b", store))
+    assert not equal(weights, run(tmp_path / "c", store, seed=1))
+    description = json.loads((tmp_path / "a" / "encoder.json").read_text())
+    assert description["recipe"] == recipe() and description["steps"] == 6 and description["seed"] == 0
+    assert description["channels"] == list("abcde") and description["input_size"] == 32
+    assert description["counts"]["control_crops_dropped"] == 16 and description["counts"]["perturbations"] == 12
+    assert len(description["data_sha256"]["crops"]) == 64
+    log = rows(tmp_path / "a")
+    assert [row["step"] for row in log] == ["2", "4", "6"]
+    assert float(log[0]["same_position"]) == 1 and float(log[0]["same_well"]) == 0 == float(log[0]["same_plate"])
+    assert {"loss", "me_max", "prototype_use", "lr", "images_per_second", "gpu_memory_mb"} <= log[0].keys()
+    assert list((tmp_path / "a" / "events").glob("events.out.tfevents.*"))
+    assert not (tmp_path / "a" / "checkpoint").exists()
+
+
+def test_training_changes_the_anchor_and_drags_the_target(tmp_path, store):
+    before = run(tmp_path / "untrained", store, epochs=0)
+    after = run(tmp_path / "trained", store, sinkhorn_iterations=0, start_momentum=0.5)
+    name = "encoder.vit.blocks.0.attn.qkv.weight"
+    assert torch.equal(before[f"anchor.{name}"], before[f"target.{name}"])
+    moved = {b: (after[f"{b}.{name}"] - before[f"{b}.{name}"]).norm() for b in ("anchor", "target")}
+    assert 0 < moved["target"] < moved["anchor"]
+    assert not torch.equal(before["parts.prototypes.weight"], after["parts.prototypes.weight"])
+    assert rows(tmp_path / "untrained") == []
+
+
+def test_single_well_training_pairs_an_image_with_itself(tmp_path, store):
+    run(tmp_path, store, target_from="image")
+    assert all(float(row["same_well"]) == 1 for row in rows(tmp_path))
+
+
+@pytest.mark.parametrize("network", ["target", "anchor"])
+@pytest.mark.parametrize("feature,width", [("cls_last_block", 24), ("cls_norm", 24), ("head", 16)])
+def test_an_encoder_is_restored(tmp_path, store, network, feature, width):
+    weights = run(tmp_path, store)
+    encoder, description = restore_encoder(tmp_path, network, feature)
+    images = torch.randn(3, 5, 32, 48)
+    assert encoder(images).shape == (3, width) and description["seed"] == 0
+    assert torch.equal(encoder.encoder.vit.cls_token, weights[f"{network}.encoder.vit.cls_token"])
+    assert not encoder.training and torch.equal(encoder(images[:1]), encoder(images[:1]))
+
+
+def test_damaged_weights_are_refused(tmp_path, store):
+    run(tmp_path, store, epochs=0)
+    description = json.loads((tmp_path / "encoder.json").read_text())
+    description["channels"] = description["channels"][:4]
+    (tmp_path / "encoder.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match=r"does not fit its encoder\.json"):
+        restore_encoder(tmp_path)
+    (tmp_path / "encoder.safetensors").write_bytes(b"no weights")
+    with pytest.raises(InputError, match=r"encoder\.safetensors"):
+        restore_encoder(tmp_path)
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 3, 5])
+@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16", "mask_pattern": "sample", "epoch_unit": "well"}])
+def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch, after, changes):
+    whole = run(tmp_path / "whole", store, **changes)
+    from cwamsn.training import loop
+
+    save, saved = loop.save_checkpoint, []
+
+    def save_and_stop(path, state):
+        save(path, state)
+        saved.append(state["step"])
+        if state["step"] == after:
+            raise Stopped
+
+    monkeypatch.setattr(loop, "save_checkpoint", save_and_stop)
+    with pytest.raises(Stopped):
+        run(tmp_path / "parts", store, checkpoint_minutes=0, **changes)
+    assert saved[-1] == after
+    assert equal(whole, run(tmp_path / "parts", store, checkpoint_minutes=0, **changes))
+    assert saved == [1, 2, 3, 4, 5]
+    timed = {"images_per_second", "gpu_memory_mb"}
+    one, two = (
+        [{k: v for k, v in r.items() if k not in timed} for r in rows(tmp_path / x)] for x in ("whole", "parts")
+    )
+    assert one == two
+
+
+def test_a_killed_training_gives_the_same_weights(tmp_path, store):
+    """SIGKILL at whatever moment, twice over."""
+    changes = {"steps": 40, "checkpoint_minutes": 0}
+    whole = run(tmp_path / "whole", store, **changes)
+    job = {"recipe": recipe(**changes), **store, "out_dir": str(tmp_path / "killed"), "seed": 0, "threads": 1}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    checkpoint = tmp_path / "killed" / "checkpoint" / "last.pt"
+    delays, seen = iter(np.random.default_rng(0).uniform(0.02, 0.3, 2)), None
+    for delay in delays:
+        process = subprocess.Popen([sys.executable, "-c", KILLED, json.dumps(job)], env=environment)
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:  # a checkpoint of this process's own
+            if checkpoint.exists() and checkpoint.stat().st_mtime_ns != seen:
+                break
+            time.sleep(0.005)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        seen = checkpoint.stat().st_mtime_ns if checkpoint.exists() else seen
+    subprocess.run([sys.executable, "-c", KILLED, json.dumps(job)], env=environment, check=True)
+    assert equal(whole, load_file(tmp_path / "killed" / "encoder.safetensors"))
+
+
+def test_a_checkpoint_of_another_recipe_is_not_used(tmp_path, store, capsys):
+    run(tmp_path, store, checkpoint_minutes=0, keep_checkpoint=True, temperature=0.2)
+    again = run(tmp_path, store)
+    assert "starting afresh" in capsys.readouterr().out
+    assert equal(again, run(tmp_path / "clean", store))
+
+
+def test_a_training_without_a_full_batch_is_an_input_error(tmp_path, store):
+    with pytest.raises(InputError, match=r"training\.batch_size: 13 perturbations"):
+        run(tmp_path, store, batch_size=13)
+    with pytest.raises(InputError, match="target_from: batch"):
+        only_one = write_store(tmp_path / "one", wells=wells_frame(plates=2))
+        run(tmp_path, only_one, target_from="batch")
+
+
+def test_what_is_not_finite_stops_the_run(tmp_path, store):
+    with pytest.raises(InputError, match=r"training stopped: step \d+ gave .*nan"):
+        run(tmp_path, store, peak_lr=1e30, start_lr=1e30, clip_gradient=None)
+    assert not (tmp_path / "encoder.safetensors").exists()
+
+
+def test_collapse_stops_the_run_with_its_cause(tmp_path, store):
+    with pytest.raises(InputError, match=r"collapsed at step 2: .*min_prototype_use: 100\.0%"):
+        run(tmp_path, store, min_prototype_use=1.0)
+    assert not (tmp_path / "encoder.safetensors").exists()
+    run(tmp_path, store, min_prototype_use=0)
+
+
+def test_statistics_of_another_store_are_refused(tmp_path, store):
+    wrong = tmp_path / "statistics.json"
+    wrong.write_text(json.dumps({"mean": [1.0] * 4, "std": [1.0] * 4}))
+    with pytest.raises(InputError, match="holds 4 channels, the crop store 5"):
+        run(tmp_path, {**store, "statistics_path": str(wrong)})
+    wrong.write_text(json.dumps({"mean": [1.0] * 5, "std": [1.0] * 4 + [0.0]}))
+    with pytest.raises(InputError, match="constant or not finite"):
+        run(tmp_path, {**store, "statistics_path": str(wrong)})
+
+
+def test_launch_of_one_process_is_train(tmp_path, store):
+    launch(1, recipe=recipe(), **store, out_dir=str(tmp_path / "a"), seed=0, threads=1)
+    assert equal(load_file(Path(tmp_path) / "a" / "encoder.safetensors"), run(tmp_path / "b", store))

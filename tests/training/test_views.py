@@ -1,0 +1,109 @@
+"""Views against torchvision, and their randomness."""
+
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms import RandomResizedCrop
+from torchvision.transforms.v2 import functional as tv
+
+from cwamsn.training import random_boxes, resized_crop
+from cwamsn.training.batch import ViewMaker
+from cwamsn.training.sampler import Pairs
+from cwamsn.training.views import random_turns, turn
+from tests.training.tiny import recipe
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("size", [24, 96, (20, 56)])
+@pytest.mark.parametrize("scale", [(0.3, 1.0), (0.05, 0.3)])
+def test_crop_and_resize_is_torchvision_s(antialias, size, scale):
+    images = torch.randint(0, 256, (3, 5, 70, 91), dtype=torch.uint8, generator=generator())
+    boxes = random_boxes(12, 70, 91, scale, generator(1))
+    got = resized_crop(images, boxes, size, antialias)
+    out = [size, size] if isinstance(size, int) else list(size)
+    want = torch.stack(
+        [
+            tv.resized_crop(images[i % 3].double(), *box.tolist(), out, antialias=antialias)
+            for i, box in enumerate(boxes)
+        ]
+    )
+    assert got.dtype == torch.float32 and got.shape == want.shape
+    torch.testing.assert_close(got.double(), want, rtol=0, atol=2e-4)  # of 255 levels
+
+
+def test_the_whole_image_at_its_own_size_is_itself():
+    images = torch.randint(0, 256, (2, 3, 30, 40), dtype=torch.uint8, generator=generator())
+    whole = torch.tensor([[0, 0, 30, 40]] * 2)
+    assert torch.equal(resized_crop(images, whole, (30, 40)), images.float())
+
+
+@pytest.mark.parametrize("scale", [(0.3, 1.0), (0.05, 0.3)])
+def test_boxes_are_distributed_as_torchvision_s(scale):
+    n, height, width = 4000, 60, 80
+    boxes = random_boxes(n, height, width, scale, generator()).numpy()
+    assert (boxes[:, :2] >= 0).all() and (boxes[:, 0] + boxes[:, 2] <= height).all()
+    assert (boxes[:, 1] + boxes[:, 3] <= width).all() and (boxes[:, 2:] > 0).all()
+    image = torch.empty(1, height, width)
+    torch.manual_seed(0)
+    want = np.array([RandomResizedCrop.get_params(image, list(scale), [3 / 4, 4 / 3]) for _ in range(n)])
+    for column in range(4):
+        # two-sample Kolmogorov-Smirnov distance, critical value at p = .001
+        grid = np.arange(-1, 81)
+        ours, theirs = (np.searchsorted(np.sort(x[:, column]), grid, side="right") / n for x in (boxes, want))
+        assert np.abs(ours - theirs).max() < 1.95 * np.sqrt(2 / n)
+
+
+def test_an_image_too_narrow_for_any_box_gives_the_central_one():
+    assert random_boxes(3, 100, 8, (0.9, 1.0), generator()).tolist() == [[44, 0, 11, 8]] * 3
+
+
+def test_turns_are_mirrors_and_rotations():
+    images = torch.arange(2 * 9).view(2, 1, 3, 3)
+    assert torch.equal(turn(images, torch.tensor([[1, 0, 0], [0, 0, 0]]))[0], images[0].flip(-1))
+    assert torch.equal(turn(images, torch.tensor([[0, 1, 0], [0, 0, 3]]))[1], images[1].rot90(3, (-2, -1)))
+    how = random_turns(4000, generator(), horizontal=True, vertical=False, quarters=False)
+    assert how[:, 1:].sum() == 0 and how[:, 0].float().mean().item() == pytest.approx(0.5, abs=0.03)
+    more = random_turns(4000, generator(), horizontal=True, vertical=True, quarters=True)
+    assert torch.equal(how[:, 0], more[:, 0])
+
+
+def make(changes=None, share=slice(0, 6), seed=0, step=0, total=6):
+    small = recipe(**{"mask_ratio": 0.25, **(changes or {})})
+    maker = ViewMaker(small, (40, 48), (8, 8), {"mean": [120.0] * 5, "std": [60.0] * 5}, torch.device("cpu"))
+    images = torch.randint(0, 256, (total, 5, 40, 48), dtype=torch.uint8, generator=generator(5))
+    numbers = np.arange(total)
+    return maker(Pairs(numbers, numbers, numbers), images[share], images[share], share, seed, step)
+
+
+def test_views_of_a_batch():
+    batch = make()
+    random, focal = batch.anchors
+    assert random.images.shape == batch.target.shape == (6, 5, 32, 32) and focal.images.shape == (12, 5, 16, 16)
+    assert random.keep.shape == (12,) and focal.keep is None  # 16 patches, a quarter left out; small views whole
+    assert abs(random.images.mean().item()) < 0.5 and random.images.std().item() < 3
+    assert not torch.equal(random.images, batch.target)
+    again, other, later = make(), make(seed=1), make(step=1)
+    assert torch.equal(again.anchors[1].images, focal.images)
+    assert not torch.equal(other.target, batch.target) and not torch.equal(later.target, batch.target)
+
+
+def test_masks_a_sample_and_of_all_views():
+    random, focal = make({"mask_pattern": "sample", "mask_views": "all"}).anchors
+    assert random.keep.shape == (6, 12) and focal.keep.shape == (12, 3)
+    assert all(len(set(row)) == 12 for row in random.keep.tolist())
+    assert len({tuple(row) for row in random.keep.tolist()}) > 1
+    assert make({"mask_ratio": 0}).anchors[0].keep is None
+
+
+@pytest.mark.parametrize("pattern", ["batch", "sample"])
+def test_a_process_gets_its_share_of_the_whole_batch_s_views(pattern):
+    changes = {"mask_pattern": pattern}
+    whole, part = make(changes), make(changes, share=slice(3, 6))
+    assert torch.equal(whole.target[3:], part.target)
+    assert torch.equal(whole.anchors[1].images.unflatten(0, (2, 6))[:, 3:].flatten(0, 1), part.anchors[1].images)
+    keep = whole.anchors[0].keep
+    assert torch.equal(keep if pattern == "batch" else keep[3:], part.anchors[0].keep)

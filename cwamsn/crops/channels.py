@@ -42,8 +42,6 @@ def channel_sources(
 
 def combine_planes(planes: Sequence[np.ndarray], combine: str) -> np.ndarray:
     """One (H, W) uint8 plane from several: their maximum, or their mean rounded down as the conversion rounds."""
-    if len(planes) == 1:
-        return planes[0]
     if combine == "max":
         return np.maximum.reduce(planes)
     return (np.add.reduce(planes, dtype=np.uint16) // len(planes)).astype(np.uint8)

@@ -8,10 +8,10 @@ import numpy as np
 # Blocks of 32 KiB stay in the first-level cache. One thread: the workflow owns the cores.
 _BLOSC = {"level": 5, "compressor": "lz4", "shuffle": 2, "splitmode": "never", "typesize": 1, "blocksize": 1 << 15}
 
-_COMPRESS: dict[str, Callable[[np.ndarray], bytes]] = {
-    "lz4": lambda data: imagecodecs.blosc2_encode(data, numthreads=1, **_BLOSC),
-    "zstd": lambda data: imagecodecs.zstd_encode(data, level=1),
-    "none": lambda data: data.tobytes(),
+_COMPRESS: dict[str, Callable[[np.ndarray, np.ndarray], memoryview | np.ndarray]] = {
+    "lz4": lambda data, out: imagecodecs.blosc2_encode(data, numthreads=1, out=out, **_BLOSC),
+    "zstd": lambda data, out: imagecodecs.zstd_encode(data, level=1, out=out),
+    "none": lambda data, out: _copy(data, out),
 }
 _EXPAND: dict[str, Callable[[np.ndarray, np.ndarray], object]] = {
     "lz4": lambda data, out: imagecodecs.blosc2_decode(data, numthreads=1, out=out),
@@ -21,14 +21,25 @@ _EXPAND: dict[str, Callable[[np.ndarray, np.ndarray], object]] = {
 CODECS = tuple(_COMPRESS)
 
 
-def encode(crop: np.ndarray, codec: str) -> bytes:
-    """Compressed bytes of a (C, H, W) uint8 array; none for an array of zeros."""
+def bound(nbytes: int) -> int:
+    """Bytes that the compressed form of `nbytes` bytes never exceeds."""
+    return nbytes + nbytes // 128 + 1024
+
+
+def encode(crop: np.ndarray, codec: str, out: np.ndarray | None = None, work: np.ndarray | None = None) -> np.ndarray:
+    """Compressed bytes (1-D uint8) of a (C, H, W) uint8 array; none for an array of zeros.
+
+    out: 1-D uint8 of `bound(crop.nbytes)` or more, whose beginning is then filled and returned; work: like `crop`.
+    Given both, nothing of the crop's size is allocated.
+    """
     if not crop.any():
         # Blosc2 cannot expand its own encoding of zeros when their number is no multiple of eight.
-        return b""
+        return np.empty(0, np.uint8)
+    if out is None:
+        out = np.empty(bound(crop.nbytes), np.uint8)
     if codec != "none":
-        crop = _difference_rows(crop)
-    return _COMPRESS[codec](np.ascontiguousarray(crop).reshape(-1))
+        crop = _difference_rows(crop, work)
+    return np.frombuffer(_COMPRESS[codec](np.ascontiguousarray(crop).reshape(-1), out), np.uint8)
 
 
 def decode(data: np.ndarray, codec: str, out: np.ndarray) -> None:
@@ -46,11 +57,13 @@ def decode(data: np.ndarray, codec: str, out: np.ndarray) -> None:
 # little better, but undoing them is one sum a row; this is one sum of whole arrays a level, ten for a field.
 
 
-def _difference_rows(crop: np.ndarray) -> np.ndarray:
-    result, height = crop.copy(), crop.shape[-2]
-    for step in _steps(height):
+def _difference_rows(crop: np.ndarray, work: np.ndarray | None) -> np.ndarray:
+    result = np.empty_like(crop, order="C") if work is None else work
+    result[..., :1, :] = crop[..., :1, :]
+    for step in _steps(crop.shape[-2]):
         odd = crop[..., step :: 2 * step, :]
-        result[..., step :: 2 * step, :] = odd - crop[..., :: 2 * step, :][..., : odd.shape[-2], :]
+        even = crop[..., :: 2 * step, :][..., : odd.shape[-2], :]
+        np.subtract(odd, even, out=result[..., step :: 2 * step, :])
     return result
 
 
@@ -62,3 +75,8 @@ def _sum_rows(crop: np.ndarray) -> None:
 
 def _steps(height: int) -> list[int]:
     return [1 << k for k in range((height - 1).bit_length())]
+
+
+def _copy(data: np.ndarray, out: np.ndarray) -> np.ndarray:
+    out[: data.size] = data
+    return out[: data.size]

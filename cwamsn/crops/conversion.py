@@ -9,31 +9,43 @@ from cwamsn.tables import InputError
 
 SATURATED_SHARE = 0.0028 / 100  # of the pixels, shown at the display maximum
 _BLOCK = 1 << 15  # pixels a step, so that the intermediate values stay in the cache
+# numpy takes the minimum of two arrays six times as fast as that of an array and a number.
+_LIMIT = np.full(_BLOCK, 255, np.float32)
 
 
-def compress_to_uint8(image: np.ndarray, *, convert_uint8: bool = False) -> np.ndarray:
+def compress_to_uint8(image: np.ndarray, *, convert_uint8: bool = False, out: np.ndarray | None = None) -> np.ndarray:
     """8-bit version of one plane.
 
     With n = max(1, round(H * W * 0.0028 %)) and T the n-th largest value, a pixel v becomes
     trunc(min(v * (256 / T), 255)) in double precision: the published formula, factor 256 and display minimum 0.
 
     image: (H, W) uint16 (either byte order), or uint8, which is returned as it is unless `convert_uint8`.
-    Returns (H, W) uint8. A plane whose T is 0 gives zeros (the published code divides by zero), a constant
-    plane v > 0 gives 255. Raises InputError for another type or shape.
+    out: C-contiguous (H, W) uint8 to fill and return.
+    Returns (H, W) uint8. A plane whose T is 0 gives zeros (the published code divides by zero), a constant plane v > 0
+    gives 255. Raises InputError for another type or shape.
     """
     image = np.asarray(image)
     if image.ndim != 2 or image.size == 0:
         raise InputError(f"expected one plane of shape (H, W), found shape {image.shape}")
+    if out is not None and (out.shape != image.shape or out.dtype != np.uint8 or not out.flags.c_contiguous):
+        raise InputError(f"out: expected C-contiguous uint8 of shape {image.shape}, found {out.dtype} {out.shape}")
     if image.dtype == np.uint8 and not convert_uint8:
-        return image
+        if out is None:
+            return image
+        out[...] = image
+        return out
     if image.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         raise InputError(f"expected 8- or 16-bit unsigned pixels, found {image.dtype}; convert the image first")
     image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+    if out is None:
+        out = np.empty(image.shape, np.uint8)
     threshold = display_threshold(image)
     if threshold == 0:
         # Fewer than n pixels are above zero: the limit of the formula shows those white.
-        return np.where(image > 0, np.uint8(255), np.uint8(0))
-    return _scale(image, threshold)
+        np.multiply(image > 0, np.uint8(255), out=out)
+    else:
+        _scale(image, threshold, out)
+    return out
 
 
 def display_threshold(image: np.ndarray) -> int:
@@ -49,31 +61,27 @@ def display_threshold(image: np.ndarray) -> int:
     return int(np.partition(image[:, columns >= lowest], -n, axis=None)[-n])
 
 
-def _scale(image: np.ndarray, threshold: int) -> np.ndarray:
+def _scale(image: np.ndarray, threshold: int, out: np.ndarray) -> None:
     """trunc(min(v * (256 / T), 255)) for every pixel, with the double-precision formula as the table of truth."""
     values = np.arange(int(image.max()) + 1, dtype=np.uint16)
     table = np.minimum(values * (256.0 / threshold), 255).astype(np.uint8)
     # Single precision is several times faster. Rounded up, its scale meets the table for every value of nearly all
     # thresholds; where it does not, the table is looked up.
     scale = np.nextafter(np.float32(256.0 / threshold), np.float32(np.inf))
-    flat, result = image.reshape(-1), np.empty(image.size, np.uint8)
-    work, limit = np.empty((2, max(_BLOCK, values.size)), np.float32)
-    limit.fill(255)  # numpy takes the minimum of two arrays six times as fast as that of an array and a number
-    probe = np.empty(values.size, np.uint8)
-    _single_precision(values, scale, limit, work, probe)
-    if (probe != table).any():
-        np.take(table, flat, out=result, mode="clip")
-        return result.reshape(image.shape)
-    for start in range(0, flat.size, _BLOCK):
-        _single_precision(flat[start : start + _BLOCK], scale, limit, work, result[start : start + _BLOCK])
-    return result.reshape(image.shape)
+    probe = np.empty_like(table)
+    _single_precision(values, scale, probe)
+    if (probe == table).all():
+        _single_precision(image.reshape(-1), scale, out.reshape(-1))
+    else:
+        np.take(table, image, out=out, mode="clip")
 
 
-def _single_precision(
-    values: np.ndarray, scale: np.float32, limit: np.ndarray, work: np.ndarray, out: np.ndarray
-) -> None:
-    product = work[: values.size]
-    np.copyto(product, values)
-    product *= scale
-    np.minimum(product, limit[: values.size], out=product)
-    np.copyto(out, product, casting="unsafe")
+def _single_precision(values: np.ndarray, scale: np.float32, out: np.ndarray) -> None:
+    work = np.empty(min(values.size, _BLOCK), np.float32)
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        product = work[: block.size]
+        np.copyto(product, block)
+        product *= scale
+        np.minimum(product, _LIMIT[: block.size], out=product)
+        np.copyto(out[start : start + _BLOCK], product, casting="unsafe")

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cwamsn import tables
-from cwamsn.crops.codec import CODECS, decode, encode
+from cwamsn.crops.codec import CODECS, bound, decode, encode
 from cwamsn.tables import InputError
 
 SHARD = "crops.arrow"
@@ -33,7 +33,11 @@ def _checksum(crop_id: str, shape: tuple[int, ...], data: np.ndarray | bytes) ->
 
 
 class ShardWriter:
-    """Writes one shard. A context; `add` returns (row, digest) of the crop."""
+    """Writes one shard. A context; `add` returns the row of the crop.
+
+    Crops are compressed into one buffer that becomes the column's data as it is: at a plate's pace, fresh memory for
+    every field would cost as much as the compression.
+    """
 
     def __init__(self, path: Path, channels: Sequence[str], codec: str) -> None:
         if codec not in CODECS:
@@ -41,7 +45,9 @@ class ShardWriter:
         self.path, self.codec, self.rows = path, codec, 0
         metadata = {"channels": "\n".join(channels), "codec": codec}
         self._schema = pa.schema(_COLUMNS, metadata=metadata)
-        self._pending: list[tuple] = []
+        self._rows: list[tuple] = []
+        self._ends = [0]
+        self._data = self._work = np.empty(0, np.uint8)
 
     def __enter__(self) -> "ShardWriter":
         self._file = self.path.open("wb")
@@ -58,19 +64,28 @@ class ShardWriter:
 
     def add(self, crop_id: str, crop: np.ndarray) -> int:
         """Append a (C, H, W) uint8 crop; returns its row."""
-        data = encode(crop, self.codec)
-        _, height, width = crop.shape
-        self._pending.append((crop_id, height, width, _checksum(crop_id, crop.shape, data), data))
-        if len(self._pending) == _BATCH:
+        need = bound(crop.nbytes)
+        if len(self._rows) == _BATCH or self._ends[-1] + need > self._data.size:
             self._flush()
+            if need > self._data.size:
+                self._data = np.empty(_BATCH * need, np.uint8)
+        if self._work.shape != crop.shape:
+            self._work = np.empty(crop.shape, np.uint8)
+        start = self._ends[-1]
+        data = encode(crop, self.codec, self._data[start : start + need], self._work)
+        _, height, width = crop.shape
+        self._rows.append((crop_id, height, width, _checksum(crop_id, crop.shape, data)))
+        self._ends.append(start + data.size)
         self.rows += 1
         return self.rows - 1
 
     def _flush(self) -> None:
-        if self._pending:
-            columns = [pa.array(values, kind) for values, (_, kind) in zip(zip(*self._pending), _COLUMNS)]
+        if self._rows:
+            columns = [pa.array(values, kind) for values, (_, kind) in zip(zip(*self._rows), _COLUMNS)]
+            buffers = [None, pa.py_buffer(np.array(self._ends, np.int32)), pa.py_buffer(self._data[: self._ends[-1]])]
+            columns.append(pa.Array.from_buffers(pa.binary(), len(self._rows), buffers))
             self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
-            self._pending.clear()
+            self._rows, self._ends = [], [0]
 
 
 class _Shard:

@@ -55,9 +55,10 @@ def write_crops(
     first_with: dict[tuple, str] = {}
     with (
         atomic_directory(shard_dir) as temporary,
-        PlaneReader() as reader,
+        PlaneReader() as planes,
         ShardWriter(temporary / SHARD, channels, crops["codec"]) as writer,
     ):
+        reader = _FieldReader(sources, combine, planes, crops["convert_uint8"])
         for field in progress(fields.to_dict("records"), f"crops {part}", unit="field"):
             well = wells.loc[field["well_id"]] if field["well_id"] in wells.index else None
             row = {
@@ -72,7 +73,7 @@ def write_crops(
             if well is None:
                 continue
             try:
-                crop = _read_crop(field, sources, combine, reader, crops["convert_uint8"])
+                crop = reader.read(field)
             except InputError as error:
                 row["reason"] = str(error)
                 continue
@@ -99,20 +100,33 @@ def write_crops(
     _report(part, qc)
 
 
-def _read_crop(
-    field: Mapping[str, Any], sources: list[list[str]], combine: str, reader: PlaneReader, convert_uint8: bool
-) -> np.ndarray:
-    """(C, H, W) uint8. Raises InputError naming the plane that is missing, unreadable or of another size."""
-    planes: dict[str, np.ndarray] = {}
-    for stain in dict.fromkeys(stain for stains in sources for stain in stains):
-        uri = field[f"uri_{stain}"]
-        if pd.isna(uri):
-            raise InputError(f"plane {stain} is missing")
-        planes[stain] = compress_to_uint8(reader.read(uri), convert_uint8=convert_uint8)
-        shape, expected = planes[stain].shape, next(iter(planes.values())).shape
-        if shape != expected:
-            raise InputError(f"{uri}: {_text(shape)} pixels, other planes of the field have {_text(expected)}")
-    return np.stack([combine_planes([planes[s] for s in stains], combine) for stains in sources])
+class _FieldReader:
+    """Reads fields into one array, anew for each, since fresh memory costs as much as converting a plane."""
+
+    def __init__(self, sources: list[list[str]], combine: str, planes: PlaneReader, convert_uint8: bool) -> None:
+        self.sources, self.combine, self.planes, self.convert_uint8 = sources, combine, planes, convert_uint8
+        self._crop = np.empty((len(sources), 0, 0), np.uint8)
+
+    def read(self, field: Mapping[str, Any]) -> np.ndarray:
+        """(C, H, W) uint8, valid until the next call. Raises InputError naming the plane that cannot be used."""
+        planes: dict[str, np.ndarray] = {}
+        for stain in dict.fromkeys(stain for stains in self.sources for stain in stains):
+            uri = field[f"uri_{stain}"]
+            if pd.isna(uri):
+                raise InputError(f"plane {stain} is missing")
+            planes[stain] = self.planes.read(uri)
+            shape, expected = planes[stain].shape, next(iter(planes.values())).shape
+            if shape != expected:
+                raise InputError(f"{uri}: {_text(shape)} pixels, other planes of the field have {_text(expected)}")
+        if self._crop.shape[1:] != shape:
+            self._crop = np.empty((len(self.sources), *shape), np.uint8)
+        for stains, out in zip(self.sources, self._crop):
+            if len(stains) == 1:
+                compress_to_uint8(planes[stains[0]], convert_uint8=self.convert_uint8, out=out)
+            else:
+                parts = [compress_to_uint8(planes[s], convert_uint8=self.convert_uint8) for s in stains]
+                out[...] = combine_planes(parts, self.combine)
+        return self._crop
 
 
 def _index_row(

@@ -137,7 +137,9 @@ def _bare_tiff(data: bytes | memoryview) -> np.ndarray | None:
         raise ValueError(f"truncated TIFF: {len(data)} bytes, the plane ends at {offsets[0] + size}")
     stored = np.dtype("u1" if bits == 8 else f"{order}u2")
     return (
-        np.frombuffer(data, stored, height * width, offsets[0]).reshape(height, width).astype(stored.newbyteorder("="))
+        np.frombuffer(data, stored, height * width, offsets[0])
+        .reshape(height, width)
+        .astype(stored.newbyteorder("="), copy=False)
     )
 
 
@@ -168,12 +170,21 @@ class _Archive:
         data: bytes | memoryview = os.pread(self.file.fileno(), info.compress_size, start)
         if info.compress_type == zipfile.ZIP_DEFLATED:
             data = _inflate(data, info.file_size)
-        if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+        if len(data) != info.file_size or _crc32(data) != info.CRC:
             raise InputError(f"{self.path}!{member}: wrong checksum (CRC-32); fetch the file again")
         return data
 
     def close(self) -> None:
         self.file.close()
+
+
+def _crc32(data: bytes | memoryview) -> int:
+    """libdeflate's is eight times as fast as zlib's."""
+    try:
+        import imagecodecs
+    except ImportError:
+        return zlib.crc32(data)
+    return imagecodecs.deflate_crc32(data)
 
 
 def _inflate(data: bytes, size: int) -> bytes:

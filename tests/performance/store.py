@@ -96,7 +96,7 @@ def parquet(folder: Path) -> Read:
 
     def read(i: int, out: np.ndarray) -> None:
         value = file.read_row_group(i, use_threads=False).column("data").chunk(0)[0].as_buffer()
-        imagecodecs.zstd_decode(value, out=out.reshape(-1))
+        imagecodecs.zstd_decode(np.frombuffer(value, np.uint8), out=out.reshape(-1))
 
     return read
 
@@ -109,7 +109,9 @@ def zarr_sharded(compressor: str) -> Callable[[Path], Read]:
         from zarr.codecs import BloscCodec, ZstdCodec
 
         zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1})
-        codec = ZstdCodec(level=1) if compressor == "zstd" else BloscCodec(cname="lz4", shuffle="bitshuffle", typesize=1)
+        codec = (
+            ZstdCodec(level=1) if compressor == "zstd" else BloscCodec(cname="lz4", shuffle="bitshuffle", typesize=1)
+        )
         array = zarr.create_array(
             store=str(folder / "crops.zarr"),
             shape=(FIELDS, 5, 520, 696),
@@ -145,9 +147,7 @@ def _zstd_differences(plane: np.ndarray, out: np.ndarray) -> None:
 
 
 def _blosc(plane: np.ndarray) -> bytes:
-    return imagecodecs.blosc2_encode(
-        plane.reshape(-1), level=5, compressor="lz4", shuffle=2, typesize=1, numthreads=1
-    )
+    return imagecodecs.blosc2_encode(plane.reshape(-1), level=5, compressor="lz4", shuffle=2, typesize=1, numthreads=1)
 
 
 CANDIDATES: dict[str, Callable[[Path], Read]] = {
@@ -159,7 +159,8 @@ CANDIDATES: dict[str, Callable[[Path], Read]] = {
         _blosc, lambda data, out: imagecodecs.blosc2_decode(data, numthreads=1, out=out.reshape(-1))
     ),
     "planes in a raw file, zstd 1": concatenated(
-        lambda p: imagecodecs.zstd_encode(p, level=1), lambda data, out: imagecodecs.zstd_decode(data, out=out.reshape(-1))
+        lambda p: imagecodecs.zstd_encode(p, level=1),
+        lambda data, out: imagecodecs.zstd_decode(data, out=out.reshape(-1)),
     ),
     "planes in a raw file, zstd 1 of horizontal differences": concatenated(
         lambda p: imagecodecs.zstd_encode(_differences(undo=False)(p), level=1), _zstd_differences

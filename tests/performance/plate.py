@@ -1,0 +1,181 @@
+"""From a plate as hosted to the finished store, against the published way; and RxRx3-core planes to crops.
+
+    python -m tests.performance.plate [folder for 9 GB of temporary files]
+
+The plate's five channel zips hold 2,304 full-size members each, the real Bray field shifted; an eighth of the fields is
+converted (all their members carry their own pixels; the members of the others only take their place in the zips).
+The published way (tests/performance/published.py) converts a sixth of that eighth. Each way runs in a process of its
+own, on one core: CPU time after the imports, and the largest resident memory of the process.
+"""
+
+import io
+import multiprocessing
+import resource
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tifffile
+
+from cwamsn import tables
+from cwamsn.config import load_schema, resolve
+from tests.conftest import ROOT
+from tests.performance import published
+from tests.performance._measure import best
+from tests.performance.conversion import CHANNELS, real_field
+
+WELLS, SITES, USED = 384, 6, 288
+STAINS = ["Hoechst", "ConA", "Phalloidin", "SYTO14", "MitoTracker", "WGA"]
+
+
+def addresses() -> list[tuple[str, int]]:
+    return [(f"{'ABCDEFGHIJKLMNOP'[w // 24]}{w % 24 + 1:02d}", s) for w in range(WELLS) for s in range(1, SITES + 1)]
+
+
+def host(folder: Path, compression: int) -> list[dict[str, str]]:
+    """Write the five zips; returns channel → URI of each used field."""
+    planes, rows = real_field(), [{} for _ in range(USED)]
+    filler = bytes(726_424)
+    for c, channel in enumerate(CHANNELS):
+        path = folder / f"24279-{channel}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for k, (address, site) in enumerate(addresses()):
+                member = f"24279-{channel}/cdp2bioactives_{address.lower()}_s{site}_w{c + 1}{uuid.UUID(int=k)}.tif"
+                if k < USED:
+                    buffer = io.BytesIO()
+                    tifffile.imwrite(buffer, np.roll(planes[c], (k, 3 * k), axis=(0, 1)), rowsperstrip=5)
+                    archive.writestr(member, buffer.getvalue(), compression)
+                    rows[k][channel] = f"{path}!{member}"
+                else:
+                    archive.writestr(member, filler, zipfile.ZIP_STORED)
+    return rows
+
+
+def write_tables(folder: Path, uris: list[dict[str, str]]) -> dict[str, Path]:
+    """Fields and wells tables over `uris`; the arguments of `write_crops` that are paths."""
+    fields = pd.DataFrame([{f"uri_{c}": u for c, u in row.items()} for row in uris])
+    fields["field_id"] = fields["well_id"] = [f"24279-{k}" for k in range(len(uris))]
+    fields["site"] = 1
+    tables.write(fields, "fields", folder / "fields.parquet")
+    skipped = pd.DataFrame(columns=["field_id", "well_id", "plate", "site", "reason"])
+    skipped.to_parquet(folder / "skipped.parquet")
+    wells = fields[["well_id"]].assign(
+        screen="s", experiment="e", plate="24279", address="A01", row=1, column=1, perturbation_type="COMPOUND",
+        perturbation="c", control=None, treatment=None, split="train",
+    )  # fmt: skip
+    tables.write(wells, "wells", folder / "wells.parquet")
+    names = {"fields": "fields.parquet", "skipped": "skipped.parquet", "wells": "wells.parquet"}
+    names |= {"index": "crops/24279.parquet", "qc": "qc.parquet", "statistics": "statistics.json"}
+    return {f"{k}_path": folder / v for k, v in names.items()} | {"shard_dir": folder / "crops" / "24279"}
+
+
+def sections(codec: str) -> dict[str, dict]:
+    """The `crops` and `channel_maps` sections of the configuration."""
+    schema = load_schema(ROOT / "config" / "schemas")
+    schema["properties"] = {k: schema["properties"][k] for k in ("crops", "channel_maps")}
+    return resolve({"crops": {"codec": codec}}, schema)
+
+
+def _ours(paths: dict[str, Path], n: int, channel_map: str | None, configuration: dict[str, dict]) -> None:
+    from cwamsn.crops import write_crops
+
+    write_crops(**paths, spec={"channel_map": channel_map}, **configuration)
+    kept = len(tables.read("crops", paths["index_path"]))
+    assert kept == n, f"{n - kept} fields were skipped"
+
+
+def _published(folder: Path, uris: list[dict[str, str]]) -> None:
+    (folder / "npz").mkdir(exist_ok=True)
+    for k, row in enumerate(uris):
+        members = {c: tuple(u.split("!")) for c, u in row.items()}
+        published.field(members, folder / "npz" / f"{k}.npz")
+
+
+def measured(call: Callable, *arguments) -> dict[str, float]:
+    """CPU seconds (without imports) and peak resident MiB of `call` in a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=_in_process, args=(queue, call, arguments))
+    process.start()
+    result = queue.get()
+    process.join()
+    return result
+
+
+def _in_process(queue, call: Callable, arguments: tuple) -> None:
+    import cwamsn.crops  # noqa: F401 - imported before the clock starts
+
+    start = time.process_time()
+    call(*arguments)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    queue.put({"seconds": time.process_time() - start, "peak_mib": peak})
+
+
+def plate(parent: Path) -> None:
+    for name, compression, wanted in (("stored", zipfile.ZIP_STORED, 10), ("deflated", zipfile.ZIP_DEFLATED, 5)):
+        folder = Path(tempfile.mkdtemp(prefix="plate-", dir=parent))
+        try:
+            uris = host(folder, compression)
+            few = uris[: USED // 6]
+            old = measured(_published, folder, few)
+            print(f"{name} members, published way: {1000 * old['seconds'] / len(few):.1f} ms a field")
+            for codec in ("lz4", "zstd"):
+                new = measured(_ours, write_tables(folder, uris), USED, None, sections(codec))
+                ms, size = 1000 * new["seconds"] / USED, (folder / "crops" / "24279" / "crops.arrow").stat().st_size
+                print(
+                    f"{name} members, codec {codec}: {ms:.1f} ms a field, ratio "
+                    f"{1000 * old['seconds'] / len(few) / ms:.1f} (wanted: at least {wanted}), peak "
+                    f"{new['peak_mib']:.0f} MiB (at most 1536), {size / USED / (5 * 520 * 696):.2f} of the 8-bit size",
+                    flush=True,
+                )
+        finally:
+            shutil.rmtree(folder)
+
+
+def rxrx3(parent: Path) -> None:
+    """Wells of six lossy JPEG 2000 planes of 512 x 512, about 13 kB each, in a shard with row groups."""
+    import imagecodecs
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    from cwamsn.crops import compress_to_uint8
+
+    folder, wells = Path(tempfile.mkdtemp(prefix="rxrx3-", dir=parent)), 96
+    try:
+        planes = [compress_to_uint8(p)[:512, :512] for p in real_field()]
+        rows, encoded = [], []
+        for k in range(wells):
+            for c in range(6):
+                buffer = io.BytesIO()
+                image = Image.fromarray(np.roll(planes[c % 5], (k, 5 * k + c), axis=(0, 1)))
+                image.save(buffer, "JPEG2000", quality_mode="rates", quality_layers=[20], irreversible=True)
+                encoded.append(buffer.getvalue())
+                rows.append(
+                    {"__key__": f"compound-001/Plate1/A{k:02d}_s1_{c + 1}", "jp2": {"bytes": encoded[-1], "path": ""}}
+                )
+        shard = folder / "train-00000-of-00001.parquet"
+        pq.write_table(pa.Table.from_pylist(rows), shard, row_group_size=100)
+        uris = [{s: f"{shard}#{6 * k + c}" for c, s in enumerate(STAINS)} for k in range(wells)]
+        decoding = best(lambda: [imagecodecs.jpeg2k_decode(e) for e in encoded[:6]], 5)
+        new = measured(_ours, write_tables(folder, uris), wells, "rxrx3_to_bray", sections("lz4"))
+        ms = 1000 * new["seconds"] / wells
+        print(
+            f"RxRx3-core: {ms:.1f} ms a well (at most 36), of it {decoding:.1f} ms to decode six planes of "
+            f"{np.mean([len(e) for e in encoded]) / 1000:.1f} kB; peak {new['peak_mib']:.0f} MiB"
+        )
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.gettempdir())
+    rxrx3(place)
+    plate(place)

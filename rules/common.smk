@@ -39,7 +39,7 @@ def log_path(name):
 
 
 def usage_path(name):
-    """Snakemake's own measurement of a rule (benchmark:)."""
+    """Snakemake's own measurement of a job."""
     return f"{RESULTS}/usage/{name}.tsv"
 
 
@@ -64,8 +64,10 @@ def row_kind(row):
 
 
 def row_seeds(row):
-    """Seeds that a row is computed with: the run's where the seed matters, else 0; none for printed numbers."""
+    """Seeds that a row is computed with: its own or the run's where the seed matters, else 0; none for printed numbers."""
     kind = row_kind(row)
+    if own := row_entry(row).get("seeds"):
+        return own
     return SEEDS if kind in ("trained", "random") else [] if kind == "quoted" else [0]
 
 

@@ -1,17 +1,7 @@
 """Stage crops: raw planes of each part to the 8-bit crop store of a screen."""
 
 
-def crop_params(wildcards):
-    """What of the configuration decides the bytes of a part's crops."""
-    return {"channel_map": SCREENS[wildcards.screen].get("channel_map")}
-
-
-def of_parts(pattern):
-    """Input function: `pattern` below the screen's folder, for each of its parts."""
-    return lambda wildcards: expand(
-        f"{DATA}/{wildcards.screen}/{pattern}",
-        part=screen_parts(wildcards.screen),
-    )
+include: "inputs/crops.smk"
 
 
 rule crops_part:

@@ -1,40 +1,7 @@
 """Stage embeddings."""
 
 
-def evaluation(name):
-    """Input function: a file of the evaluation screen."""
-
-    def path(wildcards):
-        if config["evaluation_screen"] is None:
-            raise WorkflowError(
-                "evaluation_screen: is missing; name one of the screens, or give rows as kind: map"
-            )
-        return f"{DATA}/{config['evaluation_screen']}/{name}"
-
-    return path
-
-
-def embedding_of(wildcards):
-    """Input function: a row's embeddings. Rows that are finished maps have none."""
-    if row_kind(wildcards.model) == "map":
-        raise WorkflowError(
-            f"row {wildcards.model}: is a finished map, it has no embeddings of wells"
-        )
-    return f"{RESULTS}/embeddings/{wildcards.model}/seed{wildcards.seed}.parquet"
-
-
-def embedding_file(wildcards):
-    """Input function: the file that a released or a user's own row names."""
-    entry = row_entry(wildcards.model)
-    screen = config["evaluation_screen"]
-    if entry.get("file") and not entry["path"] and screen:
-        return f"{DATA}/{screen}/{entry['file']}"
-    if not entry["path"]:
-        where = f"; published at {entry['url']}" if entry.get("url") else ""
-        raise WorkflowError(
-            f"models.{wildcards.model}.path: is missing; give the path of a local copy{where}"
-        )
-    return entry["path"]
+include: "inputs/embeddings.smk"
 
 
 rule embed:
@@ -61,7 +28,8 @@ rule embed:
         mem_mb=mem_mb(2000),
         runtime=runtime(240),
     params:
-        options=config["embedding"],
+        options=lambda wildcards: config["embedding"]
+        | row_entry(wildcards.model)["embedding"],
         max_missing_share=config["max_missing_share"],
     script:
         "../workflow_scripts/embeddings_embed.py"

@@ -1,37 +1,7 @@
 """Stage training: crop index of the training screen to encoder weights, one job a row and seed."""
 
-from cwamsn.training import recipe_of
 
-
-def recipe_of_row(row):
-    """The row's own recipe, checked like the shared one."""
-    merged = recipe_of(config["training"], config["models"][row] | {"title": row})
-    try:
-        return {
-            key: value
-            for key, value in resolve({"training": merged}, SCHEMA)["training"].items()
-            if key in merged
-        }
-    except InputError as error:
-        raise InputError(
-            str(error).replace("training.", f"models.{row}.recipe.", 1)
-        ) from None
-
-
-try:
-    SCHEMA = load_schema(ROOT / "config" / "schemas")
-    RECIPES = {
-        row: recipe_of_row(row) for row in config["rows"] if row_kind(row) == "trained"
-    }
-except InputError as error:
-    raise WorkflowError(str(error))
-
-PROCESSES = config["training"]["gpus"] or config["training"]["processes"]
-
-
-def of_training_screen(name):
-    """A file of the training screen."""
-    return f"{DATA}/{config['training_screen']}/{name}"
+include: "inputs/training.smk"
 
 
 # The checkpoint is no declared output: Snakemake deletes the outputs of a failed job, and a rerun shall go on from it.
@@ -49,7 +19,7 @@ rule train:
     benchmark:
         usage_path("train/{model}/seed{seed}")
     wildcard_constraints:
-        model=rows_of_kind("trained"),
+        model=trained_rows(molecules=False),
     conda:
         "../envs/training.yaml"
     threads: config["training"]["threads"] * PROCESSES
@@ -64,10 +34,17 @@ rule train:
         "../workflow_scripts/training_train.py"
 
 
+use rule train as train_with_molecules with:
+    wildcard_constraints:
+        model=trained_rows(molecules=True),
+    conda:
+        "../envs/molecules.yaml"
+
+
 rule training:
     input:
         [
             f"{RESULTS}/models/{row}/seed{seed}/encoder.safetensors"
             for row in RECIPES
-            for seed in SEEDS
+            for seed in row_seeds(row)
         ],

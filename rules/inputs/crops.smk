@@ -1,0 +1,14 @@
+"""Input functions and constants of stage crops."""
+
+
+def crop_params(wildcards):
+    """What of the configuration decides the bytes of a part's crops."""
+    return {"channel_map": SCREENS[wildcards.screen].get("channel_map")}
+
+
+def of_parts(pattern):
+    """Input function: `pattern` below the screen's folder, for each of its parts."""
+    return lambda wildcards: expand(
+        f"{DATA}/{wildcards.screen}/{pattern}",
+        part=screen_parts(wildcards.screen),
+    )

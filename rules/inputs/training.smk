@@ -1,0 +1,42 @@
+"""Input functions and constants of stage training."""
+
+from cwamsn.training import MOLECULAR, recipe_of
+
+
+def recipe_of_row(row):
+    """The row's own recipe, checked like the shared one."""
+    merged = recipe_of(config["training"], config["models"][row] | {"title": row})
+    try:
+        return {
+            key: value
+            for key, value in resolve({"training": merged}, SCHEMA)["training"].items()
+            if key in merged
+        }
+    except InputError as error:
+        raise InputError(
+            str(error).replace("training.", f"models.{row}.recipe.", 1)
+        ) from None
+
+
+try:
+    SCHEMA = load_schema(ROOT / "config" / "schemas")
+    RECIPES = {
+        row: recipe_of_row(row) for row in config["rows"] if row_kind(row) == "trained"
+    }
+except InputError as error:
+    raise WorkflowError(str(error))
+
+PROCESSES = config["training"]["gpus"] or config["training"]["processes"]
+
+
+def trained_rows(molecules):
+    """Pattern of trained rows, of those whose training does or does not look at molecules."""
+    rows = [
+        row for row in RECIPES if (RECIPES[row]["objective"] in MOLECULAR) == molecules
+    ]
+    return "|".join(map(re.escape, rows)) or "(?!)"
+
+
+def of_training_screen(name):
+    """A file of the training screen."""
+    return f"{DATA}/{config['training_screen']}/{name}"

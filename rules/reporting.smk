@@ -62,7 +62,11 @@ def rows_of(product):
 
 
 def scores_of(product):
-    return targets.scores_of(product, REPORT_ROWS, config["benchmarks"], RESULTS)
+    """Scores of the product's rows, and the paired differences among them."""
+    of_rows = targets.scores_of(product, REPORT_ROWS, config["benchmarks"], RESULTS)
+    return of_rows + targets.comparisons_of(
+        product, REPORT_ROWS, config["comparisons"], RESULTS
+    )
 
 
 def made_manifests(rows):

@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from cwamsn.files import atomic_path
 from cwamsn.reporting import quoted
@@ -87,26 +88,22 @@ def efficiency(entries, scores: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """Numbers behind figure 1, one line a row: `title, status, recall, images, parameters` and the three ratios.
 
     `recall` is the mean over CORUM, hu.MAP, Reactome and StringDB; `excess` is recall minus chance. Ratios are per
-    million images, per billion parameters and per product of the two; `<ratio>_excess` is the same of `excess`. Printed
-    rows that were not measured here follow, status `quoted`.
+    million images, per billion parameters and per product of the two; `<ratio>_excess` is the same of `excess`.
+    `status` is `measured` or, for the printed rows of table 1, `quoted`.
     """
     sources = [s for s in SOURCES if s != "SIGNOR"]
     found = recalls(scores, setting.choice)
     found = found[found["source"].isin(sources)]
-    rows, taken = [], set()
+    rows = []
     for entry in wants(entries, 1):
         own = found[found["model"] == entry.name]
-        taken.add(entry.paper_row)
         if len(own):
-            rows.append(
-                (entry.title, "measured", own.groupby("seed")["value"].mean().mean(), entry.images, entry.parameters)
-            )
-    if setting.quoted_rows:
-        for name in quoted.rows(1):
-            if name not in taken:
-                recall = np.mean([quoted.number(quoted.printed(1, name, "recall", s)) for s in sources])
-                images, parameters = (quoted.number(quoted.printed(1, name, m)) for m in ("images", "parameters"))
-                rows.append((name, "quoted", recall, images, parameters))
+            recall = own.groupby("seed")["value"].mean().mean()
+            rows.append((entry.title, "measured", recall, entry.images or None, entry.parameters))
+    for name in quoted.rows(1) if setting.quoted_rows else ():
+        recall = np.mean([quoted.number(quoted.printed(1, name, "recall", s)) for s in sources])
+        images, parameters = (quoted.number(quoted.printed(1, name, m)) for m in ("images", "parameters"))
+        rows.append((name, "quoted", recall, images, parameters))
     frame = pd.DataFrame(rows, columns=["title", "status", "recall", "images", "parameters"])
     frame[["images", "parameters"]] = frame[["images", "parameters"]].astype(float)
     chance = setting.choice.threshold_low + 1 - setting.choice.threshold_high
@@ -124,45 +121,49 @@ PANELS = [
     ("per_parameters", "Recall per billion parameters"),
     ("per_product", "Recall per million images\nand billion parameters"),
 ]
+BLOCKS = {"measured": "Measured here", "quoted": "Quoted: table 1 of the paper, on RxRx3-core"}
 
 
 def figure1(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
-    """Recall, and recall per training image, per parameter and per product; below, the same with chance taken off.
+    """Recall, and recall per training image, per parameter and per product; below each, the same with chance taken off.
 
-    Bars of measured rows are full, bars of quoted rows hatched. Rows without a number of images or parameters stand in
-    the panels that need none.
+    Measured rows and the paper's printed rows stand in blocks of their own, since their axes differ by orders of
+    magnitude where a small encoder or screen is measured. Rows without a number of images or parameters stand in the
+    panels that need none.
     """
     frame = efficiency(entries, scores, setting)
     if frame.empty:
         raise InputError("figure1: no row has gene_gene scores; add gene_gene to benchmarks")
+    blocks = [(title, frame[frame["status"] == status]) for status, title in BLOCKS.items()]
+    blocks = [(title, part) for title, part in blocks if len(part)]
+    heights = [1.1 + 0.17 * len(part) for _, part in blocks]
     with plt.rc_context(STYLE):
-        height = 1.3 + 0.19 * len(frame)
-        figure, axes = plt.subplots(2, 4, figsize=(13, 2 * height), layout="constrained")
-        for line, suffix in enumerate(("", "_excess")):
-            for axis, (key, label) in zip(axes[line], PANELS, strict=True):
-                column = key + suffix if key != "recall" else ("excess" if suffix else "recall")
-                _bars(axis, frame, column, label.replace("Recall", "Recall − chance") if suffix else label)
-        letters = iter("abcdefgh")
-        for axis in axes.flat:
-            axis.set_title(f"({next(letters)})", loc="left", fontsize=9)
+        figure = plt.figure(figsize=(13, 2 * sum(heights) + 0.5), layout="constrained")
+        parts = figure.subfigures(len(blocks), 1, height_ratios=heights, squeeze=False)[:, 0]
+        letters = iter("abcdefghijklmnop")
+        for part, (title, rows) in zip(parts, blocks, strict=True):
+            part.suptitle(title, fontsize=10, x=0.01, ha="left", weight="bold")
+            for line, axes in zip(("", "_excess"), part.subplots(2, 4), strict=True):
+                for axis, (key, label) in zip(axes, PANELS, strict=True):
+                    column = key + line if key != "recall" else ("excess" if line else "recall")
+                    _bars(axis, rows, column, label.replace("Recall", "Recall − chance") if line else label)
+                    axis.set_title(f"({next(letters)})", loc="left", fontsize=9)
         title = "Gene-gene recall (mean over CORUM, hu.MAP, Reactome, StringDB) against data and model size"
-        figure.suptitle(
-            _title(title, setting) + "\nfull bars measured here, hatched bars quoted from the paper", fontsize=10
-        )
+        figure.suptitle(_title(title, setting), fontsize=11)
     return figure
 
 
 def _bars(axis, frame: pd.DataFrame, column: str, label: str) -> None:
     part = frame[np.isfinite(frame[column])].sort_values([column, "title"])
     colors = [PALETTE[0] if t.startswith("CWA-MSN") else "#7A8CA3" for t in part["title"]]
-    bars = axis.barh(range(len(part)), part[column], color=colors, edgecolor="white", linewidth=0.5)
-    for bar, status in zip(bars, part["status"], strict=True):
-        if status == "quoted":
-            bar.set(hatch="////", alpha=0.55)
+    hatch = "////" if (part["status"] == "quoted").any() else None
+    axis.barh(range(len(part)), part[column], color=colors, edgecolor="white", linewidth=0.5, hatch=hatch)
     axis.set_yticks(range(len(part)), part["title"], fontsize=7.5)
+    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.set_xlabel(label)
     if part.empty:
-        axis.text(0.5, 0.5, "no row with the numbers", transform=axis.transAxes, ha="center", fontsize=8)
+        axis.text(0.5, 0.5, "no row states these sizes", transform=axis.transAxes, ha="center", fontsize=8)
 
 
 FIGURES = {"figure1": figure1, "figure3": figure3}

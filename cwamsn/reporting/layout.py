@@ -1,5 +1,6 @@
 """A table as data: columns, rows and cells, without any notion of a file format."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from cwamsn.reporting.quoted import number
@@ -73,12 +74,17 @@ class Table:
         return [f"{self.name}: {row.title}: {gap}" for row in self.rows for gap in row.gaps]
 
 
-def mark(rows: list[Row], column: Column, tied=lambda column, one, other: False) -> None:
-    """Mark the best and the second-best measured value of a column.
+def mark(rows: list[Row], column: Column, tied: Collection[tuple[str, frozenset[str]]] = ()) -> None:
+    """Mark the best and the second-best measured value of a column, and what is missing in it.
 
-    Only measured rows count, quoted numbers never. `tied(column, one, other)` tells whether the paired interval of two
-    rows holds no difference: rows tied with the best share its mark, and then the best of the others is second.
+    Only measured rows count, quoted numbers never. `tied` holds (column, two rows) whose paired interval holds 0: rows
+    tied with the best share its mark, and then the best of the others is second. An empty cell is missing where the
+    row lacks a score, else it has no value (a probe with a single plate).
     """
+    for row in rows:
+        cell = row.cells.get(column.key)
+        if row.gaps and not column.text and cell is not None and cell.value is None:
+            cell.mark = MISSING
     if column.better is None:
         return
     sign = -1 if column.better == "high" else 1
@@ -89,7 +95,8 @@ def mark(rows: list[Row], column: Column, tied=lambda column, one, other: False)
             return
         first = entered[0]
         value = first.cells[column.key].value
-        share = [r for r in entered if r.cells[column.key].value == value or tied(column, first.name, r.name)]
+        with_first = {name for key, pair in tied if key == column.key and first.name in pair for name in pair}
+        share = [r for r in entered if r.cells[column.key].value == value or r.name in with_first]
         for row in share:
             row.cells[column.key].mark = label
         entered = [r for r in entered if r not in share]

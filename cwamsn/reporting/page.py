@@ -174,7 +174,8 @@ def _examples(name: str, store: CropStore, count: int) -> str:
     chosen = np.unique(np.linspace(0, len(store) - 1, min(count, len(store))).round().astype(int))
     channels = store.channels
     with plt.rc_context(STYLE):
-        size = (1.6 * len(channels), 1.75 * len(chosen) + 0.3)
+        shape = store.load(0).shape
+        size = (1.6 * len(channels), (1.6 * shape[1] / shape[2] + 0.08) * len(chosen) + 0.3)
         figure, axes = plt.subplots(len(chosen), len(channels), figsize=size, layout="constrained", squeeze=False)
         for line, index in zip(axes, chosen, strict=True):
             crop, about = store.load(int(index)), store.frame.iloc[index]

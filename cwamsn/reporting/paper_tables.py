@@ -11,14 +11,17 @@ import pandas as pd
 
 from cwamsn.reporting import quoted
 from cwamsn.reporting.flops import CONVENTION
-from cwamsn.reporting.layout import MISSING, Cell, Column, Row, Table, mark
-from cwamsn.reporting.scores import SOURCES, Choice, compound_gene, recalls, select, spread
+from cwamsn.reporting.layout import Cell, Column, Row, Table, mark
+from cwamsn.reporting.scores import SOURCES, Choice, compound_gene, recalls, select, spread, ties
 
 TITLES = {"HuMAP": "hu.MAP"}
 PERCENT = 100.0
 DEFAULT_TABLES = (1, 2, 7, 8)
 
-MARKS = "Best in bold, second best underlined: measured rows only; rows whose paired interval holds 0 share the mark."
+MARKS = (
+    "Best in bold, second best underlined, of measured rows; rows that were compared (key `comparisons`) and whose "
+    "paired interval holds 0 share a mark."
+)
 QUOTES = "Italics: numbers printed in the paper (on RxRx3-core), quoted; in brackets measured minus printed."
 NO_MATCH = "The screens are simulated, so that a difference to a printed number says nothing about a method."
 SPREAD = "± is the standard deviation over seeds; none is given for a single seed."
@@ -104,8 +107,6 @@ def _fill(row: Row, key: str, values: pd.Series, lookup_cell: Cell, scale: float
     mean, std = spread(values)
     lookup_cell.value = None if mean is None else mean * scale
     lookup_cell.std = None if std is None else std * scale
-    if mean is None:
-        lookup_cell.mark = MISSING
     row.cells[key] = lookup_cell
 
 
@@ -145,8 +146,9 @@ def _recall_table(
             _fill(row, source, values, lookup(printed_row or "", source))
         taken.add(printed_row)
         rows.append(row)
+    tied = ties(scores, setting.choice)
     for column in columns:
-        mark(rows, column)
+        mark(rows, column, tied)
     rows += _quoted_only(number, taken, columns, lookup, setting)
     low, high = setting.choice.threshold_low, setting.choice.threshold_high
     counts = found.groupby("source")["n"].agg(["min", "max"]).dropna().astype(int)
@@ -213,8 +215,9 @@ def table2(entries, scores: pd.DataFrame, setting: Setting) -> Table:
             _fill(row, column.key, own[own["metric"] == metric][part], lookup(printed_row or "", column.key))
         taken.add(printed_row)
         rows.append(row)
+    tied = ties(scores, setting.choice)
     for column in columns:
-        mark(rows, column)
+        mark(rows, column, tied)
     chance = Row("random-scores", "Random scores", measured=True)
     for column in columns:
         metric, part = column.key.split("_")
@@ -293,8 +296,8 @@ READINGS = {"plate": "", "experiment_plate": " (experiment, plate)"}
 
 def table8(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     """How well the plate can be predicted from an embedding, with the biological score beside it."""
-    found = select(scores, benchmark="plate_probe", source="random folds")
-    readings = [r for r in READINGS if r in set(found["plate_reading"])] or ["plate"]
+    found = select(scores, benchmark="plate_probe", source="random folds", alignment="none")
+    readings = ["plate", *(r for r in READINGS if r != "plate" and r in set(found["plate_reading"]))]
     what = [(p, c, r) for r in readings for p in PROBES for c in CONTROLS]
     columns = [Column(_probe_key(p, c, r), CONTROLS[c], 2, "low", f"{PROBES[p]}{READINGS[r]},") for p, c, r in what]
     columns.append(Column("recall", "mean recall", 3, "high", "Biology:"))
@@ -329,7 +332,8 @@ def table8(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     rows += _quoted_only(8, taken, columns, lookup, setting)
     notes = _notes(
         setting,
-        "Macro-F1 in per cent, cross-validated; for the probes ± is the standard deviation over folds.",
+        "Macro-F1 in per cent of embeddings before alignment, cross-validated; ± of a probe is over folds. The paper "
+        "does not say whether its plate is the plate column, where it is quoted here, or the plate of an experiment.",
         "A low score alone is no merit, a collapsed embedding has one too: read it with the biological score, the mean "
         "gene-gene recall over sources.",
     )

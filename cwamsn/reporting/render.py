@@ -92,7 +92,8 @@ def _label(row: Row, what: str) -> tuple[str, str]:
 
 def _status(row: Row, what: str) -> str:
     if what == "measured":
-        return row.status if row.gaps else f"{row.seeds} seed{'s' if row.seeds != 1 else ''}" if row.seeds else ""
+        seeds = f"{row.seeds} seed{'s' if row.seeds != 1 else ''}" if row.seeds else "computed"
+        return f"incomplete, {seeds}" if row.gaps else seeds
     return "quoted"
 
 

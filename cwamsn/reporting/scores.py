@@ -56,9 +56,7 @@ def chosen(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 def recalls(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     """Gene-gene recall: `model, seed, source, value, n` at the table's thresholds."""
     found = select(chosen(scores, choice), benchmark="gene_gene", metric="recall", source=SOURCES)
-    close = (found["threshold_low"].astype(float) - choice.threshold_low).abs() < 1e-9
-    close &= (found["threshold_high"].astype(float) - choice.threshold_high).abs() < 1e-9
-    return found[close][["model", "seed", "source", "value", "n"]]
+    return found[_at_thresholds(found, choice)][["model", "seed", "source", "value", "n"]]
 
 
 def spread(values: pd.Series) -> tuple[float | None, float | None]:
@@ -95,3 +93,30 @@ def compound_gene(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     found = found.assign(metric=found["metric"].map(lambda name: names[name][0]), part=part)
     wide = found.pivot_table(index=keys, columns="part", values="value", aggfunc="mean")
     return wide.reindex(columns=parts).astype(float).reset_index().rename_axis(columns=None)
+
+
+def ties(scores: pd.DataFrame, choice: Choice) -> set[tuple[str, frozenset[str]]]:
+    """Pairs of rows that a column cannot tell apart: (column, the two rows), from paired bootstrap intervals.
+
+    Two rows are tied in a column unless every seed's interval of their difference leaves out 0 on the same side.
+    Columns are the sources of the recall, `ap_mean` and `auc_mean`; rows that were not compared are not tied.
+    """
+    found = chosen(select(scores, benchmark="comparison"), choice)
+    split = found["metric"].astype(str).str.split("_minus_", n=1, expand=True).reindex(columns=[0, 1])
+    found = found.assign(metric=split[0], other=split[1])
+    recall = (found["metric"] == "recall") & _at_thresholds(found, choice)
+    best = found["concentration"] == "max"
+    columns = found["source"].where(recall)
+    for metric, name in METRICS.items():
+        columns = columns.mask(best & (found["metric"] == f"{name}_mean"), f"{metric}_mean")
+    found = found.assign(column=columns, sign=(found["ci_low"] > 0).astype(int) - (found["ci_high"] < 0).astype(int))
+    tied = set()
+    for (column, one, other), part in found.dropna(subset=["column"]).groupby(["column", "model", "other"]):
+        if abs(part["sign"].sum()) < len(part):
+            tied.add((column, frozenset((one, other))))
+    return tied
+
+
+def _at_thresholds(frame: pd.DataFrame, choice: Choice) -> pd.Series:
+    low, high = (frame[c].astype(float) - getattr(choice, c) for c in ("threshold_low", "threshold_high"))
+    return (low.abs() < 1e-9) & (high.abs() < 1e-9)

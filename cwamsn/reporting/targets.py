@@ -52,6 +52,18 @@ def scores_of(product: str, rows: Rows, benchmarks: Iterable[str], results: str)
     ]
 
 
+def comparisons_of(product: str, rows: Rows, pairs: Iterable[tuple[str, str]], results: str) -> list[str]:
+    """Paired differences of two rows of a product, of those `pairs` that the configuration compares, seed by seed."""
+    seeds = {row["name"]: row["seeds"] for row in rows_of(product, rows)}
+    return [
+        f"{results}/scores/{first}/seed{seed}/minus_{second}.scores.parquet"
+        for first, second in pairs
+        if product in TABLES and product != "table8" and {first, second} <= seeds.keys()
+        for seed in seeds[first]
+        if seed in seeds[second]
+    ]
+
+
 def possible(products: Iterable[str], rows: Rows, benchmarks: Iterable[str]) -> list[str]:
     """Those of `products` that the configured rows and benchmarks make worth making."""
     found = []

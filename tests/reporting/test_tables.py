@@ -2,12 +2,17 @@
 
 import csv
 import io
+from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from cwamsn import tables
 from cwamsn.reporting import TABLES, make_table, read_scores, write_table
 from cwamsn.reporting.layout import Cell, Column, Row, mark
+from cwamsn.reporting.partial import write_partial_tables
 from cwamsn.reporting.render import RENDERERS, to_csv, to_html, to_latex, to_markdown
 from cwamsn.reporting.scores import compound_gene
 
@@ -53,8 +58,9 @@ def test_every_format_of_every_table(name, entries, scores, setting, tmp_path):
 
 def test_order_of_the_score_files_changes_no_byte(entries, score_files, setting):
     paths = sorted(score_files.values())
+    orders = [read_scores(p) for p in (paths, paths[::-1])]
     for name in TABLES:
-        first, second = (make_table(name, entries, read_scores(p), setting) for p in (paths, paths[::-1]))
+        first, second = (make_table(name, entries, scores, setting) for scores in orders)
         for render in (to_csv, to_markdown, to_latex, to_html):
             assert render(first) == render(second)
 
@@ -93,7 +99,7 @@ def test_ties_within_the_paired_interval_share_the_mark():
     column = Column("a", "a", better="high")
     rows = [Row(n, n, {"a": Cell(v)}) for n, v in (("x", 0.5), ("y", 0.49), ("z", 0.4), ("w", 0.1))]
     rows.append(Row("q", "q", {"a": Cell(quoted=".9")}, measured=False))
-    mark(rows, column, lambda column, one, other: {one, other} == {"x", "y"})
+    mark(rows, column, {("a", frozenset(("x", "y"))), ("b", frozenset(("x", "z")))})
     assert [r.cells["a"].mark for r in rows] == ["best", "best", "second", "", ""]
     low = [Row(n, n, {"a": Cell(v)}) for n, v in (("x", 0.5), ("y", 0.49))]
     mark(low, Column("a", "a", better="low"))
@@ -114,3 +120,63 @@ def test_csv_numbers_read_back(entries, scores, setting):
             for key, value in line.items():
                 if key.endswith(("_std", "_difference")) and value:
                     assert np.isfinite(float(value))
+
+
+def comparison(seed, low, high):
+    fixed = {
+        "run": "test",
+        "model": "cwa-msn",
+        "seed": seed,
+        "benchmark": "comparison",
+        "source": "CORUM",
+        "value": 0.1,
+    }
+    fixed |= {"metric": "recall_minus_single-well-msn", "threshold_low": 0.05, "threshold_high": 0.95}
+    return fixed | {"n": 1209, "alignment": "pca-center-scale", "null": "crispr", "ci_low": low, "ci_high": high}
+
+
+@pytest.mark.parametrize(
+    ("intervals", "shared"),
+    [([(-0.1, 0.3), (0.1, 0.2)], True), ([(0.1, 0.3), (0.1, 0.2)], False), ([(0.1, 0.3), (-0.2, -0.1)], True)],
+)
+def test_rows_are_tied_unless_every_seeds_interval_leaves_out_0(
+    intervals, shared, entries, score_files, setting, tmp_path
+):
+    frame = pd.DataFrame([comparison(seed, low, high) for seed, (low, high) in enumerate(intervals)])
+    tables.write(frame, "scores", tmp_path / "minus.parquet")
+    scores = read_scores([*score_files.values(), tmp_path / "minus.parquet"])
+    rows = parse(to_csv(make_table("table1", entries, scores, setting)))
+    assert rows["cwa-msn"]["CORUM_mark"] == "best" and rows["cwa-msn"]["HuMAP_mark"] == "best"
+    assert rows["single-well-msn"]["CORUM_mark"] == ("best" if shared else "second")
+    assert rows["single-well-msn"]["HuMAP_mark"] == "second", "no interval, no tie"
+
+
+def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(entries, score_files, setting, tmp_path):
+    lost = tmp_path / "lost.parquet"
+    paths = [str(p) if k[0] != "cwa-msn" else str(lost) for k, p in score_files.items() if k[2] == "gene_gene"]
+    values = {"null": "crispr", "simulated": True, "run_title": "", "quoted_rows": True, "config_sha256": "0" * 64}
+    values["code"] = {"commit": None, "clean": None, "version": "0"}
+
+    def job(scores):
+        return SimpleNamespace(
+            input=SimpleNamespace(scores=scores, computations=[]),
+            output=[str(tmp_path / f"table1{suffix}") for suffix in RENDERERS],
+            params=SimpleNamespace(
+                manifests={"screen": tmp_path / "absent"},
+                setting=values,
+                usage={},
+                entries=[asdict(e) for e in entries],
+            ),
+            wildcards=SimpleNamespace(table="table1"),
+        )
+
+    gaps = write_partial_tables([job(paths)])
+    assert gaps == [f"table1: CWA-MSN: no gene_gene score of seed {k} (row cwa-msn)" for k in (0, 1, 2)]
+    rows = parse((tmp_path / "table1.csv").read_text())
+    assert rows["cwa-msn"]["status"] == "incomplete" and rows["cwa-msn"]["CORUM_mark"] == "missing"
+    assert rows["single-well-msn"]["CORUM_mark"] == "best"
+    assert "Incomplete: the run failed" in (tmp_path / "table1.md").read_text()
+    (tmp_path / "table1.csv").unlink()
+    complete = [str(p) for k, p in score_files.items() if k[2] == "gene_gene"]
+    assert write_partial_tables([job(complete), job([str(lost)])]) == [], "finished or not begun: left to the rule"
+    assert not (tmp_path / "table1.csv").exists()

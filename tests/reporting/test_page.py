@@ -1,0 +1,156 @@
+"""The report: one page that needs nothing else, readable at 400 and at 1,400 pixels."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cwamsn import tables
+from cwamsn.crops.store import ShardWriter
+from cwamsn.reporting import make_table, write_table
+from cwamsn.reporting.figures import figure3, save
+from cwamsn.reporting.page import Parts, write_page
+
+
+class Links(HTMLParser):
+    """Everything that a page refers to, its images and its tables."""
+
+    def __init__(self):
+        super().__init__()
+        self.references, self.images, self.tables, self.ids, self.scripts = [], [], 0, set(), 0
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.references += [given[k] for k in ("src", "href") if given.get(k)]
+        self.images += [given] if tag == "img" else []
+        self.tables += tag == "table"
+        self.scripts += tag == "script"
+        self.ids |= {given["id"]} if "id" in given else set()
+
+
+def write_screen(folder):
+    """Four crops of two channels, and a QC table with one skipped field."""
+    rng, rows = np.random.default_rng(0), []
+    folder.mkdir()
+    with ShardWriter(folder / "crops.arrow", ["Mito", "Hoechst"], "zstd") as shard:
+        for i in range(4):
+            row = shard.add(f"c{i}", rng.integers(0, 255, (2, 24, 32), dtype=np.uint8))
+            place = {"shard": "crops.arrow", "shard_row": row, "y": 0, "x": 0, "height": 24, "width": 32}
+            names = {"crop_id": f"c{i}", "field_id": f"f{i}", "well_id": f"w<{i}>", "plate": "P1", "split": None}
+            rows.append(names | place | {"perturbation": "A&B", "saturation": 0.0, "focus": 1.0})
+    tables.write(pd.DataFrame(rows), "crops", folder / "crops.parquet")
+    qc = pd.DataFrame({"field_id": list("abcde"), "well_id": list("abcde"), "plate": "P1", "site": 1})
+    qc["status"] = ["kept"] * 4 + ["skipped"]
+    qc["reason"] = [None] * 4 + ["truncated <file>"]
+    tables.write(qc, "qc", folder / "qc.parquet")
+
+
+RECORD = {
+    "run": "test",
+    "version": "abc",
+    "code": {"commit": "0" * 40, "clean": False, "version": "0.1.0"},
+    "configuration": {
+        "title": "A <test> run",
+        "benchmarks": ["gene_gene"],
+        "screens": {"s": {"source": "simulated-bray"}},
+        "training_screen": "s",
+    },
+    "configuration_sha256": "1" * 64,
+    "data": {"s": {"sha256": "2" * 64}},
+    "machine": {"processor": "P", "cores": 2, "memory_bytes": 2**33, "python": "3.11"},
+    "seeds": [0, 1],
+    "usage": [
+        {"job": f"train/a/seed{i}", "wall_seconds": 60.0, "cpu_seconds": 50.0, "max_rss_mb": 700.0} for i in (0, 1)
+    ],
+}
+
+
+@pytest.fixture
+def page(entries, scores, setting, tmp_path):
+    """A page with every section."""
+    names = ["table1", "table2", "table8"]
+    for name in names:
+        write_table(make_table(name, entries, scores, setting), [tmp_path / f"{name}.html"])
+    save(figure3(entries, scores, setting), [tmp_path / "figure3.png"])
+    write_screen(tmp_path / "screen")
+    log = pd.DataFrame({"step": [2, 4], "loss": [5.0, 4.0], "prototypes_used": [9.0, 12.0]})
+    log.to_csv(tmp_path / "log.csv", index=False)
+    parts = Parts(
+        record=RECORD,
+        simulated=True,
+        rows=[{"title": e.title, "name": e.name, "kind": e.kind, "seeds": e.seeds} for e in entries],
+        tables=[tmp_path / f"{name}.html" for name in names],
+        figures=[tmp_path / "figure3.png"],
+        screens={"s": tmp_path / "screen"},
+        logs={"CWA-MSN": [tmp_path / "log.csv", tmp_path / "log.csv"]},
+        examples=3,
+    )
+    write_page(parts, tmp_path / "report.html")
+    return tmp_path / "report.html"
+
+
+def test_the_page_stands_alone(page):
+    text, links = page.read_text(), Links()
+    links.feed(text)
+    outside = [r for r in links.references if not r.startswith(("data:", "#"))]
+    assert outside == [] and links.scripts == 0 and "@import" not in text and "url(" not in text
+    assert {r[1:] for r in links.references if r.startswith("#")} <= links.ids
+    assert len(links.images) == 3 and all(image["alt"] for image in links.images)
+    assert links.tables >= 7
+
+
+def test_the_page_says_what_ran_what_was_skipped_and_what_it_cost(page):
+    text = page.read_text()
+    assert "A &lt;test&gt; run" in text and "<test>" not in text and "truncated &lt;file&gt;" in text
+    assert "Simulated screens: the images were drawn by a program" in text and "with uncommitted changes" in text
+    assert "4 of 5 fields of view kept, 1 skipped" in text
+    assert "Table 1." in text and 'class="quoted number"' in text
+    assert "2.0 minutes of jobs, 1.7 CPU minutes" in text
+    assert re.search(r"<td>CWA-MSN</td><td class=number>4</td><td class=number>4.0</td>", text)
+
+
+def test_a_page_of_a_finished_map_needs_no_images(tmp_path):
+    record = RECORD | {"configuration": {"title": "", "benchmarks": []}, "usage": [], "data": {}}
+    write_page(Parts(record=record), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "No image was needed" in text and "No row of this run was trained" in text and "Simulated" not in text
+
+
+PROBE = """<!DOCTYPE html><html><body><iframe id="f" width="{width}" height="900" src="report.html"></iframe>
+<pre id="o"></pre><script>
+document.getElementById("f").addEventListener("load", event => {{
+  const page = event.target.contentDocument, root = page.documentElement;
+  const images = [...page.images];
+  document.getElementById("o").textContent = JSON.stringify({{
+    overflow: root.scrollWidth - root.clientWidth,
+    broken: images.filter(i => !i.complete || !i.naturalWidth).length,
+    images: images.length,
+    tables: page.querySelectorAll("figure.table table").length,
+    font: parseFloat(getComputedStyle(page.body).fontSize),
+  }});
+}});
+</script></body></html>"""
+
+
+@pytest.mark.privileged
+@pytest.mark.parametrize("width", [400, 1400])
+def test_the_page_in_a_browser(page, width, tmp_path):
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    (page.parent / "probe.html").write_text(PROBE.format(width=width))
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    command += ["--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--enable-logging=stderr", "--virtual-time-budget=10000", "--window-size=1600,1000"]
+    command += ["--dump-dom", (page.parent / "probe.html").as_uri()]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    found = json.loads(re.search(r'<pre id="o">(.*?)</pre>', result.stdout, re.S)[1])
+    assert found["overflow"] <= 0, "the page itself never scrolls sideways"
+    assert found["broken"] == 0 and found["images"] == 3 and found["tables"] == 3 and found["font"] >= 15
+    assert "CONSOLE" not in result.stderr

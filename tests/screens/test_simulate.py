@@ -17,7 +17,7 @@ from cwamsn.screens.simulate import bray, rxrx3_core, simulate_layout, simulate_
 from cwamsn.screens.simulate.compounds import inchikey, smiles
 from cwamsn.screens.simulate.genes import complexes, relationships
 from cwamsn.screens.simulate.names import address
-from cwamsn.screens.simulate.phenotypes import base_parameters, draw_group, loadings, shared_axes
+from cwamsn.screens.simulate.phenotypes import PARAMETERS, base_parameters, draw_group, loadings, shared_axes
 from cwamsn.screens.simulate.seeding import generator
 from cwamsn.tables import InputError
 
@@ -349,3 +349,10 @@ def test_a_phenotype_changes_texture_more_than_intensity(make):
         return float((np.abs(a.mean(0) - b.mean(0)) / np.sqrt((a.var(0) + b.var(0)) / 2)).max())
 
     assert effect(1) > 2 and effect(1) > 1.5 * effect(0)
+
+
+def test_the_documented_parameters_are_those_of_the_code(root):
+    text = (root / "docs" / "simulation.md").read_text()
+    for p in PARAMETERS:
+        step = f"{p.unit}{' (log)' if p.log else ''}"
+        assert f"| {p.name} | {p.u2os} | {p.huvec} | {step} | {p.spread} | {p.low} ... {p.high} |" in text

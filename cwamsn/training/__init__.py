@@ -19,6 +19,7 @@ _HOME = {
     "OBJECTIVES": "objectives",
     "objective": "objectives",
     "load_pretrained": "pretrained",
+    "MOLECULAR": "recipe",
     "recipe_of": "recipe",
     "train": "loop",
     "launch": "processes",

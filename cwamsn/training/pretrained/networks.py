@@ -20,7 +20,8 @@ class TimmFeatures(nn.Module):
     def __init__(self, name: str, in_channels: int, pool: str = "avg", normalise: str = "image", **options):
         super().__init__()
         self.model = timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, **options)
-        self.pool, self.normalise, self.num_features = pool, normalise, self.model.num_features
+        self.pool, self.normalise, self.colours = pool, normalise, in_channels
+        self.num_features = self.model.num_features
         for name in ("mean", "std"):
             values = torch.tensor(self.model.default_cfg[name]).view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
@@ -57,7 +58,7 @@ class ChannelAgnosticViT(nn.Module):
             norm_layer=partial(nn.LayerNorm, eps=1e-6),
             **vit,
         )
-        self.num_features, self.max_channels = vit["embed_dim"], max_channels
+        self.num_features, self.max_channels, self.colours = vit["embed_dim"], max_channels, 1
         positions = 1 + max_channels * (img_size // patch_size) ** 2
         self.vit_backbone.pos_embed = nn.Parameter(torch.zeros(1, positions, self.num_features), requires_grad=False)
 

@@ -1,0 +1,36 @@
+"""Embeddings of the evaluation screen from an encoder with public weights."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    import torch
+
+    from cwamsn import tables
+    from cwamsn.crops import CropStore
+    from cwamsn.embeddings import count_wells, embed
+    from cwamsn.files import write_json
+    from cwamsn.training import load_pretrained
+
+    torch.set_num_threads(snakemake.threads)
+    entry = snakemake.params.entry
+    store = CropStore(snakemake.input.crops, Path(snakemake.input.crops).parent)
+    encoder, meta = load_pretrained(
+        entry["weights"],
+        len(store.channels),
+        path=entry["path"],
+        sha256=entry["sha256"],
+        backbone_path=entry["backbone_path"],
+        accept_noncommercial=snakemake.params.accept,
+        key=f"models.{snakemake.wildcards.model}.path",
+    )
+    statistics = {"mean": entry["mean"] or meta["mean"], "std": entry["std"] or meta["std"]}
+    statistics["channels"] = store.channels
+    frame = embed(encoder, meta, store, statistics, snakemake.params.options)
+    wells = tables.read("wells", snakemake.input.wells)
+    counts = count_wells(frame, wells, snakemake.params.max_missing_share, snakemake.input.crops)
+    tables.write(frame, "embeddings", snakemake.output.embeddings)
+    write_json(counts | {"encoder": meta | statistics}, snakemake.output.counts)

@@ -345,7 +345,8 @@ def summary(scores: CompoundScores, resamples: int = 1000, seed: int = 0, level:
 
     Table `metric, concentration, value, n, ci_low, ci_high`; metrics are `<name>_mean`, `<name>_std`, `<name>_z`,
     `baseline_<name>_mean`, `baseline_<name>_std` for `average_precision` and `auc_roc`. The std over draws says which
-    twenty genes were drawn; it is no error over compounds, which the interval is.
+    twenty genes were drawn; it is no error over compounds, which the interval is (of z: of the difference of
+    means, stds over draws held fixed).
     """
     weights = cluster_counts(scores.truth.cluster, resamples, seed).astype(np.float64)
     rows = []
@@ -364,7 +365,10 @@ def summary(scores: CompoundScores, resamples: int = 1000, seed: int = 0, level:
             rows.append((f"baseline_{name}_std", dose, chance.std(ddof=ddof), n, np.nan, np.nan))
             if len(mean) > 1:
                 z = float(z_score(mean[:, None], chance[:, None])[0])
-                rows.append((f"{name}_z", dose, z, n, *interval(z_score(means, chances), level)))
+                # Stds over draws stay those of all compounds: a resample repeats compounds, which alone raises them.
+                spread = np.sqrt(mean.var(ddof=1) + chance.var(ddof=1))
+                samples = (means - chances).mean(axis=0) / spread if spread > 0 else np.full(resamples, np.nan)
+                rows.append((f"{name}_z", dose, z, n, *interval(samples, level)))
     return pd.DataFrame(rows, columns=["metric", "concentration", "value", "n", "ci_low", "ci_high"])
 
 

@@ -213,6 +213,7 @@ def test_summary_never_gives_z_without_an_interval(small):
     table = cg.summary(cg.score_compounds(*small, draws=10, concentrations=[0.1, 1.0, 10.0]), resamples=100)
     z = table[table["metric"].str.endswith("_z")]
     assert len(z) == 2 * 4 and z[["ci_low", "ci_high"]].notna().all().all()
+    assert (z["ci_low"] <= z["value"]).all() and (z["value"] <= z["ci_high"]).all()
     means = table[table["metric"].str.endswith("_mean")]
     assert (means["ci_low"] <= means["value"]).all() and (means["value"] <= means["ci_high"]).all()
 

@@ -96,7 +96,9 @@ def score_files(wildcards):
     for first, second in config["comparisons"]:
         for row in (first, second):
             if row not in ROWS:
-                raise WorkflowError(f"comparisons: {row!r} is not among the rows of this run; add it to rows")
+                raise WorkflowError(
+                    f"comparisons: {row!r} is not among the rows of this run; add it to rows"
+                )
         shared = [seed for seed in row_seeds(first) if seed in row_seeds(second)]
         files += [
             f"{RESULTS}/scores/{first}/seed{s}/minus_{second}.scores.parquet"

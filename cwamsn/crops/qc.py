@@ -34,7 +34,7 @@ class Measures:
 def measure(crop: np.ndarray) -> Measures:
     """Measures of a (C, H, W) uint8 crop.
 
-    Focus is the variance of the Laplacian (Pech-Pacheco et al. 2000), here on every fourth row, divided by the squared
+    Focus is the variance of the Laplacian (Pech-Pacheco et al. 2000), here on every eighth row, divided by the squared
     mean, which makes it independent of the stain's gain; 0 for crops smaller than 3 x 3.
     """
     pixels = crop.shape[1] * crop.shape[2]
@@ -48,22 +48,28 @@ def measure(crop: np.ndarray) -> Measures:
 
 
 def _sums(values: np.ndarray) -> tuple[int, int]:
-    """Sum and sum of squares of a 1-D uint8 array, exact, a block at a time so that the work stays in the cache."""
-    total = squares = 0
-    work = np.empty(min(values.size, _BLOCK), np.float64)
+    """Sum and sum of squares of a 1-D uint8 array, exact.
+
+    In single precision over runs of 256 values, whose sums stay below 2**24, then in double; a block at a time, so that
+    the work stays in the cache.
+    """
+    total = squares = 0.0
+    runs = np.empty((_BLOCK // 256, 256), np.float32)
+    flat, ones = runs.reshape(-1), np.ones(256, np.float32)
     for start in range(0, values.size, _BLOCK):
         block = values[start : start + _BLOCK]
-        work[: block.size] = block
-        total += int(work[: block.size].sum())
-        squares += int(work[: block.size] @ work[: block.size])
-    return total, squares
+        flat[: block.size] = block
+        flat[block.size :] = 0
+        total += (runs @ ones).sum(dtype=np.float64)
+        squares += np.vecdot(runs, runs).sum(dtype=np.float64)
+    return int(total), int(squares)
 
 
 def _laplacian_variance(plane: np.ndarray) -> float:
     if min(plane.shape) < 3:
         return 0.0
-    # Centre rows 1, 5, 9 ... with the rows above and below them.
-    above, centre, below = (plane[r : plane.shape[0] - 2 + r : 4].astype(np.int16) for r in range(3))
+    # Centre rows 1, 9, 17 ... with the rows above and below them.
+    above, centre, below = (plane[r : plane.shape[0] - 2 + r : 8].astype(np.int16) for r in range(3))
     laplacian = above[:, 1:-1] + below[:, 1:-1]
     laplacian += centre[:, :-2]
     laplacian += centre[:, 2:]

@@ -46,7 +46,8 @@ def write_crops(
     """
     shard_dir, part = Path(shard_dir), Path(index_path).stem
     fields = tables.read("fields", fields_path)
-    wells = tables.read("wells", wells_path).set_index("well_id")
+    wells = tables.read("wells", wells_path)
+    wells = wells[wells["well_id"].isin(fields["well_id"])].set_index("well_id").to_dict("index")
     channels, rows = list(crops["channels"]), _skipped_rows(skipped_path)
     stains = [c.removeprefix("uri_") for c in fields.columns if c.startswith("uri_")]
     sources, combine = channel_sources(channels, spec["channel_map"], channel_maps, stains, str(fields_path))
@@ -60,7 +61,7 @@ def write_crops(
     ):
         reader = _FieldReader(sources, combine, planes, crops["convert_uint8"])
         for field in progress(fields.to_dict("records"), f"crops {part}", unit="field"):
-            well = wells.loc[field["well_id"]] if field["well_id"] in wells.index else None
+            well = wells.get(field["well_id"])
             row = {
                 "field_id": field["field_id"],
                 "well_id": field["well_id"],
@@ -130,7 +131,7 @@ class _FieldReader:
 
 
 def _index_row(
-    row: Mapping[str, Any], well: pd.Series, crop: np.ndarray, measures: Measures, shard: str, shard_row: int
+    row: Mapping[str, Any], well: Mapping[str, Any], crop: np.ndarray, measures: Measures, shard: str, shard_row: int
 ) -> dict[str, Any]:
     return {
         **{key: row[key] for key in ("field_id", "well_id", "plate")},

@@ -205,7 +205,7 @@ def test_focus_does_not_depend_on_gain():
     np.testing.assert_allclose(measure(crop).focus, measure(crop * 2).focus, rtol=1e-12)
     # Against the definition, written out.
     plane = crop[0].astype(float)
-    rows = range(1, plane.shape[0] - 1, 4)
+    rows = range(1, plane.shape[0] - 1, 8)
     laplacian = [
         plane[r - 1, x] + plane[r + 1, x] + plane[r, x - 1] + plane[r, x + 1] - 4 * plane[r, x]
         for r in rows

@@ -98,7 +98,7 @@ def test_real_gene_profiles(shared):
 
 @pytest.mark.slow
 def test_gaussian_embeddings_score_chance(genes):
-    """100 seeds of Gaussian vectors: mean .100 +- .003 a source, std about .008/.009/.012/.007 (here .0078/.0092/.0147/.0065)."""
+    """100 seeds of Gaussian vectors: mean .100 +- .003 a source, std about .008, .009, .012, .007."""
     values = {source: [] for source in SOURCES}
     for seed in range(100):
         features = np.random.default_rng(seed).normal(size=(736, 384))

@@ -41,10 +41,8 @@ def crop_store(codec: str) -> Callable[[Path], Read]:
         with ShardWriter(folder / SHARD, CHANNELS, codec) as writer:
             for k, crop in enumerate(crops()):
                 rows.append({"crop_id": f"c{k}", "shard_row": writer.add(f"c{k}", crop)})
-        index = pd.DataFrame(rows).assign(
-            field_id="f", well_id="w", plate="p", shard=SHARD, y=0, x=0, height=520, width=696, saturation=0.0, focus=0.0,
-            perturbation=None, split=None,
-        )  # fmt: skip
+        index = pd.DataFrame(rows).assign(field_id="f", well_id="w", plate="p", shard=SHARD, y=0, x=0)
+        index = index.assign(height=520, width=696, saturation=0.0, focus=0.0, perturbation=None, split=None)
         store = CropStore(index, folder)
         return lambda i, out: store.load_batch([i], out=out[None])
 

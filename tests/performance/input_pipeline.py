@@ -1,0 +1,67 @@
+"""Full fields from the crop store into a batch, against uncompressed `.npz` files and torchvision, sample by sample.
+
+    python -m tests.performance.input_pipeline [folder for 1 GB of temporary files]
+
+The real Bray field, shifted, 256 times; random order, warm page cache, CPU time of one thread. The comparison loads one
+`.npz` a field as the published pre-processing wrote it and makes 1 + 10 random resized crops with torchvision; its
+loading alone is given as well.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchvision.transforms import v2
+
+from tests.performance._measure import interleaved
+from tests.performance.store import BATCH, FIELDS, crop_store, crops
+
+
+def main(parent: Path) -> None:
+    torch.set_num_threads(1)
+    folder = Path(tempfile.mkdtemp(prefix="input-", dir=parent))
+    try:
+        stores = {}
+        for codec in ("lz4", "zstd", "none"):
+            (folder / codec).mkdir()
+            stores[codec] = crop_store(codec)(folder / codec)
+        for k, crop in enumerate(crops()):
+            np.savez(folder / f"{k}.npz", sample=crop.transpose(1, 2, 0))
+        order = np.random.default_rng(0).permutation(FIELDS)
+        batch = np.zeros((BATCH, 5, 520, 696), np.uint8)
+
+        def from_store(codec: str) -> None:
+            for k, i in enumerate(order):
+                stores[codec](int(i), batch[k % BATCH])
+
+        def from_npz() -> None:
+            for k, i in enumerate(order):
+                with np.load(folder / f"{i}.npz") as file:
+                    batch[k % BATCH] = file["sample"].transpose(2, 0, 1)
+
+        whole = v2.RandomResizedCrop(224, scale=(0.3, 1), antialias=False)
+        focal = v2.RandomResizedCrop(96, scale=(0.05, 0.3), antialias=False)
+
+        def published() -> None:
+            for i in order[:BATCH]:
+                with np.load(folder / f"{i}.npz") as file:
+                    image = torch.from_numpy(file["sample"].transpose(2, 0, 1).copy()).float()
+                [whole(image), *(focal(image) for _ in range(10))]
+
+        calls = {f"crop store, codec {c}": (lambda c=c: from_store(c)) for c in stores}
+        for call in calls.values():
+            call()
+        times = interleaved(calls | {"npz, loading alone": from_npz}, 5)
+        times["npz and transforms per sample"] = interleaved({"x": published}, 3)["x"] * FIELDS / BATCH
+        for name, ms in times.items():
+            print(f"{name:32} {1000 * FIELDS / ms:7.0f} fields/s and core")
+        print("wanted: at least 800 from the store of the default codec, lz4")
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.gettempdir()))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
-from workflow_scripts.screens_spec import full_spec
+from workflow_scripts._screens_spec import full_spec
 
 with job(snakemake):
     from cwamsn.screens import fetch_released_embeddings

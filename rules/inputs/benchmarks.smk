@@ -1,0 +1,115 @@
+"""Input functions and constants of stage benchmarks."""
+
+EVALUATION = f"{DATA}/{config['evaluation_screen']}"
+MAP = f"{RESULTS}/maps/{{model}}/seed{{seed}}.parquet"
+EMBEDDINGS = f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet"
+WELLS = f"{EVALUATION}/wells.parquet"
+SCORES = f"{RESULTS}/scores/{{model}}/seed{{seed}}"
+
+
+TRUTH = config["compound_gene"]["truth"] or f"{EVALUATION}/compound_gene_truth.csv"
+
+
+def has_truth():
+    """Whether the evaluation screen comes with a compound-gene truth table, or the configuration names one."""
+    screen = SCREENS.get(config["evaluation_screen"]) or {}
+    return bool(config["compound_gene"]["truth"]) or "rxrx3-core" in screen["source"]
+
+
+def alignment_of(wildcards):
+    """The section `alignment`, with the method that the wildcard names, if there is one."""
+    return config["alignment"] | {
+        "method": getattr(wildcards, "alignment", config["alignment"]["method"])
+    }
+
+
+def fixed_columns(benchmark):
+    """Columns of the scores table that are the same in every row of a benchmark's file."""
+
+    def columns(wildcards):
+        given = row_kind(wildcards.model) == "map"
+        return {
+            "run": config["run"],
+            "model": wildcards.model,
+            "seed": int(wildcards.seed),
+            "benchmark": benchmark,
+            "alignment": None if given else alignment_of(wildcards)["method"],
+        }
+
+    return columns
+
+
+def gene_gene_wells(wildcards):
+    """Wells, and embeddings for the noise ceiling; none for a finished map."""
+    if row_kind(wildcards.model) == "map":
+        return {}
+    halves = config["gene_gene"]["split_half_repeats"]
+    return {"wells": WELLS} | (
+        {"embeddings": EMBEDDINGS.format(**wildcards)} if halves else {}
+    )
+
+
+def training_wells(wildcards):
+    """Wells of the training screen, for a row that was trained on another one than it is scored on."""
+    trained = row_kind(wildcards.model) == "trained"
+    other = config["training_screen"] not in (None, config["evaluation_screen"])
+    return (
+        {"training_wells": f"{DATA}/{config['training_screen']}/wells.parquet"}
+        if trained and other
+        else {}
+    )
+
+
+def target_input(wildcards):
+    """Map and truth table for the retrieval of targets, where there is a truth table."""
+    return {"map": MAP.format(**wildcards), "truth": TRUTH} if has_truth() else {}
+
+
+def is_in_sample(wildcards):
+    """Whether the row was trained on the screen that it is scored on."""
+    trained = (
+        row_kind(wildcards.model) == "trained"
+        and config["training_screen"] == config["evaluation_screen"]
+    )
+    return trained or bool(row_entry(wildcards.model).get("sees_evaluation_screen"))
+
+
+def score_files(wildcards):
+    """Score files of every row: what `benchmarks` lists; of a finished map, gene-gene alone. Then the comparisons."""
+    of_maps = [b for b in config["benchmarks"] if b in ("gene_gene", "compound_gene")]
+    files = []
+    for row in [row for row in ROWS if row_kind(row) != "quoted"]:
+        for seed in row_seeds(row):
+            folder = f"{RESULTS}/scores/{row}/seed{seed}"
+            given = row_kind(row) == "map"
+            files += [
+                f"{folder}/{b}.scores.parquet"
+                for b in config["benchmarks"]
+                if not given or b == "gene_gene"
+            ]
+            files += [
+                f"{folder}/{a}/{b}.scores.parquet"
+                for a in config["alignment"]["also"]
+                for b in of_maps
+                if not given and a != config["alignment"]["method"]
+            ]
+    for first, second in config["comparisons"]:
+        for row in (first, second):
+            if row not in ROWS:
+                raise WorkflowError(
+                    f"comparisons: {row!r} is not among the rows of this run; add it to rows"
+                )
+        shared = [seed for seed in row_seeds(first) if seed in row_seeds(second)]
+        files += [
+            f"{RESULTS}/scores/{first}/seed{s}/minus_{second}.scores.parquet"
+            for s in shared
+        ]
+    return files
+
+
+def comparison_input(wildcards):
+    """Two rows' maps, and truth table and wells where compounds are compared too."""
+    kinds = {row_kind(wildcards.model), row_kind(wildcards.other)}
+    compounds = "compound_gene" in config["benchmarks"] and "map" not in kinds
+    other = MAP.format(model=wildcards.other, seed=wildcards.seed)
+    return {"second": other} | ({"truth": TRUTH, "wells": WELLS} if compounds else {})

@@ -2,10 +2,12 @@
 
 The function gets the :class:`~cwamsn.training.model.Model`, a :class:`~cwamsn.training.batch.Batch` and the recipe, and
 returns a dictionary: the `loss`, a scalar with gradient, and whatever numbers the log shall hold. Each objective is a
-file of this folder that the last lines import.
+file of this folder; whatever lies here is imported, and so registered.
 """
 
 import difflib
+import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -85,13 +87,5 @@ def _nearest(word: str, known) -> str:
     return f"nearest: {', '.join(close)}" if close else f"known: {', '.join(known) or 'none'}"
 
 
-from cwamsn.training.objectives import (  # noqa: E402 - each registers itself
-    cellclip,  # noqa: F401
-    cloome,  # noqa: F401
-    cropmae,  # noqa: F401
-    molphenix,  # noqa: F401
-    msn,  # noqa: F401
-    simclr,  # noqa: F401
-    supcon,  # noqa: F401
-    wsl,  # noqa: F401
-)
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

@@ -10,7 +10,10 @@ from cwamsn.reporting.paper_tables import TABLES, Entry, Setting
 from cwamsn.reporting.render import RENDERERS
 from cwamsn.reporting.scores import Choice, read_scores
 
+INCOMPLETE = "incomplete"
+
 __all__ = [
+    "INCOMPLETE",
     "TABLES",
     "Choice",
     "Entry",
@@ -30,11 +33,15 @@ def make_table(name: str, entries: Sequence[Entry], scores, setting: Setting) ->
 
 
 def write_table(table: Table, paths: Sequence[str | Path]) -> None:
-    """Write a table to each path, in the format of its suffix: `.csv`, `.md`, `.tex`, `.html`."""
+    """Write a table to each path, in the format of its suffix: `.csv`, `.md`, `.tex`, `.html`.
+
+    An incomplete version that a failed run left in the folder `incomplete` beside it is removed.
+    """
     for path in map(Path, paths):
         text = RENDERERS[path.suffix](table)
         with atomic_path(path) as temporary:
             temporary.write_text(text)
+        (path.parent / INCOMPLETE / path.name).unlink(missing_ok=True)
 
 
 def entries_of(rows: Sequence[dict], computations: Sequence[str | Path] = ()) -> list[Entry]:

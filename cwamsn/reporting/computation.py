@@ -25,6 +25,7 @@ def count_computation(description: dict[str, Any]) -> dict[str, Any]:
     options = {"img_size": recipe["rand_size"]} if "vit" in recipe["encoder"] else {}
     with torch.device("meta"):
         encoder = build_encoder(recipe["encoder"], channels, attention="eager", **options | recipe["encoder_options"])
+        encoder.eval()  # BatchNorm refuses a single image in training mode
 
         def forward(size: int, mask_ratio: float = 0.0) -> float:
             patches = (size // encoder.patch_size[0]) * (size // encoder.patch_size[1])

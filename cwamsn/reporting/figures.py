@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from cwamsn.files import atomic_path
 from cwamsn.reporting import quoted
@@ -159,11 +159,19 @@ def _bars(axis, frame: pd.DataFrame, column: str, label: str) -> None:
     hatch = "////" if (part["status"] == "quoted").any() else None
     axis.barh(range(len(part)), part[column], color=colors, edgecolor="white", linewidth=0.5, hatch=hatch)
     axis.set_yticks(range(len(part)), part["title"], fontsize=7.5)
-    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axis.xaxis.set_major_formatter(lambda value, _: _tick(value))
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.set_xlabel(label)
     if part.empty:
         axis.text(0.5, 0.5, "no row states these sizes", transform=axis.transAxes, ha="center", fontsize=8)
+
+
+def _tick(value: float) -> str:
+    """Short text of a tick: 0.05, 12, 2.4k, 60M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
 
 
 FIGURES = {"figure1": figure1, "figure3": figure3}

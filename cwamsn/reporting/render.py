@@ -79,7 +79,7 @@ def _quoted(cell: Cell, column: Column) -> tuple[str, str]:
     if not cell.quoted:
         return "", ""
     text = cell.quoted + (f" ± {cell.quoted_std}" if cell.quoted_std else "")
-    if cell.difference is not None:
+    if cell.difference is not None and not column.timed:  # hours of two devices do not compare
         text += f" ({cell.difference:+.{column.decimals}f})"
     return text, "quoted"
 
@@ -93,7 +93,7 @@ def _label(row: Row, what: str) -> tuple[str, str]:
 def _status(row: Row, what: str) -> str:
     if what == "measured":
         seeds = f"{row.seeds} seed{'s' if row.seeds != 1 else ''}" if row.seeds else "computed"
-        return f"incomplete, {seeds}" if row.gaps else seeds
+        return row.status if row.gaps else seeds
     return "quoted"
 
 

@@ -107,8 +107,9 @@ def test_a_release_verifies_until_a_byte_changes(run):
     (target / "figures" / "figure3.png").unlink()
     faults = verify(target)
     assert [f.split(": ")[1].split(",")[0] for f in faults] == ["missing", "changed", "not part of the release"]
-    with pytest.raises(InputError, match=r"table1\.csv: changed"):
-        verify_all(target.parent)
+    for again in (lambda: verify_all(target.parent), lambda: make(run)):
+        with pytest.raises(InputError, match=r"table1\.csv: changed"):
+            again()
 
 
 def test_a_release_is_never_overwritten(run):

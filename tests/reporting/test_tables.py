@@ -172,11 +172,13 @@ def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(entries, scor
 
     gaps = write_partial_tables([job(paths)])
     assert gaps == [f"table1: CWA-MSN: no gene_gene score of seed {k} (row cwa-msn)" for k in (0, 1, 2)]
-    rows = parse((tmp_path / "table1.csv").read_text())
+    incomplete = tmp_path / "incomplete"
+    assert not (tmp_path / "table1.csv").exists(), "nothing incomplete stands where a finished table would"
+    rows = parse((incomplete / "table1.csv").read_text())
     assert rows["cwa-msn"]["status"] == "incomplete" and rows["cwa-msn"]["CORUM_mark"] == "missing"
     assert rows["single-well-msn"]["CORUM_mark"] == "best"
-    assert "Incomplete: the run failed" in (tmp_path / "table1.md").read_text()
-    (tmp_path / "table1.csv").unlink()
+    assert "Incomplete: the run failed" in (incomplete / "table1.md").read_text()
     complete = [str(p) for k, p in score_files.items() if k[2] == "gene_gene"]
     assert write_partial_tables([job(complete), job([str(lost)])]) == [], "finished or not begun: left to the rule"
-    assert not (tmp_path / "table1.csv").exists()
+    write_table(make_table("table1", entries, read_scores(complete), setting), [tmp_path / "table1.csv"])
+    assert not (incomplete / "table1.csv").exists() and (incomplete / "table1.md").exists()

@@ -1,4 +1,4 @@
-"""What the rules of stage reporting take: rows, scores and files, worked out when the workflow is parsed."""
+"""Input functions and constants of stage reporting."""
 
 from cwamsn.reporting import targets
 from cwamsn.reporting.provenance import code_version, config_digest
@@ -91,7 +91,7 @@ def figure_files(names):
 
 
 def everything():
-    """What the default run makes. `rule all` stands in the Snakefile: an included file cannot set the default target."""
+    """What the default run makes. Its target stands in the Snakefile, since an included file cannot set the default."""
     names = ["scores.parquet", "provenance.json", "report.html"]
     return [
         *table_files(REPORT_TABLES),

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import imagecodecs
 import numpy as np
 
-# Blocks of 32 KiB stay in the first-level cache. One thread: the workflow owns the cores.
-_BLOSC = {"level": 5, "compressor": "lz4", "shuffle": 2, "splitmode": "never", "typesize": 1, "blocksize": 1 << 15}
+# Blocks of 32 KiB stay in the first-level cache. Bits are shuffled over words of eight pixels: a tenth larger than over
+# single pixels, and expanded in half the time.
+_BLOSC = {"level": 5, "compressor": "lz4", "shuffle": 2, "splitmode": "never", "typesize": 8, "blocksize": 1 << 15}
 
 _COMPRESS: dict[str, Callable[[np.ndarray, np.ndarray], memoryview | np.ndarray]] = {
     "lz4": lambda data, out: imagecodecs.blosc2_encode(data, numthreads=1, out=out, **_BLOSC),

@@ -7,7 +7,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-_BLOCK = 1 << 15
+_BLOCK = 1 << 17
 
 
 @dataclass(frozen=True)

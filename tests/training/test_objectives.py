@@ -197,17 +197,30 @@ def test_cropmae_leaves_its_share_of_patches_visible():
     assert len({tuple(sorted(row)) for row in keep.tolist()}) == 4
 
 
-def test_rows_of_the_shipped_models_are_recipes_that_build():
-    """Every trained row of config/models.yaml names keys, objective and encoder that exist."""
+def shipped_recipes():
+    """Recipes of the trained rows of config/models.yaml by name, checked as the workflow checks them."""
     import yaml
 
     schema = load_schema(ROOT / "config" / "schemas")
-    models = yaml.safe_load((ROOT / "config" / "models.yaml").read_text())
-    training = resolve(models, schema)["training"]
-    for name, row in models["models"].items():
-        if row["kind"] != "trained":
-            continue
-        merged = recipe_of(training, row)
+    shared = resolve({}, schema)["training"]
+    models = yaml.safe_load((ROOT / "config" / "models.yaml").read_text())["models"]
+    merged = {name: recipe_of(shared, row) for name, row in models.items() if row["kind"] == "trained"}
+    return {
+        name: {k: v for k, v in resolve({"training": chosen}, schema)["training"].items() if k in chosen}
+        for name, chosen in merged.items()
+    }
+
+
+def test_shipped_rows_build_and_can_be_counted():
+    """They name keys, an objective and an encoder that exist, at full size; each kind of network once."""
+    from cwamsn.reporting.computation import count_computation
+
+    networks = {(r["objective"], r["encoder"]): r for r in shipped_recipes().values()}
+    assert {objective for objective, _ in networks} == set(OBJECTIVES)
+    for chosen in networks.values():
         with torch.device("meta"):
-            model = Model(resolve({"training": merged}, schema)["training"], 5, classes=20)
-        assert sum(p.numel() for p in model.parameters()) > 1000, name
+            model = Model(chosen, 5, classes=20)
+        description = {"recipe": chosen, "channels": list("abcde"), "images": 1, "steps": 1, "networks": []}
+        counted = count_computation(description)
+        assert counted["parameters"] == sum(p.numel() for p in model.anchor.encoder.parameters())
+        assert counted["inference_gflops"] > 1

@@ -38,9 +38,11 @@ def resolve(config: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
         if name is not None and name not in config.get("screens", {}):
             raise InputError(f"{key}: no screen is called {name!r}{_nearest(name, config.get('screens', {}))}")
     known = {**config.get("models", {}), **config.get("embeddings", {})}
-    for row in config.get("rows", []):
+    named = [("rows", row) for row in config.get("rows", [])]
+    named += [("comparisons", row) for pair in config.get("comparisons", []) for row in pair]
+    for key, row in named:
         if row not in known:
-            raise InputError(f"rows: no row is called {row!r}{_nearest(row, known)}")
+            raise InputError(f"{key}: no row is called {row!r}{_nearest(row, known)}")
     return config
 
 
@@ -74,7 +76,10 @@ def _apply(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str)
     if schema.get("type") == "object" or (isinstance(schema.get("type"), list) and isinstance(value, dict)):
         return _object(value, schema, defs, where)
     if schema.get("type") == "array" and isinstance(value, list) and "items" in schema:
-        return [_apply(item, schema["items"], defs, f"{where}[{i}]") for i, item in enumerate(value)]
+        value = [_apply(item, schema["items"], defs, f"{where}[{i}]") for i, item in enumerate(value)]
+        schema = {key: part for key, part in schema.items() if key != "items"}
+    if schema.get("type") == "boolean" and value in ("true", "false"):
+        value = value == "true"  # as YAML spells it; Snakemake's --config hands it on as text
     # Not jsonschema.validate: it would check the whole schema against its own once for every value, seconds in all.
     error = best_match(Draft202012Validator({**schema, "$defs": defs}).iter_errors(value))
     if error:

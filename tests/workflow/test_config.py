@@ -49,6 +49,16 @@ def test_faults_are_named_with_the_nearest_key(default, schema, change, words):
     assert "\n" not in str(error.value)
 
 
+def test_a_boolean_may_come_as_text(default, schema):
+    """`--config accept_noncommercial_licence=true` arrives as the text `true`."""
+    assert resolve(default | {"accept_noncommercial_licence": "true"}, schema)["accept_noncommercial_licence"] is True
+
+
+def test_lists_keep_their_length(default, schema):
+    with pytest.raises(InputError, match=r"comparisons\[0\]"):
+        resolve(default | {"comparisons": [["cwa-msn"]]}, schema)
+
+
 def test_every_key_says_what_it_means(root):
     def walk(name, properties):
         for key, part in properties.items():
@@ -71,7 +81,11 @@ def test_shipped_configurations_resolve(root, default, schema):
         if path.name in ("config.yaml", "models.yaml"):
             continue
         user = yaml.safe_load(path.read_text())
-        merged = default | user
-        for key in ("models", "screens"):
-            merged[key] = default.get(key, {}) | user.get(key, {})
-        resolve(merged, schema)
+        resolve(merged(default, user), schema)
+
+
+def merged(base, over):
+    """`over` on top of `base`, key by key, as Snakemake merges configuration files."""
+    both = base.keys() & over.keys()
+    nested = {k: merged(base[k], over[k]) for k in both if isinstance(base[k], dict) and isinstance(over[k], dict)}
+    return {**base, **over, **nested}

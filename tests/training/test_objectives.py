@@ -211,6 +211,7 @@ def shipped_recipes():
     }
 
 
+@pytest.mark.slow
 def test_shipped_rows_build_and_can_be_counted():
     """They name keys, an objective and an encoder that exist, at full size; each kind of network once."""
     from cwamsn.reporting.computation import count_computation

@@ -68,17 +68,15 @@ def main() -> None:
     seconds, memory, _ = timed(two, "--cores", "2", *extra)
     print(f"first run, 2 cores   {seconds / 60:6.1f} min, {memory:.2f} GiB, {size(two):.2f} GB on disk", flush=True)
     seconds, _, text = timed(two, "--cores", "2", *extra)
-    print(
-        f"second run           {seconds:6.1f} s, {'nothing' if 'Nothing to be done' in text else 'SOMETHING'} to be done"
-    )
+    left = "nothing" if "Nothing to be done" in text else "SOMETHING"
+    print(f"second run           {seconds:6.1f} s, {left} to be done")
     seconds, _, text = timed(two, "--dry-run", "--quiet", "--configfile", str(ROOT / "config" / "paper.yaml"))
     print(f"dry run of the paper {seconds:6.1f} s (wanted: 10 or less)", flush=True)
     if options.both:
         seconds, _, _ = timed(one, "--cores", "1", *extra)
-        same = tables(one) == tables(two) and len(tables(two)) > 0
-        print(
-            f"first run, 1 core    {seconds / 60:6.1f} min, table CSVs {'equal' if same else 'DIFFERENT'}: {len(tables(two))} files"
-        )
+        made = tables(two)
+        verdict = "equal" if made and tables(one) == made else "DIFFERENT"
+        print(f"first run, 1 core    {seconds / 60:6.1f} min, {len(made)} table CSVs {verdict}")
 
 
 if __name__ == "__main__":

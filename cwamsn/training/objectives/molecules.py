@@ -107,7 +107,7 @@ class MoleculeEncoder(nn.Module):
         self.perceptron = Perceptron(FINGERPRINT_SIZE, out_features)
 
     def forward(self, codes: Tensor) -> Tensor:
-        return self.perceptron(self.fingerprints[codes].float())
+        return self.perceptron(self.fingerprints[codes].to(self.perceptron.layers[0].weight.dtype))
 
     def read(self, perturbations: pd.DataFrame) -> None:
         """Fill in the fingerprints of the perturbations, in the order of their codes."""

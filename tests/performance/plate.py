@@ -141,8 +141,9 @@ def plate(parent: Path) -> None:
                 ms, peak = 1000 * min(r[codec] for r in rounds), max(r[f"{codec} peak"] for r in rounds)
                 size = rounds[0][f"{codec} size"]
                 print(
-                    f"{name} members, codec {codec}: {ms:.1f} ms a field, ratio {published_ms / ms:.1f} (at least {wanted}), "
-                    f"peak {peak:.0f} MiB (at most 1536), {size:.2f} of the 8-bit size",
+                    f"{name} members, codec {codec}: {ms:.1f} ms a field, "
+                    f"ratio {published_ms / ms:.1f} (at least {wanted}), peak {peak:.0f} MiB (at most 1536), "
+                    f"{size:.2f} of the 8-bit size",
                     flush=True,
                 )
         finally:

@@ -1,0 +1,36 @@
+"""Every row of config/models.yaml that needs no download goes from the images to its scores."""
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from cwamsn import tables
+from cwamsn.files import read_json
+from tests.workflow.chain import TINY, snakemake
+
+ROWS = TINY.with_name("rows.yaml")
+
+
+def test_the_rows_of_the_full_simulation_are_tried_here(root):
+    """What config/simulated_full.yaml computes is here too, or differs from a row here by one number."""
+    tried = set(yaml.safe_load(ROWS.read_text())["rows"])
+    full = set(yaml.safe_load((root / "config" / "simulated_full.yaml").read_text())["rows"])
+    assert {name for name in full - tried if not name.startswith(("prototypes-", "masking-"))} == set()
+
+
+@pytest.mark.slow
+def test_every_row_is_scored(tmp_path):
+    config = yaml.safe_load(TINY.read_text())
+    update_config(config, yaml.safe_load(ROWS.read_text()))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    snakemake(tmp_path, "results/tiny/scores.parquet", config=tmp_path / "config.yaml")
+    wanted = {name for name in yaml.safe_load(ROWS.read_text())["rows"] if name != "phenom-1"}
+    scores = tables.read("scores", tmp_path / "results" / "tiny" / "scores.parquet")
+    for benchmark in ("gene_gene", "compound_gene", "plate_probe"):
+        found = scores[scores["benchmark"] == benchmark]
+        assert set(found["model"]) >= wanted, benchmark
+        assert found["value"].notna().all()
+    trained = (tmp_path / "results" / "tiny" / "models").glob("*/seed0/encoder.json")
+    steps = {path.parts[-3]: read_json(path)["steps"] for path in trained}
+    assert steps.pop("untrained-vit") == 0
+    assert len(set(steps.values())) == 1, "trained rows differ in their number of steps"

@@ -33,7 +33,8 @@ def test_index_of_a_part(tmp_path, sections):
     index = tables.read("crops", paths["index_path"])
     assert index["crop_id"].tolist() == index["field_id"].tolist() == ["p1-A01-1", "p1-A02-1"]
     assert index["shard"].unique().tolist() == ["crops/p1/crops.arrow"] and index["shard_row"].tolist() == [0, 1]
-    assert index["split"].tolist() == ["val", "val"] and index["perturbation"].tolist() == ["compound-A01", "compound-A02"]
+    assert index["split"].tolist() == ["val", "val"]
+    assert index["perturbation"].tolist() == ["compound-A01", "compound-A02"]
     assert (index[["y", "x", "height", "width"]].to_numpy() == [0, 0, 40, 48]).all()
 
 
@@ -110,7 +111,7 @@ def test_unknown_stain_and_unknown_map_stop(tmp_path, sections):
         write(paths, sections, channels=["Mito", "Hoechts"])
     with pytest.raises(InputError, match=r"no map is called 'rxrx3_to_brai'; nearest: rxrx3_to_bray"):
         write(paths, sections, "rxrx3_to_brai")
-    with pytest.raises(InputError, match="channel_maps.max.channels: no stain for channel 'DNA'"):
+    with pytest.raises(InputError, match=r"channel_maps\.max\.channels: no stain for channel 'DNA'"):
         write(paths, sections, "max", channels=["DNA"])
     assert not paths["shard_dir"].exists() and not paths["index_path"].exists()
 
@@ -156,7 +157,8 @@ def test_what_cannot_be_used_is_skipped_and_listed(tmp_path, sections):
     # A null plane is refused by the fields contract or skipped here, never filled.
     assert qc.loc["p1-A09-1", "status"] == "skipped" and "Mito" in qc.loc["p1-A09-1", "reason"]
     kept = qc.index[qc["status"] == "kept"].tolist()
-    assert kept == ["p1-A01-1", "p1-A02-1", "p1-A03-1"] == tables.read("crops", paths["index_path"])["field_id"].tolist()
+    assert kept == ["p1-A01-1", "p1-A02-1", "p1-A03-1"]
+    assert kept == tables.read("crops", paths["index_path"])["field_id"].tolist()
     assert read_json(paths["statistics_path"])["splits"]["none"]["n_fields"] == 3
     store = CropStore(paths["index_path"], tmp_path)
     np.testing.assert_array_equal(store.load(2), [compress_to_uint8(p) for p in same])
@@ -185,7 +187,7 @@ def test_thresholds_are_configuration(tmp_path, sections):
     assert pd.isna(reasons[0]) and reasons[1].startswith("out of focus: Mito")
     assert reasons[2].startswith("saturated: ERSytoBleed")
     everything = {"min_std": None, "min_focus": None, "max_saturation": None, "skip_duplicates": False}
-    blank = make_part(tmp_path, "p2", {"A01": np.zeros((5, 33, 21), np.uint16), "A02": np.zeros((5, 33, 21), np.uint16)})
+    blank = make_part(tmp_path, "p2", dict.fromkeys(("A01", "A02"), np.zeros((5, 33, 21), np.uint16)))
     write(blank, sections, qc=everything)
     assert (CropStore(blank["index_path"], tmp_path).load_batch([0, 1]) == 0).all()
 
@@ -247,7 +249,7 @@ def test_parts_that_do_not_fit_together_stop(tmp_path, sections):
     ]
     for p in parts:
         write(p, sections)
-    with pytest.raises(InputError, match="part p2: fields of 50 x 48 pixels, part p1 has 40 x 48; set crops.size"):
+    with pytest.raises(InputError, match=r"part p2: fields of 50 x 48 pixels, part p1 has 40 x 48; set crops\.size"):
         gather(parts[:2], tmp_path)
     write(parts[2], sections, channels=["Mito"])
     with pytest.raises(InputError, match="part p3: channels Mito, part p1 has Mito, ERSyto"):

@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from cwamsn.training.sampler import Pairs
-from cwamsn.training.views import nested_boxes, normalise, random_boxes, random_turns, resized_crop, turn
+from cwamsn.training.views import (
+    PixelTable,
+    nested_boxes,
+    normalise,
+    pixel_table,
+    quarter_turns,
+    random_boxes,
+    random_turns,
+    resized_crop,
+)
 
 
 class Group(NamedTuple):
@@ -39,6 +48,7 @@ class ViewMaker:
         self.mean = torch.tensor(statistics["mean"], dtype=torch.float32, device=device)
         self.std = torch.tensor(statistics["std"], dtype=torch.float32, device=device)
         self.device = device
+        self._buffers: dict[str, Tensor] = {}
 
     def __call__(self, pairs: Pairs, anchor: Tensor, target: Tensor, share: slice, seed: int, step: int) -> Batch:
         """anchor, target: uint8 (B, C, H, W), this process's `share` of the batch's `pairs`, on the training device."""
@@ -50,6 +60,8 @@ class ViewMaker:
         target_scale = recipe["target_scale"] or recipe["rand_scale"]
         nested = recipe["target_view"] == "nested"
         where = None if nested else self._draw(1, total, target_scale, generator)
+        anchor_table = self._table(anchor, "anchor")
+        target_table = anchor_table if target is anchor else self._table(target, "target")
         anchors = []
         for views, (size, scale) in ((recipe["rand_views"], random), (recipe["focal_views"], focal)):
             if views:
@@ -58,8 +70,8 @@ class ViewMaker:
                 keep = self._keep(recipe[size], views, total, share, generator) if masked else None
                 if where is None:
                     where = nested_boxes(drawn[0][:total], target_scale, generator), drawn[1][:total]
-                anchors.append(Group(self._cut(anchor, drawn, total, share, recipe[size]), keep))
-        target_views = self._cut(target, where, total, share, recipe["rand_size"])
+                anchors.append(Group(self._cut(anchor_table, drawn, total, share, recipe[size]), keep))
+        target_views = self._cut(target_table, where, total, share, recipe["rand_size"])
         codes = torch.as_tensor(pairs.perturbation[share], device=self.device)
         return Batch(anchors, target_views, codes, generator)
 
@@ -72,11 +84,22 @@ class ViewMaker:
         )
         return boxes, turns
 
-    def _cut(self, images: Tensor, where: tuple[Tensor, Tensor], total: int, share: slice, size: int) -> Tensor:
-        """The views of this process's images."""
-        boxes, turns = (x.unflatten(0, (-1, total))[:, share].flatten(0, 1) for x in where)
-        cut = resized_crop(images, boxes, size, self.recipe["antialias"])
-        return normalise(turn(cut, turns), self.mean, self.std)
+    def _table(self, images: Tensor, role: str) -> PixelTable:
+        """The images' pixels in memory that is kept from batch to batch: fresh pages cost as much as filling them."""
+        table = pixel_table(images, self._buffers.get(role))
+        self._buffers[role] = table.rows
+        return table
+
+    def _cut(self, images: PixelTable, where: tuple[Tensor, Tensor], total: int, share: slice, size: int) -> Tensor:
+        """The views of this process's images, one view of all images at a time, so that what is between stays small."""
+        boxes, turns = (x.unflatten(0, (-1, total))[:, share] for x in where)
+        batch, channels = images.shape[:2]
+        out = torch.empty((len(boxes), batch, channels, size, size), device=self.device)
+        for view in range(len(boxes)):
+            mirror, quarters = turns[view, :, :2], turns[view, :, 2]
+            cut = resized_crop(images, boxes[view], size, self.recipe["antialias"], mirror)
+            normalise(quarter_turns(cut, quarters), self.mean, self.std, out=out[view])
+        return out.flatten(0, 1)
 
     def _keep(self, size: int, views: int, total: int, share: slice, generator) -> Tensor | None:
         patches = (size // self.patch_size[0]) * (size // self.patch_size[1])

@@ -163,9 +163,10 @@ def optimise(
 
     def load(pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor]:
         anchor, target = (images[x[share]] for x in (pairs.anchor, pairs.target))
-        both = anchor if (anchor == target).all() else np.concatenate([anchor, target])
-        batch = torch.from_numpy(store.load_batch(both)).to(device, non_blocking=True)
-        return batch[: len(anchor)], batch[-len(anchor) :]
+        same = (anchor == target).all()
+        batch = store.load_batch(anchor if same else np.concatenate([anchor, target]))
+        batch = torch.from_numpy(batch).to(device, non_blocking=True)
+        return (batch, batch) if same else batch.chunk(2)
 
     for number, pairs in progress(batches(sampler, step, steps), "training", total=steps - step, unit="step"):
         batch = views(pairs, *load(pairs), share, seed, number)

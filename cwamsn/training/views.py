@@ -1,10 +1,14 @@
 """Views of a batch of images: random resized crops and flips as batched operations on the training device."""
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# pixels of a strip: short enough that a box reads little beside itself, long enough for vector instructions
+STRIP = 64
 
 
 def random_boxes(
@@ -73,51 +77,93 @@ def _taps(start: Tensor, length: Tensor, out: int, antialias: bool) -> tuple[Ten
     return (pixel.minimum(length - 1) + start).long(), (weight / weight.sum(dim=-1, keepdim=True)).float()
 
 
-def resized_crop(images: Tensor, boxes: Tensor, size: int | tuple[int, int], antialias: bool = True) -> Tensor:
-    """Crop and resize bilinearly: images (B, C, H, W) of any real type, boxes (V·B, 4) on the CPU, view-major, as of
-    :func:`random_boxes` -> float32 (V·B, C, h, w).
+class PixelTable(NamedTuple):
+    """Images as rows of float32 pixels: strips of `STRIP` pixels of one image row of one channel."""
+
+    rows: Tensor  # (B·C·H·strips, STRIP)
+    shape: tuple[int, int, int, int]  # of the images: B, C, H, W
+
+
+def pixel_table(images: Tensor, buffer: Tensor | None = None) -> PixelTable:
+    """The table that :func:`resized_crop` reads; made once for all views cut from the same images (B, C, H, W).
+
+    buffer: rows of an earlier table, whose memory is used again where it fits.
+    """
+    width = images.shape[3]
+    padded = (*images.shape[:3], width + -width % STRIP)
+    if buffer is None or buffer.numel() != math.prod(padded):
+        buffer = torch.zeros(padded, device=images.device)
+    buffer = buffer.view(padded)
+    buffer[..., :width] = images
+    return PixelTable(buffer.view(-1, STRIP), tuple(images.shape))
+
+
+def _weighted_sums(table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+    """For each of the bags (N, taps) the sum of `table`'s rows with these weights; what has no weight is not read."""
+    used = weights > 0
+    count = used.sum(dim=1)
+    offsets, rows, weights = (x.to(table.device) for x in (count.cumsum(0) - count, rows[used], weights[used]))
+    return F.embedding_bag(rows, table, offsets, mode="sum", per_sample_weights=weights)
+
+
+def resized_crop(
+    images: Tensor | PixelTable,
+    boxes: Tensor,
+    size: int | tuple[int, int],
+    antialias: bool = True,
+    mirror: Tensor | None = None,
+) -> Tensor:
+    """Crop and resize bilinearly: images (B, C, H, W) of any real type, or their :func:`pixel_table`; boxes (V·B, 4) on
+    the CPU, view-major, as of :func:`random_boxes` -> float32 (V·B, C, h, w).
+
+    mirror: (V·B, 2), whether a view is mirrored left-right and up-down; costs nothing here.
 
     Equals torchvision's `resized_crop` of float images (`antialias` as there; PIL, and so the reference, always
     antialiases). Resampling is separable, and each output row or column needs few input ones: two sparse weighted
-    sums, of rows and of columns, for all boxes and channels at once.
+    sums, of rows and of columns, for all boxes and channels at once. Only the strips that a box touches are read.
     """
-    batch, channels, height, width = images.shape
+    table = images if isinstance(images, PixelTable) else pixel_table(images)
+    batch, channels, height, width = table.shape
     out_h, out_w = (size, size) if isinstance(size, int) else size
-    count = len(boxes)
+    count, strips = len(boxes), -(-width // STRIP)
     y, x, h, w = boxes.unbind(dim=1)
+    vertical, horizontal = _taps(y, h, out_h, antialias), _taps(x, w, out_w, antialias)
+    if mirror is not None:
+        chosen = mirror.bool()[:, :, None, None]
+        horizontal = tuple(torch.where(chosen[:, 0], t.flip(1), t) for t in horizontal)
+        vertical = tuple(torch.where(chosen[:, 1], t.flip(1), t) for t in vertical)
 
-    def weighted_sum(table: Tensor, first_row: Tensor, taps: tuple[Tensor, Tensor]) -> Tensor:
-        rows = (taps[0] + first_row[:, None, None]).flatten(0, 1).to(table.device)
-        return F.embedding_bag(rows, table, per_sample_weights=taps[1].flatten(0, 1).to(table.device), mode="sum")
+    # a unit is one strip of one box; boxes differ in their number of strips, so units are numbered through
+    first = x // STRIP
+    units = (x + w - 1) // STRIP - first + 1
+    before = units.cumsum(0) - units
+    box = torch.arange(count).repeat_interleave(units)
+    strip = torch.arange(len(box)) - before[box] + first[box]
+    plane = (torch.arange(count) % batch * channels)[box, None] + torch.arange(channels)  # (units, C)
+    rows = vertical[0][box] * strips + strip[:, None, None]
+    rows = rows[:, None] + (plane * height * strips)[:, :, None, None]
+    weights = vertical[1][box][:, None].expand_as(rows)
+    resized = _weighted_sums(table.rows, rows.flatten(0, 2), weights.flatten(0, 2))
 
-    table = images.permute(0, 2, 1, 3).float().reshape(batch * height, channels * width)
-    image = torch.arange(batch).repeat(count // batch)
-    rows = weighted_sum(table, image * height, _taps(y, h, out_h, antialias))
-    table = rows.view(count, out_h * channels, width).transpose(1, 2).reshape(count * width, out_h * channels)
-    columns = weighted_sum(table, torch.arange(count) * width, _taps(x, w, out_w, antialias))
-    return columns.view(count, out_w, out_h, channels).permute(0, 3, 2, 1)
+    # columns become rows, so that they can be summed in the same way: (units, STRIP, C, out_h)
+    columns = resized.view(-1, channels, out_h, STRIP).permute(0, 3, 1, 2).reshape(-1, channels * out_h)
+    rows = horizontal[0] + ((before - first) * STRIP)[:, None, None]
+    resized = _weighted_sums(columns, rows.flatten(0, 1), horizontal[1].flatten(0, 1))
+    return resized.view(count, out_w, channels, out_h).permute(0, 2, 3, 1)
 
 
-def turn(images: Tensor, how: Tensor) -> Tensor:
-    """Mirror and rotate images (N, C, H, W). how: (N, 3) integers: mirror left-right, mirror up-down, quarter turns.
-
-    Images must be square where one is to be turned by an odd number of quarters.
-    """
-    for column, change in enumerate((lambda v: v.flip(-1), lambda v: v.flip(-2))):
-        chosen = how[:, column].bool()
+def quarter_turns(images: Tensor, quarters: Tensor) -> Tensor:
+    """Rotate each of the square images (N, C, S, S) by `quarters` (N,) times 90 degrees."""
+    for number in (1, 2, 3):
+        chosen = quarters == number
         if chosen.any():
-            images = torch.where(chosen.to(images.device)[:, None, None, None], change(images), images)
-    for quarters in (1, 2, 3):
-        chosen = how[:, 2] == quarters
-        if chosen.any():
-            images = torch.where(
-                chosen.to(images.device)[:, None, None, None], images.rot90(quarters, (-2, -1)), images
-            )
+            turned = images.rot90(number, (-2, -1))
+            images = torch.where(chosen.to(images.device)[:, None, None, None], turned, images)
     return images
 
 
 def random_turns(count: int, generator: torch.Generator, horizontal: bool, vertical: bool, quarters: bool) -> Tensor:
-    """(count, 3) for :func:`turn`: each mirroring with probability 1/2, quarter turns uniform, what is off never.
+    """(count, 3): mirror left-right and up-down, each with probability 1/2; quarter turns, uniform. What is off is 0.
 
     The same numbers are drawn whatever is switched on, so that a switch changes nothing else.
     """
@@ -126,6 +172,7 @@ def random_turns(count: int, generator: torch.Generator, horizontal: bool, verti
     return torch.cat([mirrored, turned], dim=1).long() * torch.tensor([horizontal, vertical, quarters])
 
 
-def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """(images - mean) / std a channel; images (N, C, H, W), both statistics (C,) in 0-255 units."""
-    return (images - mean[:, None, None]) / std[:, None, None]
+def normalise(images: Tensor, mean: Tensor, std: Tensor, out: Tensor | None = None) -> Tensor:
+    """(images - mean) / std a channel, contiguous; images (N, C, H, W), both statistics (C,) in 0-255 units."""
+    out = torch.empty(images.shape, device=images.device) if out is None else out
+    return torch.addcmul((-mean / std)[:, None, None], images, (1 / std)[:, None, None], out=out)

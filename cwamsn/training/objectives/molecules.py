@@ -69,8 +69,9 @@ def language_model_features(texts: Iterable[str], folder: str) -> np.ndarray:
         )
     from transformers import AutoModel, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
+    # a local folder, so there is no revision to pin
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)  # nosec B615
+    model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()  # nosec B615
     rows = []
     with torch.no_grad():
         for text in texts:

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
 from workflow_scripts._screens_spec import full_spec
+from workflow_scripts._script import job
 
 with job(snakemake):
     from cwamsn.screens import fetch_part

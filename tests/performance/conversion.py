@@ -1,6 +1,6 @@
 """Conversion of the real Bray field to 8 bit, against a straightforward version of the published algorithm.
 
-    python -m tests.performance.conversion
+python -m tests.performance.conversion
 """
 
 import numpy as np

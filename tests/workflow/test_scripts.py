@@ -11,23 +11,36 @@ from tests.workflow.chain import ROOT
 SCRIPTS = sorted(p for p in (ROOT / "workflow_scripts").glob("*.py") if not p.name.startswith("_"))
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
-def test_a_script_finds_the_library_by_itself(script, tmp_path):
+PROGRAM = """
+import sys, types
+sys.path.append({packages!r})
+clean = list(sys.path)
+for script, head in {heads!r}:
+    sys.path[:] = clean
+    for name in [m for m in sys.modules if m.split(".")[0] in ("cwamsn", "workflow_scripts")]:
+        del sys.modules[name]
+    snakemake = types.SimpleNamespace(scriptdir=script.rsplit("/", 1)[0], threads=1)
+    exec(compile(head, script, "exec"), {{"snakemake": snakemake, "__file__": script}})
+    print(script, sys.modules["cwamsn"].__file__)
+"""
+
+
+def head(script):
+    """What a script does before its job starts: finding the library."""
+    lines = script.read_text().splitlines()
+    start = next((i for i, line in enumerate(lines) if line.startswith("with job(")), None)
+    assert start is not None, f"{script.name} does not use job(snakemake)"
+    return "\n".join(lines[:start])
+
+
+def test_scripts_find_the_library_by_themselves(tmp_path):
     """A rule's conda environment holds the dependencies only. `-S` skips the .pth file of an editable installation."""
-    head = []
-    for line in script.read_text().splitlines():
-        if line.startswith("with job("):
-            break
-        head.append(line)
-    assert len(head) < len(script.read_text().splitlines()), f"{script.name} does not use job(snakemake)"
-    program = "import sys, types\n"
-    program += f"sys.path.append({sysconfig.get_paths()['purelib']!r})\n"
-    program += f"snakemake = types.SimpleNamespace(scriptdir={str(script.parent)!r}, threads=1)\n"
-    program += f"__file__ = {str(script)!r}\n"
-    program += "\n".join(head) + "\nimport cwamsn; print(cwamsn.__file__)"
+    packages = sysconfig.get_paths()["purelib"]
+    program = PROGRAM.format(packages=packages, heads=[(str(s), head(s)) for s in SCRIPTS])
     result = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 0, result.stderr[-1500:]
-    assert str(ROOT / "cwamsn") in result.stdout
+    found = result.stdout.splitlines()
+    assert len(found) == len(SCRIPTS) and all(str(ROOT / "cwamsn") in line for line in found)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)

@@ -26,7 +26,7 @@ def schedules(
     final_momentum: float = 1.0,
     stretch: float = 1.25,
 ) -> Schedules:
-    """Linear warm-up and cosine decay of the learning rate, cosine weight decay, linear momentum (METHODS of MSN).
+    """Linear warm-up and cosine decay of the learning rate, cosine weight decay, linear momentum (as MSN does).
 
     The schedules are computed for `stretch` times the number of iterations, as the reference does: training stops at
     1/stretch of each and does not reach the final values. `stretch` 1 is the paper's literal text.

@@ -12,7 +12,7 @@ from cwamsn.crops.conversion import display_threshold
 from cwamsn.tables import InputError
 from tests.crops.screen import CHANNELS, published_conversion
 
-# FORMATS.md section 5: the real Bray field.
+# Published figures of the real Bray field (see docs/data.md).
 FIELD = {
     "Mito": (2681, 50.37, 11.66),
     "ERSyto": (2753, 58.57, 20.78),

@@ -90,7 +90,7 @@ def test_six_stains_to_five_channels(tmp_path, sections, channel_map):
     p = [planes[s].astype(int) for s in SIX]
     golgi = {"rxrx3_to_bray": (p[2] + p[5]) // 2, "max": np.maximum(p[2], p[5]), "phalloidin_only": p[2]}
     if channel_map == "cellclip":
-        expected = [p[k] for k in (1, 3, 4, 0, 2)]  # FORMATS.md 2.5
+        expected = [p[k] for k in (1, 3, 4, 0, 2)]  # the published list of CellCLIP
     else:
         expected = [p[4], p[1], p[3], golgi[channel_map], p[0]]
     np.testing.assert_array_equal(crop, expected)
@@ -270,7 +270,7 @@ def test_real_field_through_the_stage(tmp_path, sections, shared):
     paths = make_part(tmp_path, "24279", {"A01": planes})
     write(paths, sections)
     *_, statistics = gather([paths], tmp_path)
-    # FORMATS.md section 5
+    # known figures of the real Bray field
     assert np.round(read_json(statistics)["mean"], 2).tolist() == [50.37, 58.57, 45.06, 63.74, 30.86]
     assert np.round(read_json(statistics)["std"], 2).tolist() == [11.66, 20.78, 15.65, 17.30, 23.16]
     shard = paths["shard_dir"] / "crops.arrow"

@@ -178,7 +178,7 @@ def test_openphenom_with_a_surplus_weight_is_refused(tmp_path, monkeypatch):
 
 
 def test_published_openphenom_has_the_published_size():
-    """METHODS: 21.97 M parameters with the 0.59 M fixed positions, 1,537 tokens."""
+    """The public code gives 21.97 M parameters with the 0.59 M fixed positions, 1,537 tokens."""
     network = ChannelAgnosticViT()
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(21.97e6, rel=0.01)
     assert network.vit_backbone.pos_embed.shape == (1, 1537, 384)
@@ -245,7 +245,7 @@ def test_cellclip_loads_its_own_and_the_frozen_network(tmp_path, monkeypatch):
 
 
 def test_published_cellclip_former_has_the_published_size():
-    """METHODS: 340 M parameters."""
+    """Computed from the published widths: 340 M parameters."""
     with torch.device("meta"):
         former = CrossChannelFormer(1536, 5, 512, depth=12, heads=8)
     assert sum(p.numel() for p in former.parameters()) == pytest.approx(340.8e6, rel=0.002)

@@ -70,7 +70,7 @@ def untrained_vit(fields: np.ndarray) -> np.ndarray:
 
 
 def align(features: np.ndarray, control: np.ndarray, batch: np.ndarray) -> np.ndarray:
-    """PCA fit on the controls, then centre and scale on the controls of each batch (FORMATS: PCA-CenterScale)."""
+    """PCA fit on the controls, then centre and scale on the controls of each batch (OpenPhenom's PCA-CenterScale)."""
     _, size, axes = np.linalg.svd(features[control] - features[control].mean(0), full_matrices=False)
     rotated = (features - features[control].mean(0)) @ axes[size > 1e-8 * size[0]].T
     for name in np.unique(batch):

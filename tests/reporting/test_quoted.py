@@ -97,7 +97,7 @@ def test_gene_knockouts_are_one_fewer_than_stated(shared):
 
 
 def test_table_7_mixes_conventions():
-    """Every printed GFLOP number has its own best explanation; METHODS counts are recomputed in test_flops.py."""
+    """Every printed GFLOP number has its own best explanation; our counts are recomputed in test_flops.py."""
     printed = {row: value(7, row, "gflops") for row in quoted.rows(7)}
     assert printed == {"ViT-WSL": 8.79, "CellCLIP": 339.17, "OpenPhenom": 104.68, "CWA-MSN": 23.66}
     # One forward pass for ViT-WSL; eleven anchor views for CWA-MSN. Under one convention the ratio is 2.60 with

@@ -37,6 +37,7 @@ def test_one_table_needs_only_its_own_rows(finished, tmp_path):
     assert "plate_probe" not in plan and "plate_probe" in full
 
 
+@pytest.mark.slow
 def test_one_core_gives_the_same_bytes_as_two(finished, tmp_path):
     snakemake(tmp_path, cores=1)
     assert csv_bytes(tmp_path) == csv_bytes(finished)

@@ -24,7 +24,8 @@ async def create(file: Path, prefix: Path) -> None:
     specs = [entry.removesuffix(".*") for entry in content["dependencies"] if isinstance(entry, str)]
     records = await solve([os.environ["STANDIN_CHANNEL"]], specs, platforms=["noarch", "linux-64"])
     await install(records, prefix, cache_dir=Path(os.environ["STANDIN_CACHE"]), show_progress=False)
-    print(f"{len(records)} packages installed in {prefix}")
+    print(f"{len(records)} packages installed in {prefix}", flush=True)
+    os._exit(0)  # rattler's threads now and then bring the interpreter down while it ends
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     elif command == "info":
         print(json.dumps({"conda_prefix": os.environ["STANDIN_PREFIX"], "platform": "linux-64"}))
     elif command == "config":
-        print(json.dumps({"channel_priority": "strict"}))
+        print(json.dumps({"get": {"channel_priority": "strict"}}))
     elif command == "env":
         parser = argparse.ArgumentParser()
         parser.add_argument("--file", type=Path)

@@ -94,8 +94,8 @@ def score_files(wildcards):
                 if not given and a != config["alignment"]["method"]
             ]
     for first, second in config["comparisons"]:
-        if first not in ROWS or second not in ROWS:
-            continue  # a pair of the default configuration that this run has no rows for
+        if not {first, second} <= set(ROWS) or "gene_gene" not in config["benchmarks"]:
+            continue  # a pair of the default configuration that this run has nothing to compare of
         shared = [seed for seed in row_seeds(first) if seed in row_seeds(second)]
         files += [
             f"{RESULTS}/scores/{first}/seed{s}/minus_{second}.scores.parquet"

@@ -137,8 +137,14 @@ SMILES = {
 class MiniBray:
     """Two plates of one map, four wells and two sites: A01-A04 treated, B01 DMSO (empty sample). 200 planes at most."""
 
-    def __init__(self, root: Path, split: bool = True, compression: int = zipfile.ZIP_STORED) -> None:
-        self.root, self.plates, self.compression = root, ("24277", "24278"), compression
+    def __init__(
+        self,
+        root: Path,
+        split: bool = True,
+        compression: int = zipfile.ZIP_STORED,
+        shape: tuple[int, int] = (20, 24),
+    ) -> None:
+        self.root, self.plates, self.compression, self.shape = root, ("24277", "24278"), compression, shape
         self.samples = dict(zip(("a01", "a02", "a03", "a04"), SMILES)) | {"b01": ""}
         self.missing: set[tuple[str, str, int, str]] = set()
         self.planes: dict[tuple[str, str, int, str], np.ndarray] = {}
@@ -191,7 +197,7 @@ class MiniBray:
     def write_images(self, layout: str) -> None:
         for k, (plate, well, site) in enumerate(self.places()):
             for c, channel in enumerate(BRAY_CHANNELS):
-                self.planes[plate, well, site, channel] = plane(10 * k + c)
+                self.planes[plate, well, site, channel] = plane(10 * k + c, self.shape)
         if layout == "gallery":
             for (plate, well, site, channel), image in self.planes.items():
                 if (plate, well, site, channel) not in self.missing:

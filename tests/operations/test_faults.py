@@ -153,7 +153,7 @@ def test_a_truncated_embeddings_file_stops_the_run(copy):
     forget(copy, "maps")
     result = snakemake(copy, check=False)
     assert result.returncode != 0
-    assert "seed0.parquet: not a readable Parquet file" in result.stdout + result.stderr
+    assert "seed0.parquet: not readable as parquet" in result.stdout + result.stderr
 
 
 def test_a_lost_checkpoint_is_trained_again_to_the_same_weights(copy):

@@ -1,4 +1,4 @@
-"""`snakemake crops` with the paper's configuration from a loopback host: killed on the way, the same bytes in the end."""
+"""`snakemake crops` of the paper from a loopback host: killed on the way, the same bytes in the end."""
 
 import hashlib
 import os

@@ -17,7 +17,13 @@ rule align:
         usage_path("alignment/{model}/seed{seed}")
     wildcard_constraints:
         model=rows_of_kind(
-            "trained", "pretrained", "handcrafted", "released", "random", "wells"
+            "trained",
+            "pretrained",
+            "handcrafted",
+            "latent",
+            "released",
+            "random",
+            "wells",
         ),
     conda:
         "../envs/alignment.yaml"
@@ -41,7 +47,13 @@ use rule align as align_otherwise with:
         usage_path("alignment/{model}/seed{seed}.{alignment}")
     wildcard_constraints:
         model=rows_of_kind(
-            "trained", "pretrained", "handcrafted", "released", "random", "wells"
+            "trained",
+            "pretrained",
+            "handcrafted",
+            "latent",
+            "released",
+            "random",
+            "wells",
         ),
         alignment=r"[a-z][a-z@0-9-]*",
     params:

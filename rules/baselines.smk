@@ -1,4 +1,4 @@
-"""Embeddings of rows that are not trained here: public weights, and measured features."""
+"""Embeddings of rows that are not trained here: public weights, measured features, the truth of a simulated screen."""
 
 
 include: "inputs/baselines.smk"
@@ -86,3 +86,29 @@ rule handcrafted_embedding:
         max_missing_share=config["max_missing_share"],
     script:
         "../workflow_scripts/baselines_handcrafted.py"
+
+
+rule latent_embedding:
+    """What a simulated evaluation screen was drawn from, as embeddings."""
+    input:
+        truth=simulated_truth,
+        wells=evaluation("wells.parquet"),
+    output:
+        embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
+        counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
+    log:
+        log_path("embeddings/{model}/seed{seed}"),
+    benchmark:
+        usage_path("embeddings/{model}/seed{seed}")
+    wildcard_constraints:
+        model=rows_of_kind("latent"),
+    conda:
+        "../envs/embeddings.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(1000),
+        runtime=runtime(10),
+    params:
+        part=lambda wildcards: row_entry(wildcards.model)["part"],
+    script:
+        "../workflow_scripts/baselines_latent.py"

@@ -167,6 +167,30 @@ rule signal:
         "../workflow_scripts/benchmarks_signal.py"
 
 
+rule latent_probe:
+    """What can be read of a simulated screen's phenotype and nuisance."""
+    input:
+        embeddings=EMBEDDINGS,
+        wells=WELLS,
+        truth=simulated_truth,
+    output:
+        scores=f"{SCORES}/latent_probe.scores.parquet",
+    log:
+        log_path("latent_probe/{model}/seed{seed}"),
+    benchmark:
+        usage_path("latent_probe/{model}/seed{seed}")
+    conda:
+        "../envs/benchmarks.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(3000),
+        runtime=runtime(30),
+    params:
+        fixed=fixed_columns("latent_probe"),
+    script:
+        "../workflow_scripts/benchmarks_latent_probe.py"
+
+
 rule compare_rows:
     """How much one row scores above another, with intervals on the same resamples."""
     input:

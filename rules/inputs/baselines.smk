@@ -23,3 +23,13 @@ def evaluation_part(suffix):
     return (
         lambda wildcards: f"{DATA}/{config['evaluation_screen']}/crops/{wildcards.part}{suffix}"
     )
+
+
+def simulated_truth(wildcards):
+    """Ground truth of the evaluation screen, which only a simulated one has."""
+    screen = config["evaluation_screen"]
+    if not screen or not SCREENS[screen]["source"].startswith("simulated-"):
+        raise WorkflowError(
+            "rows of kind latent and the benchmark latent_probe need a simulated evaluation screen; leave them out"
+        )
+    return f"{DATA}/{screen}/host/truth/wells.parquet"

@@ -1,0 +1,59 @@
+"""How much of a simulated screen's phenotype, and of its nuisance, can be read linearly from an embedding.
+
+The direct score behind all others, possible only where the truth is known: recalls and precisions say what a
+representation is good for on one list of relationships, this says what is in it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
+
+from cwamsn.tables import InputError
+
+PENALTIES = tuple(10.0**k for k in range(-1, 6))
+
+
+def latent_probe(
+    features: np.ndarray, wells: pd.DataFrame, truth: pd.DataFrame, columns: dict[str, Sequence[str]], folds: int = 5
+) -> pd.DataFrame:
+    """Share of the variance of each part of the truth that ridge regression predicts on wells it was not fitted on.
+
+    Parameters
+    ----------
+    features : (n, d) embeddings
+    wells : n wells, in the same order: well_id, perturbation, control
+    truth : ground truth of the screen: well_id and the columns named in `columns`
+    columns : for each part (`phenotype`, `nuisance`) its columns, each of which varies
+    folds : all wells of a perturbation lie in one fold, so that to know a perturbation again is not enough
+
+    Returns
+    -------
+    Table `metric` (`phenotype_r2`, `nuisance_r2`), `value`, `n` (wells): 1 - squared error / variance, both summed over
+    the part's standardised columns. 0 is what the mean predicts; below 0 the fit misleads. The penalty is chosen on the
+    fitting wells alone, by their leave-one-out error. Wells without a perturbation are folds' members by their own id.
+    """
+    known = truth.set_index("well_id").reindex(wells["well_id"])
+    used = [c for names in columns.values() for c in names]
+    if known[used].isna().any(axis=None):
+        missing = known.index[known[used].isna().any(axis=1)][0]
+        raise InputError(f"latent_probe: well {missing} is not in the ground truth; make the screen again")
+    order = np.argsort(wells["well_id"].to_numpy(str), kind="stable")
+    x, known, wells = np.asarray(features, dtype=np.float64)[order], known.iloc[order], wells.iloc[order]
+    alone = (wells["control"].notna() | wells["perturbation"].isna()).to_numpy()
+    groups = np.where(alone, wells["well_id"].astype(str), wells["perturbation"].astype(str))
+    x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-12)
+    rows = []
+    for part, names in columns.items():
+        y = known[list(names)].to_numpy(dtype=np.float64)
+        y = (y - y.mean(axis=0)) / y.std(axis=0)
+        predicted = np.empty_like(y)
+        with threadpool_limits(1, "blas"):
+            for fit, test in GroupKFold(folds).split(x, groups=groups):
+                predicted[test] = RidgeCV(PENALTIES).fit(x[fit], y[fit]).predict(x[test]).reshape(len(test), -1)
+        value = 1 - float(((y - predicted) ** 2).sum() / (y**2).sum())
+        rows.append({"metric": f"{part}_r2", "value": value, "n": len(y)})
+    return pd.DataFrame(rows)

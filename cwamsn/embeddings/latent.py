@@ -1,0 +1,34 @@
+"""What a simulated screen was drawn from, as embeddings: the upper and the lower bound of every benchmark."""
+
+import numpy as np
+import pandas as pd
+
+from cwamsn.embeddings.external import features_frame
+from cwamsn.tables import InputError
+
+PARTS = ("phenotype", "nuisance")
+# Controls have no phenotype at all; an alignment that divides by their spread needs one, far below any effect.
+JITTER = 1e-6
+
+
+def latent_columns(truth: pd.DataFrame, part: str) -> list[str]:
+    """The columns of a simulated screen's ground truth that hold `part` and vary over its wells."""
+    if part not in PARTS:
+        raise InputError(f"latent: {part!r} is not known; known: {', '.join(PARTS)}")
+    names = [c for c in truth.columns if c.startswith(f"{part}_") and truth[c].max() > truth[c].min()]
+    if not names:
+        raise InputError(f"latent: the ground truth has no {part} that varies; give the screen some of it")
+    return names
+
+
+def latent_embeddings(truth: pd.DataFrame, wells: pd.DataFrame, part: str) -> pd.DataFrame:
+    """The latent `phenotype` (oracle) or `nuisance` of each of `wells`, contract `embeddings`, sorted by well_id.
+
+    truth : ground truth of a simulated screen (`host/truth/wells.parquet`): well_id, phenotype_*, nuisance_*.
+    """
+    names = latent_columns(truth, part)
+    known = truth.set_index("well_id")[names].reindex(np.sort(wells["well_id"].to_numpy(dtype=str)))
+    if known.isna().any(axis=None):
+        raise InputError(f"latent: well {known.index[known.isna().any(axis=1)][0]} is not in the ground truth")
+    values = known.to_numpy() + JITTER * np.random.default_rng(0).standard_normal(known.shape)
+    return features_frame(known.index.to_numpy(), values.astype(np.float32))

@@ -22,6 +22,7 @@ include: "rules/baselines.smk"
 include: "rules/alignment.smk"
 include: "rules/benchmarks.smk"
 include: "rules/reporting.smk"
+include: "rules/studies.smk"
 
 
 rule all:

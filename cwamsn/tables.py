@@ -129,6 +129,11 @@ CONTRACTS: dict[str, Contract] = {
             "ci_high": REAL,
         },
     ),
+    # one number of one row on one pair of simulated screens
+    "study": Contract(
+        required={"point": TEXT, "screen_seed": INT, "model": TEXT, "benchmark": TEXT, "metric": TEXT, "value": REAL},
+        nullable={"source": TEXT, "n": pa.int64()},
+    ),
 }
 
 

@@ -1,0 +1,50 @@
+"""Which pairs of screens a study makes. Plain dictionaries: a Snakefile imports this."""
+
+import copy
+from typing import Any
+
+from cwamsn.config import resolve
+from cwamsn.tables import InputError
+
+TRAINING_SEED = 10_000  # of a pair's training screen, above that of its evaluation screen
+
+
+def point_seeds(study: dict[str, Any]) -> dict[str, list[int]]:
+    """Screen seeds of each point, in order; points without any are left out."""
+    seeds = {
+        name: (point or {}).get("screen_seeds") or study["screen_seeds"] for name, point in study["points"].items()
+    }
+    return {name: found for name, found in seeds.items() if found}
+
+
+def point_screens(config: dict[str, Any], schema: dict[str, Any], point: str, seed: int) -> dict[str, dict[str, Any]]:
+    """`training` and (where `study.evaluate`) `evaluation`: the configured screens with what differs at `point`.
+
+    Raises InputError for a key that a screen does not have, with the nearest one, and for a screen that is not simulated.
+    """
+    wanted = {"training": config["training_screen"], "evaluation": config["evaluation_screen"]}
+    if not config["study"]["evaluate"]:
+        del wanted["evaluation"]
+    screens = {}
+    for role, name in wanted.items():
+        if name is None:
+            raise InputError(f"{role}_screen: is missing; a study needs it")
+        base = config["screens"][name]
+        if not base["source"].startswith("simulated-"):
+            raise InputError(f"screens.{name}: {base['source']} is not simulated; a study makes its screens")
+        differs = (config["study"]["points"][point] or {}).get(role) or {}
+        own = {"seed": seed + (TRAINING_SEED if role == "training" else 0)}
+        try:
+            screens[role] = resolve({"screens": {role: merged(base, differs) | own}}, schema)["screens"][role]
+        except InputError as error:
+            raise InputError(str(error).replace(f"screens.{role}", f"study.points.{point}.{role}", 1)) from None
+    return screens
+
+
+def merged(base: dict[str, Any], differs: dict[str, Any]) -> dict[str, Any]:
+    """A copy of `base` with the keys of `differs`, nested ones one by one."""
+    out = copy.deepcopy(base)
+    for key, value in differs.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = merged(out[key], value) if both else value
+    return out

@@ -1,0 +1,126 @@
+"""One point of a study: a pair of simulated screens, every row on it, all scores."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from cwamsn import tables
+from cwamsn.benchmarks.compound_gene import load_truth
+from cwamsn.crops import CropStore
+from cwamsn.embeddings import embed, load_encoder, random_embeddings
+from cwamsn.embeddings.handcrafted import combine_parts, measure_part
+from cwamsn.embeddings.latent import latent_embeddings
+from cwamsn.files import read_json
+from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
+from cwamsn.studies.screens import make_screen
+from cwamsn.tables import InputError
+from cwamsn.training import train
+
+KINDS = ("trained", "random", "latent", "handcrafted")
+
+
+def run_point(
+    point: str,
+    screen_seed: int,
+    screens: Mapping[str, dict[str, Any]],
+    rows: Mapping[str, dict[str, Any]],
+    first: str,
+    sections: Mapping[str, Any],
+    work: Path,
+) -> pd.DataFrame:
+    """Scores of every row on one pair of screens that is made for it and removed afterwards (contract `study`).
+
+    screens: `training` and, where the rows are to be scored on it, `evaluation`, as resolved. rows: entries of the
+    configuration; a trained one's `recipe` is complete. first: row that the other trained ones are compared with on
+    resampled genes. sections: `crops`, `channel_maps`, `embedding`, `alignment`,
+    `gene_gene`. work: folder of this point alone. What a killed run left of it is used again as far as it is whole:
+    finished rows, and a training's checkpoint.
+    """
+    for name, row in rows.items():
+        if row["kind"] not in KINDS:
+            raise InputError(f"study: row {name} is of kind {row['kind']}; a study takes {', '.join(KINDS)}")
+    torch.set_num_threads(1)  # two jobs that each use both of two cores run several times slower
+    folders = {role: _screen(role, spec, sections, work) for role, spec in screens.items()}
+    found = []
+    for name, row in rows.items():
+        path = work / "rows" / f"{name}.parquet"
+        if not path.exists():
+            scores = _row(name, row, folders, sections, work)
+            tables.write(scores.assign(point=point, screen_seed=screen_seed, model=name), "study", path)
+        found.append(tables.read("study", path))
+    trained = [name for name, row in rows.items() if row["kind"] == "trained" and "evaluation" in folders]
+    maps = {name: tables.read("map", work / "maps" / f"{name}.parquet") for name in trained}
+    compared = recall_differences(maps, first, sections)
+    found.append(compared.assign(point=point, screen_seed=screen_seed, model=first))
+    found = [table for table in found if len(table)]
+    shutil.rmtree(work)
+    return pd.concat(found, ignore_index=True)
+
+
+def _screen(role: str, spec: dict[str, Any], sections: Mapping[str, Any], work: Path) -> Path:
+    """The screen's folder, made unless it is there in whole."""
+    done = work / f"{role}.done"
+    if not done.exists():
+        shutil.rmtree(work / role, ignore_errors=True)
+        make_screen(role, spec, sections, work)
+        done.touch()
+    return work / role
+
+
+def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, work: Path) -> pd.DataFrame:
+    encoder = work / "encoders" / name
+    if row["kind"] == "trained" and not (encoder / "encoder.json").exists():
+        folder = folders["training"]
+        files = [folder / file for file in ("crops.parquet", "statistics.json", "wells.parquet")]
+        train(row["recipe"], files[0], folder, files[1], files[2], encoder, row["seeds"][0], threads=1)
+    parts = []
+    if "evaluation" in folders:
+        folder = folders["evaluation"]
+        wells = tables.read("wells", folder / "wells.parquet")
+        latent = pd.read_parquet(folder / "host" / "truth" / "wells.parquet")
+        frame = _embeddings(row, folder, wells, latent, encoder, sections)
+        truth = load_truth(folder / "compound_gene_truth.csv", wells)
+        scores, found = evaluation_scores(frame, wells, truth, latent, sections)
+        parts.append(scores)
+        tables.write(found, "map", work / "maps" / f"{name}.parquet")
+    if row["kind"] == "trained":
+        folder = folders["training"]
+        frame = _images(folder, encoder, sections["embedding"])
+        parts.append(heldout_retrieval(frame, tables.read("wells", folder / "wells.parquet")))
+        parts.append(_log(encoder))
+    if not parts:
+        raise InputError(f"study: row {name} is not trained, and there is no evaluation screen to score it on")
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def _embeddings(row, folder: Path, wells, latent, encoder: Path, sections) -> pd.DataFrame:
+    if row["kind"] == "trained":
+        return _images(folder, encoder, sections["embedding"])
+    store = CropStore(folder / "crops.parquet", folder)
+    if row["kind"] == "handcrafted":
+        return combine_parts([measure_part(store, row["features"], row["options"])])[0]
+    # rows that see no image are scored on the wells that have one, like the others
+    imaged = wells[wells["well_id"].isin(store.frame["well_id"])]
+    if row["kind"] == "random":
+        return random_embeddings(imaged, row["dimension"], row["seeds"][0])
+    return latent_embeddings(latent, imaged, row["part"])
+
+
+def _images(folder: Path, encoder: Path, options: Mapping[str, Any]) -> pd.DataFrame:
+    network, meta = load_encoder(encoder, options["encoder"], options["feature"])
+    store = CropStore(folder / "crops.parquet", folder)
+    return embed(network, meta, store, read_json(folder / "statistics.json"), options)
+
+
+def _log(encoder: Path) -> pd.DataFrame:
+    """The last window of the training log: what the loss came to, and the pairs that were really drawn."""
+    path, rows = encoder / "log.csv", []
+    if path.stat().st_size and len(table := pd.read_csv(path)):
+        wanted = [c for c in ("loss", "cross_entropy", "prototypes_used", "same_plate_map") if c in table]
+        rows = [{"metric": c, "value": float(table[c].iloc[-1])} for c in wanted]
+    numbers = pd.DataFrame(rows, columns=["metric", "value"])
+    return numbers.assign(benchmark="training", source=None, n=pd.NA)

@@ -1,0 +1,105 @@
+"""The page and the tables of a study."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cwamsn.files import atomic_path
+from cwamsn.studies.compare import METRICS, best_trials, differences, summary, tested_claims, values_of
+from cwamsn.studies.figures import map_figure, rows_figure
+from cwamsn.studies.prediction import removable_share
+
+SHOWN = ("recall", "ap", "plate_linear", "phenotype", "nuisance")
+GAIN = "recall"  # the metric that the map is drawn of
+
+
+def write_report(
+    scores: pd.DataFrame,
+    study: Mapping[str, Any],
+    titles: Mapping[str, str],
+    screens: Mapping[str, Mapping[str, Any]],
+    title: str,
+    folder: Path,
+    page: Path,
+) -> None:
+    """Tables as CSV and plots in `folder`, and the page that shows them.
+
+    scores: table `study` of all points. study: the section of the configuration. titles: of the rows, in their order.
+    screens: the pair of designs of each point.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, lines = list(titles), [f"# {title or 'Study'}", "", "**Simulated screens.** " + _extent(scores), ""]
+    tables = {"summary": summary(scores)}
+    first = study["first"]
+    if study["tuned"]:
+        tables["trials"] = best_trials(scores, study["tuned"])
+        lines += _section("Trials, by retrieval of unseen compounds", tables["trials"])
+    for point in scores["point"].unique():
+        some = tables["summary"][tables["summary"]["point"] == point]
+        lines += _section(f"Rows: {point}", _wide(some, rows, titles))
+    shown = [name for name in SHOWN if len(values_of(scores, name))]
+    if first in rows and shown:
+        tables["differences"] = differences(scores, first)
+        kept = tables["differences"]["metric"].isin([*shown, "recall_CORUM"])
+        lines += _section(f"{titles[first]} less the others (paired by screens)", tables["differences"][kept])
+    if study["claims"]:
+        tables["claims"] = tested_claims(scores, study["claims"])
+        lines += _section("Claims", tables["claims"])
+    if shown:
+        head = scores["point"].iloc[0]
+        rows_figure(scores, head, rows, dict(titles), shown, folder / "rows.png")
+        lines += [f"![rows]({folder.name}/rows.png)", ""]
+    second = next((claim[2] for claim in study["claims"] if claim[0] == first and claim[3] == GAIN), None)
+    if second and len(screens) > 1:
+        tables["map"] = gains(scores, screens, first, second)
+        map_figure(tables["map"], GAIN, (titles[first], titles[second]), folder / "map.png")
+        lines += [*_section("Where it pays", tables["map"]), f"![map]({folder.name}/map.png)", ""]
+    for name, table in tables.items():
+        with atomic_path(folder / f"{name}.csv") as path:
+            table.to_csv(path, index=False, float_format="%.6g")
+    with atomic_path(page) as path:
+        path.write_text("\n".join(lines))
+
+
+def gains(scores: pd.DataFrame, screens: Mapping[str, Any], first: str, second: str) -> pd.DataFrame:
+    """For each point the gain of `first` over `second` in `GAIN`, and what the layout of its training screen predicts.
+
+    The interval is over pairs of screens where there are several, else over resampled genes.
+    """
+    found = differences(scores, first)
+    found = found[(found["metric"] == GAIN) & (found["second"] == second)].set_index("point")
+    single = scores[(scores["benchmark"] == "comparison") & (scores["source"] == second)]
+    resampled = single.pivot_table("value", "point", "metric", sort=False)
+    rows = []
+    for point in found.index:
+        spec = screens[point]["training"]
+        share, report = removable_share(spec)
+        removable = report.loc[report["verdict"] == "removable", "factor"]
+        several = found.loc[point, "screens"] > 1
+        bounds = found.loc[point] if several or point not in resampled.index else resampled.loc[point]
+        rows.append(
+            {"point": point, "layout": spec["layout"], "removable": share, "factors": " ".join(removable)}
+            | {"gain": found.loc[point, "difference"], "ci_low": bounds["ci_low"], "ci_high": bounds["ci_high"]}
+            | {"interval": "screens" if several else "genes", "screens": int(found.loc[point, "screens"])}
+        )
+    return pd.DataFrame(rows)
+
+
+def _extent(scores: pd.DataFrame) -> str:
+    pairs = scores.groupby("point", sort=False)["screen_seed"].nunique()
+    return "Pairs of screens: " + ", ".join(f"{point} {count}" for point, count in pairs.items()) + "."
+
+
+def _wide(table: pd.DataFrame, rows: Sequence[str], titles: Mapping[str, str]) -> pd.DataFrame:
+    """Mean and standard deviation of each row (lines) and metric (columns) as text."""
+    text = table["mean"].map("{:.3f}".format) + table["std"].map(lambda s: "" if pd.isna(s) else f" ± {s:.3f}")
+    wide = table.assign(text=text).pivot(index="model", columns="metric", values="text")
+    wide = wide.reindex(index=[r for r in rows if r in wide.index], columns=[m for m in METRICS if m in wide.columns])
+    wide.index = [titles[row] for row in wide.index]
+    return wide.rename(columns={name: METRICS[name].title for name in wide.columns}).rename_axis("row").reset_index()
+
+
+def _section(heading: str, table: pd.DataFrame) -> list[str]:
+    return [f"## {heading}", "", table.fillna("").to_markdown(index=False, floatfmt=".3f"), ""]

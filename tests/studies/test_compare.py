@@ -1,0 +1,151 @@
+"""Paired differences, claims, trials, and the plan of a study."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+
+from cwamsn.config import load_schema, resolve
+from cwamsn.studies import compare
+from cwamsn.studies.plan import TRAINING_SEED, merged, point_screens, point_seeds
+from cwamsn.studies.prediction import removable_share
+from cwamsn.studies.report import write_report
+from cwamsn.tables import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def study_scores(values: dict[str, list[float]], metric="recall", point="default") -> pd.DataFrame:
+    chosen = compare.METRICS[metric]
+    return pd.DataFrame(
+        [
+            {"point": point, "screen_seed": seed, "model": model, "value": value, "n": 10}
+            | {"benchmark": chosen.benchmark, "metric": chosen.metric, "source": chosen.source}
+            for model, series in values.items()
+            for seed, value in enumerate(series)
+        ]
+    )
+
+
+def test_a_paired_difference_is_the_paired_t_test():
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=12)  # what differs between screens and not between rows
+    first, second = common + 0.4 + 0.1 * rng.normal(size=12), common
+    found = compare.paired(first, second)
+    test = stats.ttest_rel(first, second)
+    assert found["difference"] == pytest.approx((first - second).mean())
+    low, high = test.confidence_interval()
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((low, high))
+    assert found["screens"] == 12
+
+
+def test_one_pair_of_screens_has_no_interval():
+    found = compare.paired([0.3], [0.1])
+    assert found["difference"] == pytest.approx(0.2) and np.isnan([found["error"], found["ci_low"]]).all()
+
+
+@pytest.mark.parametrize(
+    ("gap", "relation", "verdict"),
+    [(0.2, "above", "holds"), (0.2, "below", "reversed"), (-0.2, "below", "holds"), (0.0, "above", "not shown")],
+)
+def test_a_claim_is_held_to_the_whole_interval(gap, relation, verdict):
+    base = np.linspace(0.1, 0.3, 10)
+    wiggle = np.tile([0.01, -0.01], 5)
+    scores = study_scores({"a": list(base + gap + wiggle), "b": list(base)})
+    table = compare.tested_claims(scores, [["a", relation, "b", "recall"]])
+    assert table["verdict"].tolist() == [verdict]
+
+
+def test_a_single_pair_shows_nothing():
+    table = compare.tested_claims(study_scores({"a": [0.9], "b": [0.1]}), [["a", "above", "b", "recall"]])
+    assert table["verdict"].tolist() == ["not shown"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        (["a", "over", "b", "recall"], "write above or below"),
+        (["a", "above", "c", "recall"], "'c' has no recall"),
+        (["a", "above", "b", "recal"], "'recal' is not known"),
+    ],
+)
+def test_a_claim_that_cannot_be_tested_is_refused(claim, message):
+    with pytest.raises(InputError, match=message):
+        compare.tested_claims(study_scores({"a": [0.9, 0.8], "b": [0.1, 0.2]}), [claim])
+
+
+def test_the_best_trial_is_the_one_that_retrieves_most():
+    scores = study_scores({"a-1": [0.1, 0.3], "a-2": [0.4, 0.2], "b-1": [0.2, 0.2]}, "heldout")
+    table = compare.best_trials(scores, {"a": ["a-1", "a-2"], "b": ["b-1"]})
+    assert table[table["best"]].set_index("group")["model"].to_dict() == {"a": "a-2", "b": "b-1"}
+    with pytest.raises(InputError, match="'a-3' is not among"):
+        compare.best_trials(scores, {"a": ["a-3"]})
+
+
+def configured(**study):
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    models = yaml.safe_load((ROOT / "config/models.yaml").read_text())
+    schema = load_schema(ROOT / "config/schemas")
+    return resolve({**config, **models, "study": study}, schema), schema
+
+
+def test_a_points_screens_are_the_runs_with_what_differs():
+    config, schema = configured(
+        screen_seeds=[4, 5],
+        points={"plain": {}, "strong": {"training": {"layout": "randomised", "nuisance": {"blur": 2.0}}}},
+    )
+    assert point_seeds(config["study"]) == {"plain": [4, 5], "strong": [4, 5]}
+    plain, strong = (point_screens(config, schema, name, 4) for name in ("plain", "strong"))
+    assert plain["evaluation"]["seed"] == 4 and plain["training"]["seed"] == 4 + TRAINING_SEED
+    assert strong["training"]["layout"] == "randomised" and strong["training"]["nuisance"]["blur"] == 2.0
+    assert strong["training"]["nuisance"]["gamma"] == plain["training"]["nuisance"]["gamma"]
+    assert strong["evaluation"] == plain["evaluation"]
+
+
+def test_a_wrong_key_of_a_point_is_named_with_the_nearest():
+    config, schema = configured(screen_seeds=[4], points={"odd": {"training": {"nuisance": {"blurr": 1}}}})
+    with pytest.raises(InputError, match=r"study\.points\.odd\.training\.nuisance\.blurr.*nearest: blur"):
+        point_screens(config, schema, "odd", 4)
+
+
+def test_merging_leaves_the_original_alone():
+    base = {"a": {"b": 1, "c": 2}, "d": 3}
+    assert merged(base, {"a": {"b": 5}}) == {"a": {"b": 5, "c": 2}, "d": 3}
+    assert base["a"]["b"] == 1
+
+
+def test_the_layout_predicts_more_to_remove_where_wells_are_randomised():
+    config, schema = configured(points={"bray": {}, "free": {"training": {"layout": "randomised"}}}, screen_seeds=[0])
+    shares = {p: removable_share(point_screens(config, schema, p, 0)["training"])[0] for p in ("bray", "free")}
+    nuisance = config["screens"]["bray-sim"]["nuisance"]
+    parts, position = nuisance["shares"], nuisance["position"] ** 2 * 2 / 3
+    # on a Bray layout the batch and the position are shared, all else differs
+    own = (parts["drift"] + parts["plate"] + parts["well"]) / sum(parts[k] for k in ("batch", "drift", "plate", "well"))
+    assert shares["bray"] == pytest.approx(own / (1 + position), abs=0.01)
+    assert shares["free"] > 0.85 > 0.6 > shares["bray"]
+
+
+def test_the_report_shows_rows_claims_and_the_map(tmp_path):
+    config, schema = configured(
+        screen_seeds=[0, 1, 2],
+        points={"bray": {}, "free": {"training": {"layout": "randomised"}}},
+        claims=[["cwa-msn", "above", "single-well-msn", "recall"]],
+    )
+    values = {"cwa-msn": [0.3, 0.35, 0.32], "single-well-msn": [0.1, 0.16, 0.11]}
+    scores = pd.concat([study_scores(values), study_scores(values, "ap")])
+    scores = pd.concat([scores.assign(point=name) for name in ("bray", "free")])
+    screens = {name: point_screens(config, schema, name, 0) for name in ("bray", "free")}
+    titles = {"single-well-msn": "Single-Well-MSN", "cwa-msn": "CWA-MSN"}
+    write_report(scores, config["study"], titles, screens, "Trial", tmp_path / "tables", tmp_path / "report.md")
+    claims = pd.read_csv(tmp_path / "tables" / "claims.csv")
+    assert claims["verdict"].tolist() == ["holds", "holds"] and claims["screens"].tolist() == [3, 3]
+    gains = pd.read_csv(tmp_path / "tables" / "map.csv").set_index("point")
+    assert gains.loc["free", "removable"] > gains.loc["bray", "removable"]
+    assert gains["gain"].tolist() == pytest.approx([0.2, 0.2])
+    for name in ("rows.png", "map.png"):
+        assert (tmp_path / "tables" / name).stat().st_size > 5000
+    page = (tmp_path / "report.md").read_text()
+    assert "CWA-MSN" in page and "0.323 ± 0.025" in page and "Simulated screens" in page

@@ -1,0 +1,86 @@
+"""One pair of tiny screens from images to scores, and what a killed job leaves."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from cwamsn import tables
+from cwamsn.config import load_schema, resolve
+from cwamsn.studies import point as point_module
+from cwamsn.studies.plan import point_screens
+from cwamsn.studies.point import run_point
+from cwamsn.tables import InputError
+from cwamsn.training import recipe_of
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = ("random", "oracle", "nuisance", "pixel-statistics", "untrained-vit", "single-well-msn", "cwa-msn")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """Configuration, screens and rows of the tiny run."""
+    config = yaml.safe_load((ROOT / "tests/workflow/tiny.yaml").read_text())
+    models = yaml.safe_load((ROOT / "config/models.yaml").read_text())
+    schema = load_schema(ROOT / "config/schemas")
+    config = resolve({**config, **models, "study": {"screen_seeds": [3]}}, schema)
+    rows = {name: config["models"][name] | {"seeds": [0]} for name in ROWS}
+    for row in rows.values():
+        if row["kind"] == "trained":
+            row["recipe"] = recipe_of(config["training"], row)
+    return config, point_screens(config, schema, "default", 3), rows
+
+
+def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config, screens, rows = tiny
+    scores = run_point("default", 3, screens, rows, "cwa-msn", config, Path("work"))
+    tables.check(scores, "study", "scores")
+    assert set(scores["model"]) == set(ROWS) and not Path("work").exists()
+    wide = scores.pivot_table("value", "metric", "model", aggfunc="first")
+    assert wide.loc["phenotype_r2", "oracle"] > 0.99 > wide.loc["phenotype_r2", "random"]
+    assert wide.loc["nuisance_r2", "nuisance"] > 0.9 > wide.loc["nuisance_r2", "random"]
+    trained = ["untrained-vit", "single-well-msn", "cwa-msn"]
+    assert wide.loc["heldout_map"].dropna().index.tolist() == sorted(trained)
+    compared = scores[scores["benchmark"] == "comparison"].pivot(index="source", columns="metric", values="value")
+    recall = scores[(scores["metric"] == "recall") & (scores["source"] == "joint")].set_index("model")["value"]
+    for other in ("untrained-vit", "single-well-msn"):
+        gain = compared.loc[other]
+        assert gain["difference"] == pytest.approx(recall["cwa-msn"] - recall[other])
+        assert gain["ci_low"] <= gain["difference"] <= gain["ci_high"]
+
+
+def test_a_killed_job_goes_on_with_the_rows_it_lacks(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config, screens, rows = tiny
+    few = {name: rows[name] for name in ("untrained-vit", "cwa-msn")}
+    trained = []
+    train = point_module.train
+
+    def killed(recipe, *arguments, **options):
+        if recipe["steps"] and recipe["epochs"] and not trained:
+            trained.append("killed")
+            raise KeyboardInterrupt
+        trained.append(recipe["epochs"])
+        train(recipe, *arguments, **options)
+
+    monkeypatch.setattr(point_module, "train", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_point("default", 3, {"training": screens["training"]}, {"cwa-msn": few["cwa-msn"]}, "x", config, Path("w"))
+    made = (Path("w") / "training" / "crops.parquet").stat().st_mtime_ns
+    monkeypatch.setattr(point_module.shutil, "rmtree", lambda *a, **k: None)
+    scores = run_point("default", 3, {"training": screens["training"]}, few, "x", config, Path("w"))
+    assert (Path("w") / "training" / "crops.parquet").stat().st_mtime_ns == made
+    assert set(scores["metric"]) >= {"heldout_map"} and set(scores["model"]) == set(few)
+    before = list(trained)
+    again = run_point("default", 3, {"training": screens["training"]}, few, "x", config, Path("w"))
+    assert trained == before  # no row was trained twice
+    pd.testing.assert_frame_equal(scores, again)
+
+
+def test_a_row_that_a_study_cannot_make_is_refused(tiny, tmp_path):
+    config, screens, _ = tiny
+    with pytest.raises(InputError, match="row phenom is of kind quoted"):
+        run_point("default", 3, screens, {"phenom": {"kind": "quoted"}}, "x", config, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,22 @@
+"""Every row on one pair of simulated screens."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
+from workflow_scripts._script import job
+
+with job(snakemake):
+    from cwamsn import tables
+    from cwamsn.studies.point import run_point
+
+    scores = run_point(
+        snakemake.wildcards.point,
+        int(snakemake.wildcards.screen_seed),
+        snakemake.params.screens,
+        snakemake.params.rows,
+        snakemake.params.first,
+        snakemake.params.sections,
+        Path(snakemake.params.work),
+    )
+    tables.write(scores, "study", snakemake.output[0])

@@ -11,16 +11,16 @@ TRAINING_SEED = 10_000  # of a pair's training screen, above that of its evaluat
 
 def point_seeds(study: dict[str, Any]) -> dict[str, list[int]]:
     """Screen seeds of each point, in order; points without any are left out."""
-    seeds = {
-        name: (point or {}).get("screen_seeds") or study["screen_seeds"] for name, point in study["points"].items()
-    }
+    points = study["points"].items()
+    seeds = {name: (point or {}).get("screen_seeds") or study["screen_seeds"] for name, point in points}
     return {name: found for name, found in seeds.items() if found}
 
 
 def point_screens(config: dict[str, Any], schema: dict[str, Any], point: str, seed: int) -> dict[str, dict[str, Any]]:
     """`training` and (where `study.evaluate`) `evaluation`: the configured screens with what differs at `point`.
 
-    Raises InputError for a key that a screen does not have, with the nearest one, and for a screen that is not simulated.
+    Raises InputError for a key that a screen does not have, with the nearest one, and for a screen that is
+    not simulated.
     """
     wanted = {"training": config["training_screen"], "evaluation": config["evaluation_screen"]}
     if not config["study"]["evaluate"]:

@@ -89,3 +89,29 @@ def merged(base, over):
     both = base.keys() & over.keys()
     nested = {k: merged(base[k], over[k]) for k in both if isinstance(base[k], dict) and isinstance(over[k], dict)}
     return {**base, **over, **nested}
+
+
+def test_nothing_of_the_demo_is_left_in_the_papers_run(root, default, schema):
+    """A configuration file overrides the default one key by key: what the demo changes, the paper's must set back."""
+    paper = yaml.safe_load((root / "config" / "paper.yaml").read_text())
+    plain = resolve({**yaml.safe_load((root / "config" / "models.yaml").read_text())}, schema)
+    merged = merge(default, paper)
+    found = resolve(merged, schema)
+    assert found["embedding"] == plain["embedding"]
+    own = {"encoder_options", "steps", "gpus", "memory_mb", "runtime_minutes"}
+    training = {key: value for key, value in found["training"].items() if key not in own}
+    assert training == {key: plain["training"][key] for key in training}
+    assert found["training"]["encoder_options"]["patch_size"] == 16 and found["training"]["steps"] == 11500
+    for row in paper["rows"]:
+        recipe, wanted = (c["models"][row].get("recipe") or {} for c in (found, plain))
+        recipe = {key: value for key, value in recipe.items() if value != found["training"].get(key)}
+        assert recipe == wanted, row
+
+
+def merge(base, over):
+    """As Snakemake merges configuration files: dictionaries key by key, all else replaced."""
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = merge(out[key], value) if both else value
+    return out

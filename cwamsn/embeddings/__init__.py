@@ -3,7 +3,7 @@
 Names are loaded on first use, so that what reads a file does not import torch.
 """
 
-import importlib
+from cwamsn.lazy import lazy_names
 
 _HOME = {
     "load_encoder": "encoder",
@@ -15,16 +15,4 @@ _HOME = {
     "random_embeddings": "gaussian",
 }
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # No submodule carries the name of something it holds: importing it would hide that.
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__():
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

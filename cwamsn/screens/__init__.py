@@ -4,16 +4,16 @@
 """
 
 from pathlib import Path
-from typing import Any
 
+from cwamsn.lazy import lazy_names
 from cwamsn.screens.planes import PlaneReader, read_plane
 from cwamsn.screens.sources import fetch_part, fetch_released_embeddings, fetch_truth, host_spec, parts, write_wells
 
-_LAZY = {
-    "layout_report": "cwamsn.screens.layouts",
-    "simulate_layout": "cwamsn.screens.simulate",
-    "simulate_part": "cwamsn.screens.simulate",
-    "simulated_parts": "cwamsn.screens.simulate",
+_HOME = {
+    "layout_report": "layouts",
+    "simulate_layout": "simulate",
+    "simulate_part": "simulate",
+    "simulated_parts": "simulate",
 }
 
 __all__ = [
@@ -32,12 +32,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        import importlib
-
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
 
 
 def package_file(name: str) -> Path:

@@ -12,7 +12,7 @@ import pandas as pd
 from cwamsn.reporting import quoted
 from cwamsn.reporting.flops import CONVENTION
 from cwamsn.reporting.layout import Cell, Column, Row, Table, mark
-from cwamsn.reporting.scores import SOURCES, Choice, compound_gene, recalls, select, spread, ties
+from cwamsn.reporting.scores import JOINT, SOURCES, Choice, compared, compound_gene, recalls, select, spread, ties
 
 TITLES = {"HuMAP": "hu.MAP"}
 PERCENT = 100.0
@@ -80,6 +80,23 @@ def _notes(setting: Setting, *more: str) -> list[str]:
     if setting.simulated:
         notes.append(NO_MATCH)
     return [n for n in notes if n] + list(setting.versions)
+
+
+def _differences(scores: pd.DataFrame, entries: Iterable[Entry], setting: Setting, column: str, what: str) -> list[str]:
+    """What the compared rows of a table differ by in `column`, in words that do not depend on who is ahead."""
+    titles, found = {e.name: e.title for e in entries}, compared(scores, setting.choice)
+    found = found[(found["column"] == column) & found["model"].isin(titles) & found["other"].isin(titles)]
+    notes = []
+    for (one, other), part in found.groupby(["model", "other"], sort=False):
+        text = f"{titles[one]} less {titles[other]}, {what}: {part['value'].mean():+.3f}"
+        if len(part) == 1:
+            text += f" (95 % interval {part['ci_low'].iloc[0]:+.3f} to {part['ci_high'].iloc[0]:+.3f})"
+        else:
+            text += f", mean of {len(part)} seeds"
+        sign = int(part["sign"].sum())
+        verdict = {len(part): "above", -len(part): "below"}.get(sign, "not told apart")
+        notes.append(f"{text}: {verdict}.")
+    return notes
 
 
 def _human(value: float | None) -> str | None:
@@ -161,6 +178,7 @@ def _recall_table(
         f"chance is {low + 1 - high:.2f}.",
         f"Relationships in the map: {', '.join(text_counts)}." if text_counts else "",
     ]
+    about += _differences(scores, wants(entries, number), setting, JOINT, "recall over all sources")
     return Table(
         f"table{number}", _title(f"Table {number}. {text}", setting), columns, rows, _notes(setting, *about, *notes)
     )
@@ -237,6 +255,7 @@ def table2(entries, scores: pd.DataFrame, setting: Setting) -> Table:
         "Score of a pair: the largest absolute cosine over doses ('max'), not the 10 µM row.",
         "mean and std over draws of negatives; z = (mean − random mean) / √(std² + random std²).",
         "The printed z-score 3.89 of OpenPhenom does not follow from its printed mean and std, which give 3.48.",
+        *_differences(scores, wants(entries, 2), setting, "ap_mean", "AP"),
     )
     title = _title("Table 2. Known compound-gene relationships at the maximum concentration", setting)
     return Table("table2", title, columns, rows, notes)

@@ -95,11 +95,17 @@ def compound_gene(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     return wide.reindex(columns=parts).astype(float).reset_index().rename_axis(columns=None)
 
 
-def ties(scores: pd.DataFrame, choice: Choice) -> set[tuple[str, frozenset[str]]]:
-    """Pairs of rows that a column cannot tell apart: (column, the two rows), from paired bootstrap intervals.
+JOINT = "joint"  # the union of the sources
 
-    Two rows are tied in a column unless every seed's interval of their difference leaves out 0 on the same side.
-    Columns are the sources of the recall, `ap_mean` and `auc_mean`; rows that were not compared are not tied.
+
+def compared(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """Paired differences of rows, one line per column of a table, pair and seed.
+
+    Returns
+    -------
+    Table `column, model, other, seed, value, ci_low, ci_high, sign`: `model` less `other`, and 1 or -1 where the
+    interval lies on that side of 0. Columns are the sources of the recall and their union `joint`, `ap_mean` and
+    `auc_mean`.
     """
     found = chosen(select(scores, benchmark="comparison"), choice)
     split = found["metric"].astype(str).str.split("_minus_", n=1, expand=True).reindex(columns=[0, 1])
@@ -110,8 +116,19 @@ def ties(scores: pd.DataFrame, choice: Choice) -> set[tuple[str, frozenset[str]]
     for metric, name in METRICS.items():
         columns = columns.mask(best & (found["metric"] == f"{name}_mean"), f"{metric}_mean")
     found = found.assign(column=columns, sign=(found["ci_low"] > 0).astype(int) - (found["ci_high"] < 0).astype(int))
+    return found.dropna(subset=["column"])[
+        ["column", "model", "other", "seed", "value", "ci_low", "ci_high", "sign"]
+    ].reset_index(drop=True)
+
+
+def ties(scores: pd.DataFrame, choice: Choice) -> set[tuple[str, frozenset[str]]]:
+    """Pairs of rows that a column cannot tell apart: (column, the two rows), from paired bootstrap intervals.
+
+    Two rows are tied in a column unless every seed's interval of their difference leaves out 0 on the same side. Rows
+    that were not compared are not tied.
+    """
     tied = set()
-    for (column, one, other), part in found.dropna(subset=["column"]).groupby(["column", "model", "other"]):
+    for (column, one, other), part in compared(scores, choice).groupby(["column", "model", "other"]):
         if abs(part["sign"].sum()) < len(part):
             tied.add((column, frozenset((one, other))))
     return tied

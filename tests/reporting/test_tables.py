@@ -151,6 +151,25 @@ def test_rows_are_tied_unless_every_seeds_interval_leaves_out_0(
     assert rows["single-well-msn"]["HuMAP_mark"] == "second", "no interval, no tie"
 
 
+@pytest.mark.parametrize(
+    ("intervals", "note"),
+    [
+        ([(0.02, 0.18)], "+0.100 (95 % interval +0.020 to +0.180): above."),
+        ([(-0.02, 0.22)], "+0.100 (95 % interval -0.020 to +0.220): not told apart."),
+        ([(0.02, 0.18), (0.01, 0.19)], "+0.100, mean of 2 seeds: above."),
+        ([(0.02, 0.18), (-0.1, 0.3)], "+0.100, mean of 2 seeds: not told apart."),
+    ],
+)
+def test_what_compared_rows_differ_by_is_said_below_the_table(intervals, note, entries, score_files, setting, tmp_path):
+    frame = pd.DataFrame([comparison(seed, low, high) for seed, (low, high) in enumerate(intervals)])
+    tables.write(frame.assign(source="joint"), "scores", tmp_path / "minus.parquet")
+    scores = read_scores([*score_files.values(), tmp_path / "minus.parquet"])
+    table = make_table("table1", entries, scores, setting)
+    wanted = f"CWA-MSN less Single-Well-MSN, recall over all sources: {note}"
+    assert wanted in table.notes
+    assert not any("less" in line for line in make_table("table2", entries, scores, setting).notes)
+
+
 def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(entries, score_files, setting, tmp_path):
     lost = tmp_path / "lost.parquet"
     paths = [str(p) if k[0] != "cwa-msn" else str(lost) for k, p in score_files.items() if k[2] == "gene_gene"]

@@ -87,10 +87,11 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
         scores, found = evaluation_scores(frame, wells, truth, latent, sections)
         parts.append(scores)
         tables.write(found, "map", work / "maps" / f"{name}.parquet")
-    if row["kind"] == "trained":
+    elif row["kind"] == "trained":
         folder = folders["training"]
         frame = _images(folder, encoder, sections["embedding"])
         parts.append(heldout_retrieval(frame, tables.read("wells", folder / "wells.parquet")))
+    if row["kind"] == "trained":
         parts.append(_log(encoder))
     if not parts:
         raise InputError(f"study: row {name} is not trained, and there is no evaluation screen to score it on")

@@ -34,11 +34,7 @@ rule study_point:
 rule study_report:
     """Means, paired differences, claims and plots of all points."""
     input:
-        [
-            f"{RESULTS}/study/points/{point}/{seed}.parquet"
-            for point, seeds in STUDY_POINTS.items()
-            for seed in seeds
-        ],
+        study_files,
     output:
         scores=f"{RESULTS}/study/scores.parquet",
         report=f"{RESULTS}/study/report.md",
@@ -54,10 +50,7 @@ rule study_report:
     params:
         study=STUDY,
         titles={row: row_entry(row).get("title") or row for row in ROWS},
-        screens={
-            point: point_screens(config, SCHEMA, point, seeds[0])
-            for point, seeds in STUDY_POINTS.items()
-        },
+        screens=study_designs,
         title=config["title"],
     script:
         "../workflow_scripts/studies_report.py"

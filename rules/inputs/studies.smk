@@ -1,5 +1,7 @@
 """Input functions and constants of studies."""
 
+from types import SimpleNamespace
+
 from cwamsn.studies.plan import point_screens, point_seeds
 
 STUDY = config["study"]
@@ -26,3 +28,24 @@ def study_screens(wildcards):
         )
     except InputError as error:
         raise WorkflowError(str(error))
+
+
+def study_designs(wildcards):
+    """The pair of designs of every point."""
+    return {
+        point: study_screens(SimpleNamespace(point=point, screen_seed=seeds[0]))
+        for point, seeds in STUDY_POINTS.items()
+    }
+
+
+def study_files(wildcards):
+    """Scores of every point and seed."""
+    if not STUDY_POINTS:
+        raise WorkflowError(
+            "study.screen_seeds: is empty; give the target study its configuration, such as config/demonstration.yaml"
+        )
+    return [
+        f"{RESULTS}/study/points/{point}/{seed}.parquet"
+        for point, seeds in STUDY_POINTS.items()
+        for seed in seeds
+    ]

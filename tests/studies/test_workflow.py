@@ -1,0 +1,51 @@
+"""The target `study` as a user meets it."""
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.workflow.chain import TINY, snakemake
+
+CLAIM = ["cwa-msn", "above", "single-well-msn", "recall"]
+
+
+def configured(folder, rows, **study):
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(TINY.read_text()) | {"rows": rows, "study": study}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("study", "words"),
+    [
+        ({}, "study.screen_seeds: is empty"),
+        (
+            {"screen_seeds": [1], "points": {"odd": {"training": {"layot": "bray"}}}},
+            "study.points.odd.training.layot: unknown configuration key; nearest: layout",
+        ),
+        ({"screen_seed": [1]}, "study.screen_seed: unknown configuration key; nearest: screen_seeds"),
+    ],
+)
+def test_a_study_that_cannot_be_planned_says_why(tmp_path, study, words):
+    config = configured(tmp_path, ["random"], **study)
+    result = snakemake(tmp_path, "study", "--dry-run", config=config, check=False)
+    assert result.returncode and words in result.stdout + result.stderr
+
+
+@pytest.mark.slow
+def test_a_study_ends_with_a_page_and_has_nothing_more_to_do(tmp_path):
+    rows = ["random", "untrained-vit", "single-well-msn", "cwa-msn", "oracle"]
+    points = {"bray": {}, "free": {"training": {"layout": "randomised"}}}
+    config = configured(tmp_path, rows, screen_seeds=[1, 2], points=points, claims=[CLAIM])
+    snakemake(tmp_path, "study", config=config)
+    folder = tmp_path / "results" / "tiny" / "study"
+    page = (folder / "report.md").read_text()
+    assert "Simulated screens" in page and "Where it pays" in page and "Oracle (latent phenotype)" in page
+    claims = pd.read_csv(folder / "tables" / "claims.csv")
+    assert claims["point"].tolist() == ["bray", "free"] and claims["screens"].tolist() == [2, 2]
+    summary = pd.read_csv(folder / "tables" / "summary.csv")
+    recall = summary[summary["metric"] == "recall"].set_index(["point", "model"])["mean"]
+    assert (recall.xs("oracle", level="model") > recall.xs("random", level="model")).all()
+    assert not list((tmp_path / "data" / "study" / "tiny").glob("*")), "a point leaves nothing but its scores"
+    again = snakemake(tmp_path, "study", config=config)
+    assert "Nothing to be done" in again.stdout + again.stderr

@@ -66,6 +66,44 @@ def perturbations_across_batches() -> Image.Image:
     return Image.fromarray(np.vstack(lines))
 
 
+def latent_space(path: Path) -> None:
+    """Three panels of the evaluation screen's ground truth: cosines of the genes' phenotypes, complex by complex; wells
+    on the first two axes of the phenotype; the same wells on those of the nuisance, coloured by experiment."""
+    from matplotlib.figure import Figure  # the only picture that needs it
+
+    screen = rxrx3_core.simulation(default_spec("simulated-rxrx3-core"))
+    wells, genes = screen.design, [g for group in rxrx3_core.gene_groups(screen.spec) for g in group]
+    means = np.stack([screen.latent[(wells["gene"] == gene).to_numpy()].mean(axis=0) for gene in genes])
+    length = np.linalg.norm(means, axis=1, keepdims=True)
+    unit = np.divide(means, length, out=np.zeros_like(means), where=length > 0)
+    figure = Figure(figsize=(10.5, 3.4), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    picture = left.imshow(unit @ unit.T, vmin=-1, vmax=1, cmap="RdBu_r", interpolation="nearest")
+    figure.colorbar(picture, ax=left, shrink=0.8)
+    left.set(title="cosine of the genes' phenotypes", xlabel="gene, by complex", ylabel="gene, by complex")
+    crispr = (wells["perturbation_type"] == "CRISPR").to_numpy()
+    phenotype, nuisance = (_principal(x[crispr]) for x in (screen.latent, screen.nuisance.to_numpy()))
+    own, kept = np.linalg.norm(screen.latent, axis=1)[crispr] > 0, wells[crispr]
+    first = {gene: number // screen.spec["genes_per_complex"] for number, gene in enumerate(genes)}
+    complexes = kept["gene"].map(first).fillna(-1).to_numpy()
+    middle.scatter(*phenotype[~own].T, color="0.6", s=14, label="controls and silent genes")
+    for number in range(6):
+        middle.scatter(*phenotype[own & (complexes == number)].T, s=5, label=f"complex {number + 1}")
+    middle.legend(frameon=False, fontsize=6)
+    middle.set(title="phenotype of wells", xlabel="axis 1", ylabel="axis 2")
+    for experiment, rows in kept.reset_index(drop=True).groupby("experiment_name"):
+        right.scatter(*nuisance[rows.index].T, s=3, label=experiment)
+    right.legend(frameon=False, fontsize=6)
+    right.set(title="nuisance of the same wells", xlabel="axis 1", ylabel="axis 2")
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _principal(values: np.ndarray) -> np.ndarray:
+    """First two principal components of the rows of `values`: (n, 2)."""
+    centred = values - values.mean(axis=0)
+    return centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m cwamsn.screens.simulate.gallery", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the PNG files go")
@@ -73,6 +111,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     fields_by_channel().save(folder / "simulated_channels.png", optimize=True)
     perturbations_across_batches().save(folder / "simulated_batches.png", optimize=True)
+    latent_space(folder / "simulated_latent.png")
 
 
 if __name__ == "__main__":

@@ -34,29 +34,28 @@ def rows_figure(
         _save(figure, path)
 
 
-def map_figure(points: pd.DataFrame, metric: str, labels: tuple[str, str], path: Path) -> None:
-    """Measured gain of one row over another against the share of the nuisance that the layout lets alignment remove.
+def map_figure(points: pd.DataFrame, metrics: Sequence[str], labels: tuple[str, str], path: Path) -> None:
+    """Gain of one row over another in each of `metrics`, points ordered by the share of the nuisance that their layout
+    lets alignment remove.
 
-    points: point, layout, removable, gain and, where there are several pairs of screens, ci_low and ci_high.
+    points: point, layout, removable, and of each metric `<metric>`, `<metric>_low`, `<metric>_high` (NaN: no interval).
     """
+    ordered = points.sort_values(["removable", "point"], ignore_index=True)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=[1, 1.2])
-        ordered = points.sort_values("gain", ignore_index=True)
-        for number, (layout, some) in enumerate(points.groupby("layout")):
-            colour = COLOURS[number % len(COLOURS)]
-            left.scatter(some["removable"], some["gain"], color=colour, label=layout, s=22)
-            at = ordered.index[ordered["layout"] == layout]
-            part = ordered.loc[at]
-            error = np.abs(part[["ci_low", "ci_high"]].to_numpy().T - part["gain"].to_numpy())
-            right.errorbar(part["gain"], at, xerr=error, fmt="o", color=colour, capsize=2, markersize=4)
-        for axes, line in ((left, "axhline"), (right, "axvline")):
-            getattr(axes, line)(0, color="0.5", linewidth=0.8)
-        gain = f"{METRICS[metric].title}:\n{labels[0]} less {labels[1]}"
-        left.set(xlabel="share of the nuisance that differs\nbetween the wells of a perturbation", ylabel=gain)
-        left.legend(frameon=False)
-        right.set_yticks(ordered.index, ordered["point"])
-        right.set_xlabel(gain)
+        figure = Figure(figsize=(3.2 * len(metrics) + 1.6, 1.2 + 0.27 * len(ordered)), layout="constrained")
+        panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
+        for axes, name in zip(panels, metrics):
+            for number, (layout, part) in enumerate(ordered.groupby("layout")):
+                bounds = part[[f"{name}_low", f"{name}_high"]].to_numpy().T
+                error = np.abs(bounds - part[name].to_numpy())
+                style = {"color": COLOURS[number % len(COLOURS)], "capsize": 2, "markersize": 4, "label": layout}
+                axes.errorbar(part[name], part.index, xerr=error, fmt="o", **style)
+            axes.axvline(0, color="0.5", linewidth=0.8)
+            axes.set_xlabel(f"{METRICS[name].title}\n{labels[0]} less {labels[1]}")
+        panels[0].set_yticks(
+            ordered.index, [f"{p}  {share:.2f}" for p, share in ordered[["point", "removable"]].values]
+        )
+        panels[0].legend(frameon=False, loc="best")
         _save(figure, path)
 
 

@@ -12,7 +12,7 @@ from cwamsn.studies.figures import map_figure, rows_figure
 from cwamsn.studies.prediction import removable_share
 
 SHOWN = ("recall", "ap", "plate_linear", "phenotype", "nuisance")
-GAIN = "recall"  # the metric that the map is drawn of
+GAINS = ("recall", "ap", "phenotype", "plate_linear")  # what the map is drawn of
 
 
 def write_report(
@@ -51,10 +51,11 @@ def write_report(
         head = scores["point"].iloc[0]
         rows_figure(scores, head, rows, dict(titles), shown, folder / "rows.png")
         lines += [f"![rows]({folder.name}/rows.png)", ""]
-    second = next((claim[2] for claim in study["claims"] if claim[0] == first and claim[3] == GAIN), None)
+    second = next((claim[2] for claim in study["claims"] if claim[0] == first and claim[3] in GAINS), None)
     if second and len(screens) > 1:
         tables["map"] = gains(scores, screens, first, second)
-        map_figure(tables["map"], GAIN, (titles[first], titles[second]), folder / "map.png")
+        drawn = [name for name in GAINS if name in tables["map"]]
+        map_figure(tables["map"], drawn, (titles[first], titles[second]), folder / "map.png")
         lines += [*_section("Where it pays", tables["map"]), f"![map]({folder.name}/map.png)", ""]
     for name, table in tables.items():
         with atomic_path(folder / f"{name}.csv") as path:
@@ -64,26 +65,28 @@ def write_report(
 
 
 def gains(scores: pd.DataFrame, screens: Mapping[str, Any], first: str, second: str) -> pd.DataFrame:
-    """For each point the gain of `first` over `second` in `GAIN`, and what the layout of its training screen predicts.
+    """For each point the gain of `first` over `second` in `GAINS`, and what the layout of its training screen predicts.
 
-    The interval is over pairs of screens where there are several, else over resampled genes.
+    Table point, layout, removable, factors (that the layout report calls removable), screens, and of each metric its
+    gain, `<metric>_low` and `<metric>_high`. The interval is over pairs of screens where there are several; with one
+    pair the recall's is over resampled genes and the others have none.
     """
     found = differences(scores, first)
-    found = found[(found["metric"] == GAIN) & (found["second"] == second)].set_index("point")
+    found = found[found["second"] == second].set_index(["metric", "point"])
     single = scores[(scores["benchmark"] == "comparison") & (scores["source"] == second)]
     resampled = single.pivot_table("value", "point", "metric", sort=False)
     rows = []
-    for point in found.index:
-        spec = screens[point]["training"]
-        share, report = removable_share(spec)
+    for point, pair in screens.items():
+        share, report = removable_share(pair["training"])
         removable = report.loc[report["verdict"] == "removable", "factor"]
-        several = found.loc[point, "screens"] > 1
-        bounds = found.loc[point] if several or point not in resampled.index else resampled.loc[point]
-        rows.append(
-            {"point": point, "layout": spec["layout"], "removable": share, "factors": " ".join(removable)}
-            | {"gain": found.loc[point, "difference"], "ci_low": bounds["ci_low"], "ci_high": bounds["ci_high"]}
-            | {"interval": "screens" if several else "genes", "screens": int(found.loc[point, "screens"])}
-        )
+        row = {"point": point, "layout": pair["training"]["layout"], "removable": share, "factors": " ".join(removable)}
+        for name in [name for name in GAINS if (name, point) in found.index]:
+            gain = found.loc[(name, point)]
+            genes = gain["screens"] == 1 and name == "recall" and point in resampled.index
+            bounds = resampled.loc[point] if genes else gain
+            row |= {"screens": int(gain["screens"]), name: gain["difference"]}
+            row |= {f"{name}_low": bounds["ci_low"], f"{name}_high": bounds["ci_high"]}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

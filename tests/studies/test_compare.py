@@ -144,7 +144,8 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     assert claims["verdict"].tolist() == ["holds", "holds"] and claims["screens"].tolist() == [3, 3]
     gains = pd.read_csv(tmp_path / "tables" / "map.csv").set_index("point")
     assert gains.loc["free", "removable"] > gains.loc["bray", "removable"]
-    assert gains["gain"].tolist() == pytest.approx([0.2, 0.2])
+    assert gains["recall"].tolist() == pytest.approx([0.2, 0.2])
+    assert (gains["recall_low"] > 0.1).all() and (gains["ap_high"] < 0.3).all()
     for name in ("rows.png", "map.png"):
         assert (tmp_path / "tables" / name).stat().st_size > 5000
     page = (tmp_path / "report.md").read_text()

@@ -1,5 +1,6 @@
 """One point of a study: a pair of simulated screens, every row on it, all scores."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from cwamsn.crops import CropStore
 from cwamsn.embeddings import embed, load_encoder, random_embeddings
 from cwamsn.embeddings.handcrafted import combine_parts, measure_part
 from cwamsn.embeddings.latent import latent_embeddings
-from cwamsn.files import read_json
+from cwamsn.files import atomic_path, read_json
 from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen
 from cwamsn.tables import InputError
@@ -36,14 +37,15 @@ def run_point(
 
     screens: `training` and, where the rows are to be scored on it, `evaluation`, as resolved. rows: entries of the
     configuration; a trained one's `recipe` is complete. first: row that the other trained ones are compared with on
-    resampled genes. sections: `crops`, `channel_maps`, `embedding`, `alignment`,
-    `gene_gene`. work: folder of this point alone. What a killed run left of it is used again as far as it is whole:
-    finished rows, and a training's checkpoint.
+    resampled genes. sections: `crops`, `channel_maps`, `embedding`, `alignment`, `gene_gene`. work: folder of this
+    point alone. What a killed run of the same point left in it is used again as far as it is whole: finished rows, and
+    a training's checkpoint; what was left by another configuration is removed.
     """
     for name, row in rows.items():
         if row["kind"] not in KINDS:
             raise InputError(f"study: row {name} is of kind {row['kind']}; a study takes {', '.join(KINDS)}")
     torch.set_num_threads(1)  # two jobs that each use both of two cores run several times slower
+    _keep_only(work, {"screens": screens, "rows": rows, "sections": sections})
     folders = {role: _screen(role, spec, sections, work) for role, spec in screens.items()}
     found = []
     for name, row in rows.items():
@@ -59,6 +61,16 @@ def run_point(
     found = [table for table in found if len(table)]
     shutil.rmtree(work)
     return pd.concat(found, ignore_index=True)
+
+
+def _keep_only(work: Path, plan: Mapping[str, Any]) -> None:
+    """Empty `work` unless it was begun with the same plan."""
+    path = work / "plan.json"
+    text = json.dumps(plan, sort_keys=True, default=str)
+    if not path.exists() or path.read_text() != text:
+        shutil.rmtree(work, ignore_errors=True)
+        with atomic_path(path) as temporary:
+            temporary.write_text(text)
 
 
 def _screen(role: str, spec: dict[str, Any], sections: Mapping[str, Any], work: Path) -> Path:

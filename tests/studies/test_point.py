@@ -58,24 +58,31 @@ def test_a_killed_job_goes_on_with_the_rows_it_lacks(tiny, tmp_path, monkeypatch
     train = point_module.train
 
     def killed(recipe, *arguments, **options):
-        if recipe["steps"] and recipe["epochs"] and not trained:
+        if recipe["epochs"] and "killed" not in trained:
             trained.append("killed")
             raise KeyboardInterrupt
         trained.append(recipe["epochs"])
         train(recipe, *arguments, **options)
 
     monkeypatch.setattr(point_module, "train", killed)
+    sections = {name: config[name] for name in ("crops", "channel_maps", "embedding", "alignment", "gene_gene")}
     with pytest.raises(KeyboardInterrupt):
-        run_point("default", 3, {"training": screens["training"]}, {"cwa-msn": few["cwa-msn"]}, "x", config, Path("w"))
+        run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
     made = (Path("w") / "training" / "crops.parquet").stat().st_mtime_ns
     monkeypatch.setattr(point_module.shutil, "rmtree", lambda *a, **k: None)
-    scores = run_point("default", 3, {"training": screens["training"]}, few, "x", config, Path("w"))
+    scores = run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
     assert (Path("w") / "training" / "crops.parquet").stat().st_mtime_ns == made
     assert set(scores["metric"]) >= {"heldout_map"} and set(scores["model"]) == set(few)
     before = list(trained)
-    again = run_point("default", 3, {"training": screens["training"]}, few, "x", config, Path("w"))
+    again = run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
     assert trained == before  # no row was trained twice
     pd.testing.assert_frame_equal(scores, again)
+    few["cwa-msn"] = few["cwa-msn"] | {"recipe": few["cwa-msn"]["recipe"] | {"steps": 2}}
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    other = run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
+    loss = [t[t["metric"] == "loss"]["value"].item() for t in (scores, other)]
+    assert loss[0] != loss[1], "rows of another recipe were not used again"
 
 
 def test_a_row_that_a_study_cannot_make_is_refused(tiny, tmp_path):

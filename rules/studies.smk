@@ -50,6 +50,7 @@ rule study_report:
     params:
         study=STUDY,
         titles={row: row_entry(row).get("title") or row for row in ROWS},
+        bounds=[row for row in ROWS if row_kind(row) == "latent"],
         screens=study_designs,
         title=config["title"],
     script:

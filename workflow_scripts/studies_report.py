@@ -18,6 +18,7 @@ with job(snakemake):
         scores,
         snakemake.params.study,
         snakemake.params.titles,
+        snakemake.params.bounds,
         snakemake.params.screens,
         snakemake.params.title,
         Path(snakemake.output.tables),

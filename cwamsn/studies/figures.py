@@ -7,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy import stats
 
 from cwamsn.files import atomic_path
 from cwamsn.studies.compare import METRICS, values_of
@@ -16,21 +17,33 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 
 
 def rows_figure(
-    scores: pd.DataFrame, point: str, rows: Sequence[str], titles: dict[str, str], metrics: Sequence[str], path: Path
+    scores: pd.DataFrame,
+    point: str,
+    rows: Sequence[str],
+    bounds: Sequence[str],
+    titles: dict[str, str],
+    metrics: Sequence[str],
+    path: Path,
 ) -> None:
-    """One panel a metric: each pair of screens a thin line across the rows, mean and 95 % interval in black."""
+    """One panel a metric: each pair of screens a thin line across the rows, mean and 95 % interval in black.
+
+    Rows that are `bounds` stand above the panel as numbers: on its axis they would flatten all others.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.9 * len(metrics), 3.4), layout="constrained")
         for axes, name in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics):
             table = values_of(scores, name)
             table = table[table.index.get_level_values("point") == point]
-            shown = [row for row in rows if row in table.columns and table[row].notna().any()]
+            there = [row for row in rows if row in table.columns and table[row].notna().any()]
+            limits = [f"{titles.get(row, row)} {table[row].mean():.2f}" for row in there if row in bounds]
+            shown = [row for row in there if row not in bounds]
             table, at = table[shown], np.arange(len(shown))
             axes.plot(at, table.to_numpy().T, color="0.75", linewidth=0.7, zorder=1)
-            error = 1.96 * table.std(ddof=1) / np.sqrt(len(table)) if len(table) > 1 else table.iloc[0] * np.nan
+            reach = stats.t.ppf(0.975, len(table) - 1) if len(table) > 1 else np.nan
+            error = reach * table.std(ddof=1) / np.sqrt(len(table))
             axes.errorbar(at, table.mean(), yerr=error, fmt="o", color="k", markersize=4, capsize=3, zorder=2)
             axes.set_xticks(at, [titles.get(row, row) for row in shown], rotation=55, ha="right")
-            axes.set_title(METRICS[name].title, fontsize=8)
+            axes.set_title("\n".join([METRICS[name].title, *limits]), fontsize=8)
         _save(figure, path)
 
 

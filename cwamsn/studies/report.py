@@ -19,6 +19,7 @@ def write_report(
     scores: pd.DataFrame,
     study: Mapping[str, Any],
     titles: Mapping[str, str],
+    bounds: Sequence[str],
     screens: Mapping[str, Mapping[str, Any]],
     title: str,
     folder: Path,
@@ -26,8 +27,8 @@ def write_report(
 ) -> None:
     """Tables as CSV and plots in `folder`, and the page that shows them.
 
-    scores: table `study` of all points. study: the section of the configuration. titles: of the rows, in their order.
-    screens: the pair of designs of each point.
+    scores: table `study` of all points. study: the section of the configuration. titles: of the rows, in their order;
+    bounds: those of them that are no methods. screens: the pair of designs of each point.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows, lines = list(titles), [f"# {title or 'Study'}", "", "**Simulated screens.** " + _extent(scores), ""]
@@ -49,7 +50,7 @@ def write_report(
         lines += _section("Claims", tables["claims"])
     if shown:
         head = scores["point"].iloc[0]
-        rows_figure(scores, head, rows, dict(titles), shown, folder / "rows.png")
+        rows_figure(scores, head, rows, bounds, dict(titles), shown, folder / "rows.png")
         lines += [f"![rows]({folder.name}/rows.png)", ""]
     second = next((claim[2] for claim in study["claims"] if claim[0] == first and claim[3] in GAINS), None)
     if second and len(screens) > 1:

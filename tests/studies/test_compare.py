@@ -139,7 +139,7 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     scores = pd.concat([scores.assign(point=name) for name in ("bray", "free")])
     screens = {name: point_screens(config, schema, name, 0) for name in ("bray", "free")}
     titles = {"single-well-msn": "Single-Well-MSN", "cwa-msn": "CWA-MSN"}
-    write_report(scores, config["study"], titles, screens, "Trial", tmp_path / "tables", tmp_path / "report.md")
+    write_report(scores, config["study"], titles, [], screens, "Trial", tmp_path / "tables", tmp_path / "report.md")
     claims = pd.read_csv(tmp_path / "tables" / "claims.csv")
     assert claims["verdict"].tolist() == ["holds", "holds"] and claims["screens"].tolist() == [3, 3]
     gains = pd.read_csv(tmp_path / "tables" / "map.csv").set_index("point")

@@ -11,13 +11,17 @@ STUDY_POINTS = point_seeds(STUDY)
 
 def study_rows(wildcards):
     """The configured rows with complete recipes, as a study's job takes them."""
-    return {
-        row: row_entry(row)
-        | {"seeds": row_seeds(row)}
-        | ({"recipe": RECIPES[row]} if row in RECIPES else {})
-        for row in ROWS
-        if row_kind(row) != "quoted"
-    }
+    own = (STUDY["points"][wildcards.point] or {}).get("recipe") or {}
+    try:
+        return {
+            row: row_entry(row)
+            | {"seeds": row_seeds(row)}
+            | ({"recipe": recipe_of_row(row, own)} if row in RECIPES else {})
+            for row in ROWS
+            if row_kind(row) != "quoted"
+        }
+    except InputError as error:
+        raise WorkflowError(f"study.points.{wildcards.point}.recipe: {error}")
 
 
 def study_screens(wildcards):

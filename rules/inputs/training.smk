@@ -3,9 +3,11 @@
 from cwamsn.training import MOLECULAR, recipe_of
 
 
-def recipe_of_row(row):
-    """The row's own recipe, checked like the shared one."""
-    merged = recipe_of(config["training"], config["models"][row] | {"title": row})
+def recipe_of_row(row, also=None):
+    """The row's own recipe with the keys of `also`, checked like the shared one."""
+    entry = config["models"][row]
+    own = {**(entry.get("recipe") or {}), **(also or {})}
+    merged = recipe_of(config["training"], entry | {"title": row, "recipe": own})
     try:
         return {
             key: value

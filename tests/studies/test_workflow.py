@@ -23,11 +23,15 @@ def configured(folder, rows, **study):
             {"screen_seeds": [1], "points": {"odd": {"training": {"layot": "bray"}}}},
             "study.points.odd.training.layot: unknown configuration key; nearest: layout",
         ),
+        (
+            {"screen_seeds": [1], "points": {"long": {"recipe": {"step": 9}}}},
+            "study.points.long.recipe: models.cwa-msn.recipe.step: unknown key; nearest: steps",
+        ),
         ({"screen_seed": [1]}, "study.screen_seed: unknown configuration key; nearest: screen_seeds"),
     ],
 )
 def test_a_study_that_cannot_be_planned_says_why(tmp_path, study, words):
-    config = configured(tmp_path, ["random"], **study)
+    config = configured(tmp_path, ["random", "cwa-msn"], **study)
     result = snakemake(tmp_path, "study", "--dry-run", config=config, check=False)
     assert result.returncode and words in result.stdout + result.stderr
 

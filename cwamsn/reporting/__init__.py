@@ -29,7 +29,9 @@ __all__ = [
 
 def make_table(name: str, entries: Sequence[Entry], scores, setting: Setting) -> Table:
     """Table `name` (`table1` ... `table8`) of the entries that stand in it."""
-    return TABLES[name](entries, scores, setting)
+    table = TABLES[name](entries, scores, setting)
+    table.notes[:0] = setting.notes.get(name, [])
+    return table
 
 
 def write_table(table: Table, paths: Sequence[str | Path]) -> None:
@@ -64,9 +66,9 @@ def training_hours(usage: dict[str, Sequence[str | Path]]) -> dict[str, float]:
 def setting_of(values: dict, manifests: dict[str, str | Path], usage: dict | None = None) -> Setting:
     """A :class:`Setting` from plain values.
 
-    `values` holds `null`, `threshold_low`, `threshold_high`, `simulated`, `run_title`, `quoted_rows`, `code` (see
-    :func:`cwamsn.reporting.provenance.code_version`) and `config_sha256`; `manifests` are the files that say where the
-    data came from.
+    `values` holds `null`, `threshold_low`, `threshold_high`, `simulated`, `run_title`, `quoted_rows`, `notes` (lines by
+    table; may be left out), `code` (see :func:`cwamsn.reporting.provenance.code_version`) and `config_sha256`;
+    `manifests` are the files that say where the data came from.
     """
     names = ("alignment", "null", "threshold_low", "threshold_high")
     data = provenance.data_manifest(manifests)
@@ -75,6 +77,7 @@ def setting_of(values: dict, manifests: dict[str, str | Path], usage: dict | Non
         simulated=values["simulated"],
         run_title=values["run_title"],
         quoted_rows=values["quoted_rows"],
+        notes=values.get("notes") or {},
         training_hours=training_hours(usage or {}),
         versions=tuple(provenance.version_lines(values["config_sha256"], data, values["code"])),
     )

@@ -1,5 +1,6 @@
 """Figures 1 and 3 of the paper, drawn so that equal scores give equal bytes."""
 
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -29,6 +30,16 @@ STYLE = {
 # Okabe and Ito's palette, readable with every common colour-vision deficiency.
 PALETTE = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
+LABEL = 36  # characters of a line of a row's title, longer ones are wrapped
+
+
+def style(i: int) -> dict[str, str]:
+    """Colour and marker of the i-th row; of the first 64 no two are alike."""
+    return {"color": PALETTE[i % 8], "marker": MARKERS[(i + i // 8) % 8]}
+
+
+def wrapped(title: str) -> str:
+    return textwrap.fill(title, LABEL)
 
 
 def save(figure: plt.Figure, paths: list[str | Path]) -> None:
@@ -56,8 +67,9 @@ def figure3(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
         raise InputError("figure3: no row has compound_gene scores; add compound_gene to benchmarks")
     order = doses(found["concentration"])
     position = {c: i + 0.6 * (c == "max") for i, c in enumerate(order)}
+    height = 0.6 + sum(0.08 + 0.16 * (wrapped(entry.title).count("\n") + 1) for entry in entries)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.9), layout="constrained")
+        figure, axes = plt.subplots(1, 2, figsize=(11.5, max(3.9, height)), layout="constrained")
         for axis, metric, title in zip(axes, ("auc", "ap"), ("AUC-ROC", "Average precision"), strict=True):
             part = found[found["metric"] == metric]
             for i, entry in enumerate(entries):
@@ -65,17 +77,16 @@ def figure3(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
                 own = own.loc[[c for c in order if c in own.index]]
                 x = np.array([position[c] for c in own.index])
                 mean, std = own["mean"].to_numpy(), own["std"].fillna(0).to_numpy()
-                color, marker = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]
-                axis.plot(x, mean, color=color, marker=marker, markersize=4, linewidth=1.3, label=entry.title)
-                axis.fill_between(x, mean - std, mean + std, color=color, alpha=0.13, linewidth=0)
+                axis.plot(x, mean, **style(i), markersize=4, linewidth=1.3, label=entry.title)
+                axis.fill_between(x, mean - std, mean + std, color=style(i)["color"], alpha=0.13, linewidth=0)
             chance = part.groupby("concentration")["baseline_mean"].mean().reindex(order)
             axis.plot([position[c] for c in order], chance, "--", color="#666666", linewidth=1, label="Random scores")
             axis.set_xticks([position[c] for c in order], order, rotation=45)
             axis.set_xlabel("Concentration (µM)")
             axis.set_ylabel(title)
         handles, labels = axes[0].get_legend_handles_labels()
-        columns = min(4, len(labels))
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+        labels = [wrapped(label) for label in labels]
+        figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
         figure.suptitle(_title("Compound-gene relationships over concentration", setting), fontsize=10)
     return figure
 
@@ -136,9 +147,10 @@ def figure1(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
         raise InputError("figure1: no row has gene_gene scores; add gene_gene to benchmarks")
     blocks = [(title, frame[frame["status"] == status]) for status, title in BLOCKS.items()]
     blocks = [(title, part) for title, part in blocks if len(part)]
-    heights = [1.1 + 0.17 * len(part) for _, part in blocks]
+    lines = [max(wrapped(title).count("\n") + 1 for title in part["title"]) for _, part in blocks]
+    heights = [1.2 + (0.06 + 0.11 * count) * len(part) for count, (_, part) in zip(lines, blocks, strict=True)]
     with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(13, 2 * sum(heights) + 0.5), layout="constrained")
+        figure = plt.figure(figsize=(17, 2 * sum(heights) + 0.5), layout="constrained")
         parts = figure.subfigures(len(blocks), 1, height_ratios=heights, squeeze=False)[:, 0]
         letters = iter("abcdefghijklmnop")
         for part, (title, rows) in zip(parts, blocks, strict=True):
@@ -146,11 +158,15 @@ def figure1(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
             for line, axes in zip(("", "_excess"), part.subplots(2, 4), strict=True):
                 for axis, (key, label) in zip(axes, PANELS, strict=True):
                     column = key + line if key != "recall" else ("excess" if line else "recall")
-                    _bars(axis, rows, column, label.replace("Recall", "Recall − chance") if line else label)
+                    _bars(axis, rows, column, _less_chance(label) if line else label)
                     axis.set_title(f"({next(letters)})", loc="left", fontsize=9)
         title = "Gene-gene recall (mean over CORUM, hu.MAP, Reactome, StringDB) against data and model size"
         figure.suptitle(_title(title, setting), fontsize=11)
     return figure
+
+
+def _less_chance(label: str) -> str:
+    return label.replace("Recall", "Recall − chance").replace(" per million", "\nper million")
 
 
 def _bars(axis, frame: pd.DataFrame, column: str, label: str) -> None:
@@ -158,7 +174,7 @@ def _bars(axis, frame: pd.DataFrame, column: str, label: str) -> None:
     colors = [PALETTE[0] if t.startswith("CWA-MSN") else "#7A8CA3" for t in part["title"]]
     hatch = "////" if (part["status"] == "quoted").any() else None
     axis.barh(range(len(part)), part[column], color=colors, edgecolor="white", linewidth=0.5, hatch=hatch)
-    axis.set_yticks(range(len(part)), part["title"], fontsize=7.5)
+    axis.set_yticks(range(len(part)), [wrapped(title) for title in part["title"]], fontsize=7)
     axis.xaxis.set_major_formatter(lambda value, _: _tick(value))
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.set_xlabel(label)

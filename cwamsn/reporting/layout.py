@@ -50,6 +50,7 @@ class Row:
     cells: dict[str, Cell] = field(default_factory=dict)
     group: str = ""
     measured: bool = True
+    ranked: bool = True  # False for a bound or chance, which is no method and takes no mark
     seeds: int = 0
     gaps: list[str] = field(default_factory=list)
 
@@ -77,9 +78,9 @@ class Table:
 def mark(rows: list[Row], column: Column, tied: Collection[tuple[str, frozenset[str]]] = ()) -> None:
     """Mark the best and the second-best measured value of a column, and what is missing in it.
 
-    Only measured rows count, quoted numbers never. `tied` holds (column, two rows) whose paired interval holds 0: rows
-    tied with the best share its mark, and then the best of the others is second. An empty cell is missing where the
-    row lacks a score, else it has no value (a probe with a single plate).
+    Only measured rows count, quoted numbers and rows that are not `ranked` never. `tied` holds (column, two rows) whose
+    paired interval holds 0: rows tied with the best share its mark, and then the best of the others is second. An empty
+    cell is missing where the row lacks a score, else it has no value (a probe with a single plate).
     """
     for row in rows:
         cell = row.cells.get(column.key)
@@ -88,7 +89,8 @@ def mark(rows: list[Row], column: Column, tied: Collection[tuple[str, frozenset[
     if column.better is None:
         return
     sign = -1 if column.better == "high" else 1
-    entered = [r for r in rows if r.measured and isinstance(r.cells.get(column.key, Cell()).value, float)]
+    entered = [r for r in rows if r.measured and r.ranked]
+    entered = [r for r in entered if isinstance(r.cells.get(column.key, Cell()).value, float)]
     entered.sort(key=lambda r: (sign * r.cells[column.key].value, r.name))
     for label in (BEST, SECOND):
         if not entered:

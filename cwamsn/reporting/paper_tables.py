@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 import pandas as pd
 
 from cwamsn.reporting import quoted
-from cwamsn.reporting.flops import CONVENTION
+from cwamsn.reporting.flops import CONVENTION, Views, ViT, anchor_forward, training_step, vit_forward
 from cwamsn.reporting.layout import Cell, Column, Row, Table, mark
 from cwamsn.reporting.scores import JOINT, SOURCES, Choice, compared, compound_gene, recalls, select, spread, ties
 
@@ -18,9 +18,11 @@ TITLES = {"HuMAP": "hu.MAP"}
 PERCENT = 100.0
 DEFAULT_TABLES = (1, 2, 7, 8)
 
+UNRANKED = ("latent", "random")  # kinds of rows that are bounds or chance
+
 MARKS = (
-    "Best in bold, second best underlined, of measured rows; rows that were compared (key `comparisons`) and whose "
-    "paired interval holds 0 share a mark."
+    "Best in bold, second best underlined, of measured rows other than bounds and random numbers; rows that were "
+    "compared (key `comparisons`) and whose paired interval holds 0 share a mark."
 )
 QUOTES = "Italics: numbers printed in the paper (on RxRx3-core), quoted; in brackets measured minus printed."
 NO_MATCH = "The screens are simulated, so that a difference to a printed number says nothing about a method."
@@ -63,6 +65,7 @@ class Setting:
     run_title: str = ""
     quoted_rows: bool = True
     versions: tuple[str, ...] = ()
+    notes: dict[str, list[str]] = field(default_factory=dict)  # of the configuration, by table
     training_hours: dict[str, float] = field(default_factory=dict)  # by row, wall clock
 
 
@@ -127,6 +130,10 @@ def _fill(row: Row, key: str, values: pd.Series, lookup_cell: Cell, scale: float
     row.cells[key] = lookup_cell
 
 
+def _row(entry: Entry) -> Row:
+    return Row(entry.name, entry.title, group=entry.group, ranked=entry.kind not in UNRANKED)
+
+
 def _gaps(row: Row, entry: Entry, found: pd.DataFrame, benchmark: str) -> None:
     """Name the seeds without a score, and count those with one."""
     have = set(found["seed"].astype(int))
@@ -153,7 +160,7 @@ def _recall_table(
     for entry in wants(entries, number):
         printed_row = aliases.get(entry.paper_row, entry.paper_row)
         own = found[found["model"] == entry.name]
-        row = Row(entry.name, entry.title, group=entry.group)
+        row = _row(entry)
         _gaps(row, entry, own, "gene_gene")
         for column in lead:
             row.cells[column.key] = lookup(printed_row or "", column.key)
@@ -226,7 +233,7 @@ def table2(entries, scores: pd.DataFrame, setting: Setting) -> Table:
         # The printed row Random holds random scores, which are a row of their own here; Gaussian vectors are another.
         printed_row = entry.paper_row if entry.paper_row != "Random" else None
         own = found[found["model"] == entry.name].sort_values("seed")
-        row = Row(entry.name, entry.title, group=entry.group)
+        row = _row(entry)
         _gaps(row, entry, own, "compound_gene")
         for column in columns:
             metric, part = column.key.split("_")
@@ -268,7 +275,7 @@ def table3(entries, scores: pd.DataFrame, setting: Setting) -> Table:
 
 def table4(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     """Gene-gene recall of masked siamese network and masked autoencoder, with the training time."""
-    lead = [Column("gpu_hours", "Training time (device hours)", 2, timed=True)]
+    lead = [Column("gpu_hours", "Training time (device hours)", 3, timed=True)]
     devices = sorted(
         {e.device or "a device not recorded" for e in wants(entries, 4) if e.name in setting.training_hours}
     )
@@ -302,10 +309,22 @@ def table7(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     ]
     notes = [
         f"Counted: {CONVENTION} Parameters of the encoder without projection head.",
+        _paper_counts(),
         "The printed GFLOP follow no single convention: 8.79 and 23.66 lie between a forward pass with and without the "
         "products of attention, 104.68 is below one, 339.17 counts multiply-adds; none holds a backward pass.",
     ]
     return _recall_table(7, "Computation and recall", lead, entries, scores, setting, notes=notes)
+
+
+def _paper_counts() -> str:
+    """The same counts at the sizes of the paper, whatever encoder was measured here."""
+    vit, views = ViT(), Views()
+    one, anchor, step = vit_forward(vit, 224), anchor_forward(vit, views), training_step(vit, views)
+    return (
+        "By the same convention at the paper's sizes (ViT-S/16, 5 channels, 224 pixels; one masked and ten small "
+        f"views): {one / 1e9:.3f} GFLOP one image, {anchor / 1e9:.3f} anchor views forward, {step / 1e9:.1f} a "
+        "training step a pair."
+    )
 
 
 PROBES = {"linear": "Linear", "knn": "kNN"}
@@ -328,7 +347,7 @@ def table8(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     rows, taken = [], set()
     for entry in wants(entries, 8):
         own = found[found["model"] == entry.name]
-        row = Row(entry.name, entry.title, group=entry.group)
+        row = _row(entry)
         _gaps(row, entry, own, "plate_probe")
         for probe, controls, reading in what:
             key = _probe_key(probe, controls, reading)

@@ -55,7 +55,7 @@ class ChannelwiseEncoder(nn.Module):
         self.frozen, self.former = frozen.eval().requires_grad_(False), former
         self.narrow = nn.Identity() if narrow is None else narrow
         self.num_features = former.proj.shape[1]
-        self.source: tuple[str, str | None] | None = None
+        self.source: tuple[str, str | None, bool] | None = None
 
     def train(self, mode: bool = True) -> "ChannelwiseEncoder":
         super().train(mode)
@@ -66,9 +66,10 @@ class ChannelwiseEncoder(nn.Module):
         """Load the public weights of the frozen network; see :func:`cwamsn.training.pretrained.load_pretrained`."""
         from cwamsn.training.pretrained import load_pretrained
 
-        name, path = self.source
+        name, path, accepted = self.source
         key = "training.encoder_options.frozen_path"
-        weights = load_pretrained(name, self.frozen.colours, path=path, key=key)[0].state_dict()
+        weights = load_pretrained(name, self.frozen.colours, path=path, key=key, accept_noncommercial=accepted)[0]
+        weights = weights.state_dict()
         self.frozen.load_state_dict(weights)
 
     @torch.no_grad()
@@ -95,11 +96,13 @@ def build_channelwise(
     out_features: int = 512,
     depth: int = 12,
     heads: int = 8,
+    accept_noncommercial: bool = False,
 ) -> ChannelwiseEncoder:
     """A :class:`ChannelwiseEncoder` around public weights, which :meth:`ChannelwiseEncoder.load_frozen` loads.
 
     frozen: name of the weights; frozen_path: a local copy of their file. width: what the channels' features are
-    narrowed to, None for no narrowing. The frozen network normalises each channel of each image itself.
+    narrowed to, None for no narrowing. accept_noncommercial: what the run's `accept_noncommercial_licence` says. The
+    frozen network normalises each channel of each image itself.
     """
     from cwamsn.training.pretrained import build_pretrained
 
@@ -110,5 +113,5 @@ def build_channelwise(
     narrow = None if width is None else nn.Linear(network.num_features, width)
     former = CrossChannelFormer(width or network.num_features, in_channels, out_features, depth, heads)
     encoder = ChannelwiseEncoder(network, former, narrow)
-    encoder.source = (frozen, frozen_path)
+    encoder.source = (frozen, frozen_path, accept_noncommercial)
     return encoder

@@ -52,6 +52,7 @@ SETTING = {
     ),
     "run_title": config["title"],
     "quoted_rows": config["reporting"]["quoted_rows"],
+    "notes": config["reporting"]["notes"],
     "code": code_version(ROOT),
     "config_sha256": config_digest(config),
 }

@@ -8,6 +8,9 @@ def recipe_of_row(row, also=None):
     entry = config["models"][row]
     own = {**(entry.get("recipe") or {}), **(also or {})}
     merged = recipe_of(config["training"], entry | {"title": row, "recipe": own})
+    options = merged["encoder_options"]
+    if config["accept_noncommercial_licence"] and "frozen" in options:
+        merged["encoder_options"] = options | {"accept_noncommercial": True}
     try:
         return {
             key: value

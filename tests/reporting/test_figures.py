@@ -1,13 +1,15 @@
 """Figures: what is drawn, and equal bytes for equal scores."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from cwamsn import tables
 from cwamsn.reporting import read_scores
-from cwamsn.reporting.figures import FIGURES, doses, efficiency, figure3, save
+from cwamsn.reporting.figures import FIGURES, doses, efficiency, figure3, save, style
 from cwamsn.tables import InputError
 
 
@@ -64,3 +66,46 @@ def test_equal_scores_give_equal_bytes(name, entries, score_files, setting, tmp_
 def test_no_scores_is_a_clear_error(name, entries, setting):
     with pytest.raises(InputError, match=f"{name}: no row has"):
         FIGURES[name]([] if name == "figure3" else entries, read_scores([]), type(setting)(quoted_rows=False))
+
+
+@pytest.fixture
+def many(entries, score_files, tmp_path):
+    """Sixteen rows with long titles, and their scores."""
+    wide, files = [], []
+    for i in range(16):
+        like = entries[i % len(entries)]
+        title = f"Row {i} with an encoder standing in for another one (and a remark on top of it)"
+        wide.append(replace(like, name=f"row-{i}", title=title, seeds=(0,)))
+        for benchmark in ("gene_gene", "compound_gene"):
+            frame = tables.read("scores", score_files[like.name, 0, benchmark]).assign(model=f"row-{i}")
+            files.append(tmp_path / f"{i}-{benchmark}.parquet")
+            tables.write(frame, "scores", files[-1])
+    return wide, read_scores(files)
+
+
+def _inside(box, frame):
+    return box.x0 >= -1 and box.y0 >= -1 and box.x1 <= frame.x1 + 1 and box.y1 <= frame.y1 + 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_many_rows_with_long_titles_fit(name, many, setting):
+    """No text leaves the figure, and the titles of one panel do not reach into the next."""
+    figure = FIGURES[name](*many, setting)
+    figure.canvas.draw()
+    texts = [text for legend in figure.legends for text in legend.get_texts()]
+    if name == "figure1":
+        texts = [t for axes in figure.axes for t in (*axes.get_yticklabels(), axes.xaxis.label)]
+        rows = [t.get_window_extent() for t in figure.axes[0].get_yticklabels()]
+        assert all(low.y1 <= high.y0 + 1 for low, high in pairwise(rows))
+    outside = [t.get_text() for t in texts if not _inside(t.get_window_extent(), figure.bbox)]
+    assert not outside
+    for axes in figure.axes:
+        left = min((t.get_window_extent().x0 for t in axes.get_yticklabels()), default=axes.bbox.x0)
+        others = [a.bbox.x1 for a in figure.axes if a.bbox.y0 < axes.bbox.y1 and axes.bbox.y0 < a.bbox.y1]
+        assert not [edge for edge in others if left < edge <= axes.bbox.x0]
+    plt.close(figure)
+
+
+def test_no_two_rows_of_a_figure_look_alike():
+    assert len({tuple(style(i).values()) for i in range(64)}) == 64

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -201,3 +201,24 @@ def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(entries, scor
     assert write_partial_tables([job(complete), job([str(lost)])]) == [], "finished or not begun: left to the rule"
     write_table(make_table("table1", entries, read_scores(complete), setting), [tmp_path / "table1.csv"])
     assert not (incomplete / "table1.csv").exists() and (incomplete / "table1.md").exists()
+
+
+def test_bounds_and_chance_take_no_mark(entries, scores, setting):
+    """The truth itself is no method, and random numbers are not the best at hiding the plate."""
+    entries = [replace(e, kind="latent") if e.name == "cwa-msn" else e for e in entries]
+    for name in ("table1", "table8"):
+        rows = {row.name: row for row in make_table(name, entries, scores, setting).rows}
+        marks = {n: {cell.mark for cell in rows[n].cells.values()} for n in ("random", "single-well-msn", "cwa-msn")}
+        assert marks["cwa-msn"] == marks["random"] == {""}
+        assert "best" in marks["single-well-msn"]
+
+
+def test_table_7_counts_the_papers_sizes_too(entries, scores, setting):
+    notes = " ".join(make_table("table7", entries, scores, setting).notes)
+    assert "9.274 GFLOP one image, 24.118 anchor views forward, 82.0 a training step" in notes
+
+
+def test_the_configurations_notes_stand_below_their_table(entries, scores, setting):
+    setting = replace(setting, notes={"table3": ["what a row stands for"]})
+    assert make_table("table3", entries, scores, setting).notes[0] == "what a row stands for"
+    assert "what a row stands for" not in make_table("table1", entries, scores, setting).notes

@@ -15,6 +15,7 @@ from cwamsn.training.objectives.molphenix import s2l
 from cwamsn.training.objectives.reconstruction import CrossDecoder, grid_positions, masked_pixel_loss, patchify
 from cwamsn.training.objectives.simclr import nt_xent
 from cwamsn.training.objectives.supcon import sup_con
+from cwamsn.training.objectives.wsl import perturbation_loss
 
 
 def rows(*shape, seed=0, dtype=torch.float64):
@@ -170,3 +171,17 @@ def test_grid_positions_differ_everywhere():
     assert codes.shape == (30, 16)
     distance = torch.cdist(codes, codes) + 10 * torch.eye(30)
     assert distance.min() > 0.05
+
+
+def test_classification_of_perturbations_agrees_with_loops():
+    features, labels = rows(6, 4), torch.tensor([0, 2, 1, 1, 2, 0])
+    classifier = torch.nn.Linear(4, 3, dtype=torch.float64)
+    loss, right = perturbation_loss(features, labels, classifier)
+    weight, bias = classifier.weight.detach().numpy(), classifier.bias.detach().numpy()
+    total, hits = 0.0, 0
+    for x, y in zip(features.numpy(), labels.tolist(), strict=True):
+        logits = [float(np.dot(w, x) + b) for w, b in zip(weight, bias, strict=True)]
+        total += math.log(sum(math.exp(v) for v in logits)) - logits[y]
+        hits += logits.index(max(logits)) == y
+    assert loss.item() == pytest.approx(total / 6, rel=1e-12)
+    assert right.item() == pytest.approx(hits / 6)

@@ -10,7 +10,9 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
 from tests.workflow.chain import ROOT, TINY, csv_bytes, snakemake
 
@@ -165,6 +167,28 @@ def test_a_lost_checkpoint_is_trained_again_to_the_same_weights(copy):
     snakemake(copy)
     assert csv_bytes(copy) == tables
     assert (folder / "encoder.safetensors").read_bytes() == before
+
+
+def test_a_table_of_which_one_row_fails_is_made_with_the_gap(copy, tmp_path):
+    """A real run: a row whose embeddings are of other wells fails, the table shows the rest, the end names the row."""
+    wrong = tmp_path / "wrong.parquet"
+    pd.DataFrame({"well_id": ["nobody's"], "feature_0": [1.0]}).to_parquet(wrong)
+    settings = yaml.safe_load(TINY.read_text())
+    settings["rows"].append("broken")
+    settings["embeddings"] = {"broken": {"path": str(wrong)}}
+    config = tmp_path / "broken.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    result = snakemake(copy, "table1", config=config, check=False)
+    assert result.returncode != 0
+    assert "gap in table1: broken: no gene_gene score of seed 0 (row broken)" in result.stdout + result.stderr
+    table = (copy / "results" / "tiny" / "tables" / "incomplete" / "table1.md").read_text()
+    lines = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
+    assert "**missing**" in lines["broken"]
+    assert "missing" not in lines["CWA-MSN"] and "1 seed" in lines["CWA-MSN"]
+    settings["rows"].remove("broken")
+    config.write_text(yaml.safe_dump(settings))
+    snakemake(copy, "table1", config=config)
+    assert not (copy / "results" / "tiny" / "tables" / "incomplete" / "table1.md").exists()
 
 
 def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path):

@@ -8,7 +8,7 @@ from workflow_scripts._script import job
 
 with job(snakemake):
     from cwamsn import tables
-    from cwamsn.studies.point import run_point
+    from cwamsn.studies.point import discard, run_point
 
     scores = run_point(
         snakemake.wildcards.point,
@@ -20,3 +20,4 @@ with job(snakemake):
         Path(snakemake.params.work),
     )
     tables.write(scores, "study", snakemake.output[0])
+    discard(Path(snakemake.params.work))

@@ -84,7 +84,8 @@ def differences(scores: pd.DataFrame, first: str) -> pd.DataFrame:
                 found = paired(table[first].to_numpy(), table[other].to_numpy())
                 if found["screens"]:
                     rows.append({"point": point, "metric": name, "first": first, "second": other, **found})
-    return pd.DataFrame(rows)
+    columns = ["point", "metric", "first", "second", "difference", "error", "ci_low", "ci_high", "screens"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def tested_claims(scores: pd.DataFrame, claims: Sequence[Sequence[str]]) -> pd.DataFrame:

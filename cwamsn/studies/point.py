@@ -20,6 +20,7 @@ from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_di
 from cwamsn.studies.screens import make_screen
 from cwamsn.tables import InputError
 from cwamsn.training import train
+from cwamsn.training.weights import code_version
 
 KINDS = ("trained", "random", "latent", "handcrafted")
 
@@ -33,19 +34,20 @@ def run_point(
     sections: Mapping[str, Any],
     work: Path,
 ) -> pd.DataFrame:
-    """Scores of every row on one pair of screens that is made for it and removed afterwards (contract `study`).
+    """Scores of every row on one pair of screens that is made for it in `work` (contract `study`).
 
     screens: `training` and, where the rows are to be scored on it, `evaluation`, as resolved. rows: entries of the
     configuration; a trained one's `recipe` is complete. first: row that the other trained ones are compared with on
     resampled genes. sections: `crops`, `channel_maps`, `embedding`, `alignment`, `gene_gene`. work: folder of this
-    point alone. What a killed run of the same point left in it is used again as far as it is whole: finished rows, and
-    a training's checkpoint; what was left by another configuration is removed.
+    point alone, for the caller to :func:`discard` once the scores are written. What a killed run of the same point left
+    in it is used again as far as it is whole: finished rows, and a training's checkpoint; what was left by another
+    configuration or code is removed.
     """
     for name, row in rows.items():
         if row["kind"] not in KINDS:
             raise InputError(f"study: row {name} is of kind {row['kind']}; a study takes {', '.join(KINDS)}")
     torch.set_num_threads(1)  # two jobs that each use both of two cores run several times slower
-    _keep_only(work, {"screens": screens, "rows": rows, "sections": sections})
+    _keep_only(work, {"screens": screens, "rows": rows, "sections": sections, "code": code_version()})
     folders = {role: _screen(role, spec, sections, work) for role, spec in screens.items()}
     found = []
     for name, row in rows.items():
@@ -59,8 +61,13 @@ def run_point(
     compared = recall_differences(maps, first, sections)
     found.append(compared.assign(point=point, screen_seed=screen_seed, model=first))
     found = [table for table in found if len(table)]
-    shutil.rmtree(work)
     return pd.concat(found, ignore_index=True)
+
+
+def discard(work: Path) -> None:
+    """Remove a point's folder; killed on the way, it leaves nothing that looks whole."""
+    (work / "plan.json").unlink()
+    shutil.rmtree(work)
 
 
 def _keep_only(work: Path, plan: Mapping[str, Any]) -> None:
@@ -101,7 +108,7 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
         tables.write(found, "map", work / "maps" / f"{name}.parquet")
     elif row["kind"] == "trained":
         folder = folders["training"]
-        frame = _images(folder, encoder, sections["embedding"])
+        frame = _images(folder, encoder, _embedding(row, sections))
         parts.append(heldout_retrieval(frame, tables.read("wells", folder / "wells.parquet")))
     if row["kind"] == "trained":
         parts.append(_log(encoder))
@@ -112,7 +119,7 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
 
 def _embeddings(row, folder: Path, wells, latent, encoder: Path, sections) -> pd.DataFrame:
     if row["kind"] == "trained":
-        return _images(folder, encoder, sections["embedding"])
+        return _images(folder, encoder, _embedding(row, sections))
     store = CropStore(folder / "crops.parquet", folder)
     if row["kind"] == "handcrafted":
         return combine_parts([measure_part(store, row["features"], row["options"])])[0]
@@ -121,6 +128,10 @@ def _embeddings(row, folder: Path, wells, latent, encoder: Path, sections) -> pd
     if row["kind"] == "random":
         return random_embeddings(imaged, row["dimension"], row["seeds"][0])
     return latent_embeddings(latent, imaged, row["part"])
+
+
+def _embedding(row: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
+    return sections["embedding"] | (row.get("embedding") or {})
 
 
 def _images(folder: Path, encoder: Path, options: Mapping[str, Any]) -> pd.DataFrame:

@@ -45,8 +45,9 @@ def write_report(
         tables["differences"] = differences(scores, first)
         kept = tables["differences"]["metric"].isin([*shown, "recall_CORUM"])
         lines += _section(f"{titles[first]} less the others (paired by screens)", tables["differences"][kept])
-    if study["claims"]:
-        tables["claims"] = tested_claims(scores, study["claims"])
+    several = scores.groupby("point")["screen_seed"].transform("nunique") > 1
+    if study["claims"] and several.any():  # one pair of screens tests nothing
+        tables["claims"] = tested_claims(scores[several], study["claims"])
         lines += _section("Claims", tables["claims"])
     if shown:
         head = scores["point"].iloc[0]
@@ -80,7 +81,12 @@ def gains(scores: pd.DataFrame, screens: Mapping[str, Any], first: str, second: 
     for point, pair in screens.items():
         share, report = removable_share(pair["training"])
         removable = report.loc[report["verdict"] == "removable", "factor"]
-        row = {"point": point, "layout": pair["training"]["layout"], "removable": share, "factors": " ".join(removable)}
+        row = {
+            "point": point,
+            "layout": pair["training"]["layout"],
+            "removable": round(share, 2),
+            "factors": " ".join(removable),
+        }
         for name in [name for name in GAINS if (name, point) in found.index]:
             gain = found.loc[(name, point)]
             genes = gain["screens"] == 1 and name == "recall" and point in resampled.index

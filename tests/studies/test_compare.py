@@ -148,5 +148,12 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     assert (gains["recall_low"] > 0.1).all() and (gains["ap_high"] < 0.3).all()
     for name in ("rows.png", "map.png"):
         assert (tmp_path / "tables" / name).stat().st_size > 5000
+    one = scores[scores["screen_seed"] == scores["screen_seed"].min()]
+    write_report(one, config["study"], titles, [], screens, "One", tmp_path / "one", tmp_path / "one.md")
+    assert "## Claims" not in (tmp_path / "one.md").read_text() and (tmp_path / "one" / "map.png").exists()
+    alone = scores[scores["model"] == "cwa-msn"]
+    settings = config["study"] | {"claims": []}
+    write_report(alone, settings, {"cwa-msn": "CWA-MSN"}, [], screens, "Alone", tmp_path / "a", tmp_path / "a.md")
+    assert "0.323 ± 0.025" in (tmp_path / "a.md").read_text()
     page = (tmp_path / "report.md").read_text()
     assert "CWA-MSN" in page and "0.323 ± 0.025" in page and "Simulated screens" in page

@@ -7,6 +7,7 @@ import yaml
 
 from cwamsn.config import load_schema, resolve
 from cwamsn.config_docs import render
+from cwamsn.reporting import quoted
 from cwamsn.tables import InputError
 
 
@@ -82,6 +83,17 @@ def test_shipped_configurations_resolve(root, default, schema):
             continue
         user = yaml.safe_load(path.read_text())
         resolve(merged(default, user), schema)
+
+
+def test_the_papers_rows_fill_every_table(root, default):
+    """Each printed row has a row of the run, or is one of the two that can only be quoted."""
+    overlay = yaml.safe_load((root / "config" / "paper_rows.yaml").read_text())
+    entries = {row: default["models"][row] for row in overlay["rows"]}
+    for number in range(1, 9):
+        here = {e.get("paper_row") for e in entries.values() if number in e["tables"]}
+        missing = set(quoted.rows(number)) - here - {"256", "512", "2048", "1024"}
+        assert not missing, (number, missing)
+    assert not {row for row, e in entries.items() if e["kind"] == "latent"}
 
 
 def merged(base, over):

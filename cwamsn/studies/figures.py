@@ -51,7 +51,8 @@ def map_figure(points: pd.DataFrame, metrics: Sequence[str], labels: tuple[str, 
     """Gain of one row over another in each of `metrics`, points ordered by the share of the nuisance that their layout
     lets alignment remove.
 
-    points: point, layout, removable, and of each metric `<metric>`, `<metric>_low`, `<metric>_high` (NaN: no interval).
+    points: point, layout, removable, learned, and of each metric `<metric>`, `<metric>_low`, `<metric>_high` (NaN: no
+    interval). Points of which the first row has not learned its task (False; None: not known) are drawn hollow.
     """
     ordered = points.sort_values(["removable", "point"], ignore_index=True)
     with mpl.rc_context(STYLE):
@@ -61,14 +62,19 @@ def map_figure(points: pd.DataFrame, metrics: Sequence[str], labels: tuple[str, 
             for number, (layout, part) in enumerate(ordered.groupby("layout")):
                 bounds = part[[f"{name}_low", f"{name}_high"]].to_numpy().T
                 error = np.abs(bounds - part[name].to_numpy())
-                style = {"color": COLOURS[number % len(COLOURS)], "capsize": 2, "markersize": 4, "label": layout}
-                axes.errorbar(part[name], part.index, xerr=error, fmt="o", **style)
+                colour = COLOURS[number % len(COLOURS)]
+                axes.errorbar(part[name], part.index, xerr=error, fmt="none", color=colour, capsize=2)
+                fills = [colour if learned is not False else "white" for learned in part["learned"]]
+                axes.scatter(part[name], part.index, color=fills, edgecolor=colour, s=20, zorder=3)
+                axes.plot([], [], "o", color=colour, label=layout)
             axes.axvline(0, color="0.5", linewidth=0.8)
             axes.set_xlabel(f"{METRICS[name].title}\n{labels[0]} less {labels[1]}")
         panels[0].set_yticks(
             ordered.index, [f"{p}  {share:.2f}" for p, share in ordered[["point", "removable"]].values]
         )
-        panels[0].legend(frameon=False, loc="best")
+        if (ordered["learned"] == False).any():  # noqa: E712 - None is neither
+            panels[0].plot([], [], "o", color="0.3", markerfacecolor="white", label=f"{labels[0]} has not learned")
+        figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside upper left", ncols=4)
         _save(figure, path)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cwamsn.files import atomic_path
@@ -69,7 +70,8 @@ def write_report(
 def gains(scores: pd.DataFrame, screens: Mapping[str, Any], first: str, second: str) -> pd.DataFrame:
     """For each point the gain of `first` over `second` in `GAINS`, and what the layout of its training screen predicts.
 
-    Table point, layout, removable, factors (that the layout report calls removable), screens, and of each metric its
+    Table point, layout, removable, factors (that the layout report calls removable), learned (whether the loss of
+    `first` has left its start by 1 %; None where it is no masked siamese network), screens, and of each metric its
     gain, `<metric>_low` and `<metric>_high`. The interval is over pairs of screens where there are several; with one
     pair the recall's is over resampled genes and the others have none.
     """
@@ -87,6 +89,7 @@ def gains(scores: pd.DataFrame, screens: Mapping[str, Any], first: str, second: 
             "removable": round(share, 2),
             "factors": " ".join(removable),
         }
+        row["learned"] = has_learned(scores[(scores["point"] == point) & (scores["model"] == first)])
         for name in [name for name in GAINS if (name, point) in found.index]:
             gain = found.loc[(name, point)]
             genes = gain["screens"] == 1 and name == "recall" and point in resampled.index
@@ -95,6 +98,17 @@ def gains(scores: pd.DataFrame, screens: Mapping[str, Any], first: str, second: 
             row |= {f"{name}_low": bounds["ci_low"], f"{name}_high": bounds["ci_high"]}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def has_learned(scores: pd.DataFrame) -> bool | None:
+    """Whether a masked siamese network's loss is 1 % below the logarithm of the prototypes in use, where it starts.
+
+    With targets spread evenly by Sinkhorn, predictions that tell nothing apart have just this loss.
+    """
+    log = scores[scores["benchmark"] == "training"].groupby("metric")["value"].mean()
+    if not {"cross_entropy", "prototypes_used"} <= set(log.index):
+        return None
+    return bool(log["cross_entropy"] < 0.99 * np.log(log["prototypes_used"]))
 
 
 def _extent(scores: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from cwamsn.config import load_schema, resolve
 from cwamsn.studies import compare
 from cwamsn.studies.plan import TRAINING_SEED, merged, point_screens, point_seeds
 from cwamsn.studies.prediction import removable_share
-from cwamsn.studies.report import write_report
+from cwamsn.studies.report import has_learned, write_report
 from cwamsn.tables import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,3 +157,10 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     assert "0.323 ± 0.025" in (tmp_path / "a.md").read_text()
     page = (tmp_path / "report.md").read_text()
     assert "CWA-MSN" in page and "0.323 ± 0.025" in page and "Simulated screens" in page
+
+
+@pytest.mark.parametrize(("loss", "learned"), [(4.852, False), (4.70, True), (None, None)])
+def test_a_loss_at_its_start_is_told_from_one_that_has_moved(loss, learned):
+    rows = [("training", "prototypes_used", 127.99)]
+    rows += [("training", "cross_entropy", loss)] if loss else []
+    assert has_learned(pd.DataFrame(rows, columns=["benchmark", "metric", "value"])) is learned

@@ -11,6 +11,7 @@ rule align:
         wells=evaluation("wells.parquet"),
     output:
         map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.parquet",
+        notes=f"{RESULTS}/maps/{{model}}/seed{{seed}}.notes.json",
     log:
         log_path("alignment/{model}/seed{seed}"),
     benchmark:
@@ -41,6 +42,7 @@ rule align:
 use rule align as align_otherwise with:
     output:
         map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.{{alignment}}.parquet",
+        notes=f"{RESULTS}/maps/{{model}}/seed{{seed}}.{{alignment}}.notes.json",
     log:
         log_path("alignment/{model}/seed{seed}.{alignment}"),
     benchmark:

@@ -13,6 +13,7 @@ rule pretrained_embedding:
     output:
         embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
         counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
+        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
     log:
         log_path("embeddings/{model}/seed{seed}"),
     benchmark:
@@ -70,6 +71,7 @@ rule handcrafted_embedding:
     output:
         embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
         counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
+        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
     log:
         log_path("embeddings/{model}/seed{seed}"),
     benchmark:
@@ -96,6 +98,7 @@ rule latent_embedding:
     output:
         embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
         counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
+        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
     log:
         log_path("embeddings/{model}/seed{seed}"),
     benchmark:

@@ -11,6 +11,7 @@ rule gene_gene:
     output:
         table=f"{SCORES}/gene_gene.parquet",
         scores=f"{SCORES}/gene_gene.scores.parquet",
+        notes=f"{SCORES}/gene_gene.notes.json",
     log:
         log_path("gene_gene/{model}/seed{seed}"),
     benchmark:
@@ -37,6 +38,7 @@ use rule gene_gene as gene_gene_otherwise with:
     output:
         table=f"{SCORES}/{{alignment}}/gene_gene.parquet",
         scores=f"{SCORES}/{{alignment}}/gene_gene.scores.parquet",
+        notes=f"{SCORES}/{{alignment}}/gene_gene.notes.json",
     log:
         log_path("gene_gene/{model}/seed{seed}.{alignment}"),
     benchmark:
@@ -54,6 +56,7 @@ rule compound_gene:
     output:
         table=f"{SCORES}/compound_gene.parquet",
         scores=f"{SCORES}/compound_gene.scores.parquet",
+        notes=f"{SCORES}/compound_gene.notes.json",
     log:
         log_path("compound_gene/{model}/seed{seed}"),
     benchmark:
@@ -82,6 +85,7 @@ use rule compound_gene as compound_gene_otherwise with:
     output:
         table=f"{SCORES}/{{alignment}}/compound_gene.parquet",
         scores=f"{SCORES}/{{alignment}}/compound_gene.scores.parquet",
+        notes=f"{SCORES}/{{alignment}}/compound_gene.notes.json",
     log:
         log_path("compound_gene/{model}/seed{seed}.{alignment}"),
     benchmark:
@@ -97,6 +101,7 @@ rule plate_probe:
     output:
         table=f"{SCORES}/plate_probe.parquet",
         scores=f"{SCORES}/plate_probe.scores.parquet",
+        notes=f"{SCORES}/plate_probe.notes.json",
     log:
         log_path("plate_probe/{model}/seed{seed}"),
     benchmark:
@@ -123,6 +128,7 @@ rule replicate_map:
     output:
         table=f"{SCORES}/replicate_map.parquet",
         scores=f"{SCORES}/replicate_map.scores.parquet",
+        notes=f"{SCORES}/replicate_map.notes.json",
     log:
         log_path("replicate_map/{model}/seed{seed}"),
     benchmark:
@@ -149,6 +155,7 @@ rule signal:
     output:
         table=f"{SCORES}/signal.parquet",
         scores=f"{SCORES}/signal.scores.parquet",
+        notes=f"{SCORES}/signal.notes.json",
     log:
         log_path("signal/{model}/seed{seed}"),
     benchmark:
@@ -175,6 +182,7 @@ rule latent_probe:
         truth=simulated_truth,
     output:
         scores=f"{SCORES}/latent_probe.scores.parquet",
+        notes=f"{SCORES}/latent_probe.notes.json",
     log:
         log_path("latent_probe/{model}/seed{seed}"),
     benchmark:
@@ -198,6 +206,7 @@ rule compare_rows:
         first=MAP,
     output:
         scores=f"{SCORES}/minus_{{other}}.scores.parquet",
+        notes=f"{SCORES}/minus_{{other}}.notes.json",
     log:
         log_path("compare_rows/{model}-{other}/seed{seed}"),
     benchmark:

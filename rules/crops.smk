@@ -42,6 +42,7 @@ rule crops_gather:
         index=f"{DATA}/{{screen}}/crops.parquet",
         qc=f"{DATA}/{{screen}}/qc.parquet",
         statistics=f"{DATA}/{{screen}}/statistics.json",
+        notes=f"{DATA}/{{screen}}/crops.notes.json",
     log:
         log_path("crops_gather/{screen}"),
     benchmark:

@@ -15,6 +15,7 @@ rule embed:
     output:
         embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
         counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
+        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
     log:
         log_path("embeddings/{model}/seed{seed}"),
     benchmark:
@@ -42,6 +43,7 @@ rule random_embedding:
     output:
         embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
         counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
+        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
     log:
         log_path("embeddings/{model}/seed{seed}"),
     benchmark:
@@ -68,6 +70,7 @@ rule import_embedding:
     output:
         embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
         counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
+        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
     log:
         log_path("embeddings/{model}/seed{seed}"),
     benchmark:
@@ -93,6 +96,7 @@ rule import_map:
         file=embedding_file,
     output:
         map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.parquet",
+        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
     log:
         log_path("embeddings/{model}/seed{seed}"),
     benchmark:

@@ -65,6 +65,7 @@ rule wells:
     output:
         wells=f"{DATA}/{{screen}}/wells.parquet",
         source=f"{DATA}/{{screen}}/source.json",
+        notes=f"{DATA}/{{screen}}/wells.notes.json",
     log:
         log_path("wells/{screen}"),
     benchmark:

@@ -14,6 +14,7 @@ rule train:
         weights=f"{RESULTS}/models/{{model}}/seed{{seed}}/encoder.safetensors",
         description=f"{RESULTS}/models/{{model}}/seed{{seed}}/encoder.json",
         log=f"{RESULTS}/models/{{model}}/seed{{seed}}/log.csv",
+        notes=f"{RESULTS}/models/{{model}}/seed{{seed}}/notes.json",
     log:
         log_path("train/{model}/seed{seed}"),
     benchmark:

@@ -5,6 +5,8 @@ import sys
 import traceback
 from contextlib import contextmanager
 
+from cwamsn.files import write_json
+from cwamsn.notes import collected
 from cwamsn.tables import InputError
 
 
@@ -12,15 +14,22 @@ from cwamsn.tables import InputError
 def job(snakemake):
     """Send output to the rule's log; an InputError becomes one line, in the log and on the terminal.
 
+    Notes (:mod:`cwamsn.notes`) are shown on the terminal and written to the output `notes` where the rule has one.
     Thread counts need nothing here: Snakemake sets OMP_NUM_THREADS and its kin to the rule's threads before a script
     starts, and Arrow, BLAS and torch all follow them.
     """
-    terminal = sys.stderr
+    before, terminal = sys.stdout, sys.stderr
+    name = " ".join([snakemake.rule, *(str(value) for value in snakemake.wildcards)])
     with open(snakemake.log[0], "w", buffering=1) as log:  # noqa: PTH123 - log paths are plain strings
         sys.stdout = sys.stderr = log
         logging.basicConfig(stream=log, level=logging.INFO, format="%(message)s", force=True)
         try:
-            yield
+            with collected() as lines:
+                yield
+            for line in lines:
+                print(f"{name}: note: {line}", file=terminal)
+            if notes := snakemake.output.get("notes"):
+                write_json(lines, notes)
         except InputError as error:
             print(f"{snakemake.rule}: {error}", file=log)
             print(f"{snakemake.rule}: {error}", file=terminal)
@@ -29,4 +38,4 @@ def job(snakemake):
             traceback.print_exc(file=log)
             raise
         finally:
-            sys.stdout, sys.stderr = sys.__stdout__, terminal
+            sys.stdout, sys.stderr = before, terminal

@@ -150,6 +150,7 @@ rule provenance:
         table_files(REPORT_TABLES),
         figure_files(REPORT_FIGURES),
         made_manifests(REPORT_ROWS),
+        COMPUTED.values(),
     output:
         f"{RESULTS}/provenance.json",
     log:
@@ -163,6 +164,7 @@ rule provenance:
     params:
         code=SETTING["code"],
         manifests=targets.manifests_of(REPORT_ROWS, config, DATA),
+        computed=COMPUTED,
         usage=f"{RESULTS}/usage",
         products={name: scores_of(name) for name in [*REPORT_TABLES, *REPORT_FIGURES]},
     script:

@@ -11,7 +11,7 @@ with job(snakemake):
 
     from cwamsn import tables
     from cwamsn.crops import CropStore
-    from cwamsn.embeddings import count_wells, embed
+    from cwamsn.embeddings import arithmetic, count_wells, embed
     from cwamsn.files import write_json
     from cwamsn.training import load_pretrained
 
@@ -33,4 +33,5 @@ with job(snakemake):
     wells = tables.read("wells", snakemake.input.wells)
     counts = count_wells(frame, wells, snakemake.params.max_missing_share, snakemake.input.crops)
     tables.write(frame, "embeddings", snakemake.output.embeddings)
-    write_json(counts | {"encoder": meta | statistics}, snakemake.output.counts)
+    told = arithmetic(snakemake.params.options)
+    write_json(counts | told | {"encoder": meta | statistics}, snakemake.output.counts)

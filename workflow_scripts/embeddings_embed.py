@@ -11,7 +11,7 @@ with job(snakemake):
 
     from cwamsn import tables
     from cwamsn.crops import CropStore
-    from cwamsn.embeddings import count_wells, embed, load_encoder
+    from cwamsn.embeddings import arithmetic, count_wells, embed, load_encoder
     from cwamsn.files import read_json, write_json
 
     torch.set_num_threads(snakemake.threads)
@@ -22,4 +22,4 @@ with job(snakemake):
     wells = tables.read("wells", snakemake.input.wells)
     counts = count_wells(frame, wells, snakemake.params.max_missing_share, snakemake.input.crops)
     tables.write(frame, "embeddings", snakemake.output.embeddings)
-    write_json(counts, snakemake.output.counts)
+    write_json(counts | arithmetic(options), snakemake.output.counts)

@@ -17,4 +17,5 @@ with job(snakemake):
         manifests=dict(snakemake.params.manifests),
         usage_folder=snakemake.params.usage,
         products=dict(snakemake.params.products),
+        computed_files=dict(snakemake.params.computed),
     )

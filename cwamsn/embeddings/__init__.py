@@ -8,6 +8,7 @@ from cwamsn.lazy import lazy_names
 _HOME = {
     "load_encoder": "encoder",
     "embed": "images",
+    "arithmetic": "images",
     "count_wells": "external",
     "load_features": "external",
     "read_embeddings": "external",

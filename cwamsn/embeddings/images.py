@@ -11,9 +11,18 @@ from cwamsn.crops import CropStore
 from cwamsn.embeddings.external import features_frame
 from cwamsn.embeddings.views import views
 from cwamsn.files import progress
+from cwamsn.precision import autocast, resolve_attention, resolve_precision
 from cwamsn.tables import InputError
+from cwamsn.training.distributed import device_name
+from cwamsn.training.encoder import set_attention
 
-PRECISION = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+def arithmetic(options: dict[str, Any]) -> dict[str, str]:
+    """`precision`, `attention` and name of the `device` that :func:`embed` takes for these options."""
+    device = torch.device(options["device"])
+    precision = resolve_precision(options["precision"], device)
+    attention = resolve_attention("auto", device, precision)
+    return {"precision": precision, "attention": attention, "device": device_name(device)}
 
 
 @torch.no_grad()
@@ -46,9 +55,11 @@ def embed(
     channels = store.load_batch([0]).shape[1]
     _check_channels(meta, statistics, channels)
     mean, std = (torch.tensor(statistics[k], dtype=torch.float32).view(1, -1, 1, 1) for k in ("mean", "std"))
-    device, precision = torch.device(options["device"]), PRECISION[options["precision"]]
+    device, (precision, attention, name) = torch.device(options["device"]), arithmetic(options).values()
     size = options["view_size"] or meta["view_size"]
     encoder = encoder.to(device).eval()
+    set_attention(encoder, attention)
+    print(f"precision {precision}, attention {attention}, on {name}", flush=True)
     names, codes = np.unique(store.frame["well_id"].to_numpy(dtype=str), return_inverse=True)
     sums, counts = None, np.bincount(codes)
     batches = list(_batches(store.frame, options["batch_size"]))
@@ -56,7 +67,7 @@ def embed(
         images = torch.from_numpy(store.load_batch(rows))
         seen = views(images, store.frame["crop_id"].iloc[rows].tolist(), size, options)
         inputs = ((seen.flatten(0, 1) - mean) / std).to(device)
-        with torch.autocast(device.type, dtype=precision, enabled=precision is not torch.float32):
+        with autocast(device, precision):
             features = encoder(inputs)
         features = features.double().cpu().unflatten(0, seen.shape[:2]).mean(1).numpy()
         bad = ~np.isfinite(features).all(axis=1)

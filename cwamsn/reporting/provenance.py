@@ -87,6 +87,13 @@ def packages() -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
+def computed(files: dict[str, str | Path] | None) -> dict[str, dict[str, Any]]:
+    """What each training and embedding ran on and in: the values that `auto` took, device, code and weights."""
+    wanted = ("precision", "attention", "device", "code_version", "weights_sha256")
+    found = {name: read_json(path) for name, path in sorted((files or {}).items())}
+    return {name: {key: told[key] for key in wanted if key in told} for name, told in found.items()}
+
+
 NUMBERS = {"s": "wall_seconds", "cpu_time": "cpu_seconds", "max_rss": "max_rss_mb"}
 
 
@@ -122,6 +129,7 @@ def write_provenance(
     manifests: dict[str, str | Path],
     usage_folder: str | Path,
     products: dict[str, list[str]],
+    computed_files: dict[str, str | Path] | None = None,
 ) -> dict[str, Any]:
     """Write `provenance.json` and return it.
 
@@ -131,6 +139,7 @@ def write_provenance(
     code : see :func:`code_version`
     manifests : files that say where the data came from (`source.json`, `statistics.json`, swapped-in embeddings)
     products : for each table and figure, the score files it was made from
+    computed_files : what each training and embedding wrote about itself (`encoder.json`, counts), by name
     """
     data = data_manifest(manifests)
     config_sha = config_digest(config)
@@ -144,6 +153,7 @@ def write_provenance(
         "seeds": config["seeds"],
         "machine": machine(),
         "packages": packages(),
+        "computed": computed(computed_files),
         "usage": usage(usage_folder),
         "products": {n: [{"path": p, "sha256": sha256(p)} for p in paths] for n, paths in products.items()},
     }

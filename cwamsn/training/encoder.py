@@ -120,9 +120,12 @@ def build_encoder(name: str, in_channels: int, **overrides: Any) -> nn.Module:
 
 
 def set_attention(model: nn.Module, choice: str) -> None:
-    """Choose how attention is computed: `fused` (one kernel, right on GPU), `eager` (matmul, softmax, matmul: faster in
-    bfloat16 on CPU), `auto` (fused where CUDA is available)."""
-    fused = choice == "fused" or (choice == "auto" and torch.cuda.is_available())
+    """Choose how attention is computed: `fused` (one kernel), `eager` (matmul, softmax, matmul).
+
+    `auto` is `eager` until the device is known: who moves the model there sets what
+    :func:`cwamsn.precision.resolve_attention` gives.
+    """
+    fused = choice == "fused"
     for module in model.modules():
         if hasattr(module, "fused_attn"):
             module.fused_attn = fused

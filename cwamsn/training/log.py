@@ -12,37 +12,39 @@ from cwamsn.files import atomic_path
 
 
 class TrainingLog:
-    """Collects numbers a step, writes one row a window. `state` goes into the checkpoint: a resumed log has no gap."""
+    """Collects numbers a step, writes one row a window: the mean of each number over the steps that gave it.
+
+    `state` goes into the checkpoint: a resumed log has no gap."""
 
     def __init__(self, folder: Path, writes: bool = True):
         self.path, self.writes = folder / "log.csv", writes
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
-        self.steps = 0
+        self.counts: dict[str, int] = {}
         self.events: SummaryWriter | None = None
         self._started, self._images = time.perf_counter(), 0
 
     @property
     def state(self) -> dict[str, Any]:
-        return {"rows": self.rows, "sums": self.sums, "steps": self.steps}
+        return {"rows": self.rows, "sums": self.sums, "counts": self.counts}
 
     def resume(self, state: dict[str, Any]) -> None:
-        self.rows, self.sums, self.steps = state["rows"], state["sums"], state["steps"]
+        self.rows, self.sums, self.counts = state["rows"], state["sums"], state["counts"]
 
     def add(self, numbers: dict[str, float], images: int) -> None:
         for name, value in numbers.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
-        self.steps += 1
+            self.counts[name] = self.counts.get(name, 0) + 1
         self._images += images
 
     def close_window(self, step: int, epoch: int, numbers: dict[str, float]) -> dict[str, float]:
         """Write and return the row of the window that ends with `step` (counted from 1)."""
-        means = {name: value / self.steps for name, value in self.sums.items()}
+        means = {name: value / self.counts[name] for name, value in self.sums.items()}
         row = {"step": step, "epoch": epoch, **means, **{name: float(value) for name, value in numbers.items()}}
         row["images_per_second"] = self._images / max(time.perf_counter() - self._started, 1e-9)
         row["gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
         self.rows.append(row)
-        self.sums, self.steps = {}, 0
+        self.sums, self.counts = {}, {}
         self._started, self._images = time.perf_counter(), 0
         if self.writes:
             # events of steps that a killed run had taken after its last checkpoint are hidden by purge_step
@@ -54,7 +56,8 @@ class TrainingLog:
         return row
 
     def write(self) -> None:
-        columns = list(self.rows[0]) if self.rows else ["step", "epoch", "loss"]
+        # a number that is not there from the first window on, or not in each, has a column all the same
+        columns = list(dict.fromkeys(name for row in self.rows for name in row)) or ["step", "epoch", "loss"]
         with atomic_path(self.path) as temporary, temporary.open("w", newline="") as handle:
             table = csv.DictWriter(handle, columns)
             table.writeheader()

@@ -16,11 +16,13 @@ from torch.nn.parallel import DistributedDataParallel
 from cwamsn import tables
 from cwamsn.crops import CropStore
 from cwamsn.files import progress, sha256
+from cwamsn.precision import autocast, gradient_scaler, resolve_attention, resolve_precision
 from cwamsn.tables import InputError
 from cwamsn.training.batch import ViewMaker
 from cwamsn.training.checkpoint import identity, load_checkpoint, save_checkpoint
 from cwamsn.training.data import agreement_codes, keep_usable, perturbation_table, read_statistics, select_crops
 from cwamsn.training.distributed import averaged, device_name, world
+from cwamsn.training.encoder import set_attention
 from cwamsn.training.log import TrainingLog
 from cwamsn.training.model import Model
 from cwamsn.training.objectives import objective_of
@@ -78,6 +80,9 @@ def _train(recipe, index_path, data_root, statistics_path, wells_path, out_dir, 
         torch.manual_seed(seed)
         model = Model(recipe, len(store.channels), classes=crops["perturbation"].nunique()).to(device)
     model.load_frozen()
+    precision = resolve_precision(recipe["precision"], device)
+    attention = resolve_attention(recipe["attention"], device, precision)
+    set_attention(model, attention)
     steps = 0
     if recipe["epochs"]:
         sampler = PairSampler(
@@ -90,11 +95,23 @@ def _train(recipe, index_path, data_root, statistics_path, wells_path, out_dir, 
     rank, size = world()
     if rank == 0:
         print(f"seed {seed}, {steps} steps on {device.type}, {size} process(es); {counts}", flush=True)
+        print(f"precision {precision}, attention {attention}, on {device_name(device)}", flush=True)
     log = TrainingLog(out_dir, writes=rank == 0)
     if steps:
-        name = identity(recipe, seed, data)
+        # weights that two precisions took turns in are those of neither
+        name = identity(recipe | {"precision": precision}, seed, data)
         optimise(
-            model, sampler, steps, recipe, store, crops, statistics, log, out_dir / "checkpoint" / "last.pt", seed, name
+            model,
+            sampler,
+            steps,
+            recipe | {"precision": precision},
+            store,
+            crops,
+            statistics,
+            log,
+            out_dir / "checkpoint" / "last.pt",
+            seed,
+            name,
         )
     log.close()
     if rank == 0:
@@ -114,6 +131,8 @@ def _train(recipe, index_path, data_root, statistics_path, wells_path, out_dir, 
             "data_sha256": data,
             "code_version": code_version(),
             "device": device_name(device),
+            "precision": precision,
+            "attention": attention,
         }
         save_encoder(model, description, out_dir)
         if not recipe["keep_checkpoint"]:
@@ -133,7 +152,10 @@ def optimise(
     seed: int,
     name: str,
 ) -> None:
-    """Take optimiser steps until there are `steps`, from the checkpoint if it has this `name`."""
+    """Take optimiser steps until there are `steps`, from the checkpoint if it has this `name`.
+
+    The recipe's precision is a resolved one, not `auto`.
+    """
     device = next(model.parameters()).device
     rank, size = world()
     if recipe["batch_size"] % size:
@@ -142,6 +164,7 @@ def optimise(
     plan = plan_of(recipe, steps, len(sampler))
     groups = model.parameter_groups()
     optimiser = torch.optim.AdamW(groups, betas=tuple(recipe["betas"]), eps=recipe["adam_eps"], fused=True)
+    scaler = gradient_scaler(device, recipe["precision"])
     clipped = [p for g in groups if g["clip"] for p in g["params"]]
     unclipped = [p for g in groups if not g["clip"] for p in g["params"]]
     images, codes = crops["crop"].to_numpy(), agreement_codes(crops)
@@ -153,6 +176,7 @@ def optimise(
     if state := load_checkpoint(checkpoint, name, device):
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
+        scaler.load_state_dict(state["scaler"])
         log.resume(state["log"])
         torch.set_rng_state(state["rng"].cpu())
         step = state["step"]
@@ -170,22 +194,30 @@ def optimise(
 
     for number, pairs in progress(batches(sampler, step, steps), "training", total=steps - step, unit="step"):
         batch = views(pairs, *load(pairs), share, seed, number)
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe["precision"] == "bfloat16"):
+        with autocast(device, recipe["precision"]):
             numbers = parallel(batch)
         optimiser.zero_grad(set_to_none=True)
         for group in optimiser.param_groups:
             group["lr"] = float(plan.lr[number])
             group["weight_decay"] = float(plan.weight_decay[number]) if group["decay"] else 0.0
-        numbers["loss"].backward()
+        scaler.scale(numbers["loss"]).backward()
+        scaler.unscale_(optimiser)
         if recipe["reference_prototype_gradients"]:
             torch._foreach_mul_([p.grad for p in unclipped], size)
         numbers["gradient_norm"] = torch.nn.utils.clip_grad_norm_(clipped, recipe["clip_gradient"] or math.inf)
         numbers = averaged(numbers)
-        if not math.isfinite(numbers["loss"]) or not math.isfinite(numbers["gradient_norm"]):
+        # float16 starts with too large a scale on purpose: the scaler leaves such a step out and halves the scale
+        overflow = not math.isfinite(numbers["gradient_norm"]) and scaler.is_enabled() and scaler.get_scale() > 1
+        if not math.isfinite(numbers["loss"]) or not (math.isfinite(numbers["gradient_norm"]) or overflow):
             raise InputError(
                 f"training stopped: step {number + 1} gave {numbers}; lower training.peak_lr or use precision: float32"
             )
-        optimiser.step()
+        scaler.step(optimiser)
+        scaler.update()
+        if scaler.is_enabled():
+            numbers["skipped_steps"] = float(overflow)
+        if overflow:
+            del numbers["gradient_norm"]
         model.update_target(plan.momentum[number])
 
         same = {key: float(np.mean(code[pairs.anchor] == code[pairs.target])) for key, code in codes.items()}
@@ -196,8 +228,11 @@ def optimise(
             refuse_collapse(row, recipe, steps)
         if rank == 0 and step < steps and time.monotonic() - saved >= 60 * recipe["checkpoint_minutes"]:
             state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "log": log.state}
+            state["scaler"] = scaler.state_dict()
             save_checkpoint(checkpoint, state | {"step": step, "identity": name, "rng": torch.get_rng_state()})
             saved = time.monotonic()
+    if not any("gradient_norm" in row for row in log.rows):
+        raise InputError("training stopped: every step overflowed in float16, so no step was taken; use float32")
 
 
 def batches(sampler: PairSampler, first: int, last: int) -> Iterator[tuple[int, Pairs]]:

@@ -44,6 +44,17 @@ LOGS = {
     for row in REPORT_ROWS
     if row["kind"] == "trained"
 }
+# Descriptions of what trained or embedded: they hold the precision and the device that were taken.
+COMPUTED = {
+    f"{stage}/{row['name']}/seed{seed}": f"{RESULTS}/{path.format(row['name'], seed)}"
+    for stage, kinds, path in (
+        ("training", ["trained"], "models/{}/seed{}/encoder.json"),
+        ("embeddings", ["trained", "pretrained"], "embeddings/{}/seed{}.json"),
+    )
+    for row in REPORT_ROWS
+    if row["kind"] in kinds
+    for seed in row["seeds"]
+}
 # What holds for every table and figure of the run.
 SETTING = {
     "null": config["gene_gene"]["null_rows"],

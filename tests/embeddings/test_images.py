@@ -54,7 +54,8 @@ def schema(root):
 
 @pytest.fixture(scope="module")
 def options(schema):
-    return resolve({}, schema)["embedding"]
+    """Float32, since what is compared here is exact; what `auto` takes is in tests/test_precision.py."""
+    return resolve({}, schema)["embedding"] | {"precision": "float32"}
 
 
 @pytest.fixture

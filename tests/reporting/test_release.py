@@ -35,6 +35,7 @@ def run(tmp_path):
         header + "\n7200.5\t2:00:00\t812.5" + "\t0" * 6 + "\t7100\n"
     )
     (tmp_path / "source.json").write_text("{}")
+    (tmp_path / "encoder.json").write_text('{"precision": "bfloat16", "attention": "eager", "device": "EPYC"}')
     (tmp_path / "Snakefile").write_text("rule all:\n")
     write_provenance(
         results / "provenance.json",
@@ -43,6 +44,7 @@ def run(tmp_path):
         manifests={"screen": tmp_path / "source.json"},
         usage_folder=results / "usage",
         products={"table1": [str(results / "scores.parquet")]},
+        computed_files={"a/seed0": tmp_path / "encoder.json"},
     )
     return results
 
@@ -58,6 +60,7 @@ def test_provenance_holds_what_a_reader_asks_for(run):
     assert record["usage"] == [
         {"job": "train/a/seed0", "wall_seconds": 7200.5, "cpu_seconds": 7100.0, "max_rss_mb": 812.5}
     ]
+    assert record["computed"]["a/seed0"].items() >= {"precision": "bfloat16", "device": "EPYC"}.items()
     assert record["packages"]["pandas"] and record["machine"]["cores"] >= 1
     assert len(record["products"]["table1"][0]["sha256"]) == 64
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cwamsn.precision import resolve_precision
 from cwamsn.tables import InputError
 from cwamsn.training import launch, restore_encoder, train
 from tests.training.tiny import ROOT, recipe, wells_frame, write_store
@@ -44,7 +45,7 @@ def equal(one, two):
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_a_training_leaves_its_files(tmp_path, store):
+def test_a_training_leaves_its_files(tmp_path, store, capsys):
     weights = run(tmp_path / "a", store)
     assert equal(weights, run(tmp_path / "b", store))
     assert not equal(weights, run(tmp_path / "c", store, seed=1))
@@ -53,6 +54,10 @@ def test_a_training_leaves_its_files(tmp_path, store):
     assert description["channels"] == list("abcde") and description["input_size"] == 32
     assert description["counts"]["control_crops_dropped"] == 16 and description["counts"]["perturbations"] == 12
     assert len(description["data_sha256"]["crops"]) == 64
+    assert description["precision"] == resolve_precision("auto", torch.device("cpu"))
+    assert description["attention"] == ("fused" if description["precision"] == "float32" else "eager")
+    assert recipe()["precision"] == recipe()["attention"] == "auto"
+    assert f"precision {description['precision']}, attention {description['attention']}, on " in capsys.readouterr().out
     log = rows(tmp_path / "a")
     assert [row["step"] for row in log] == ["2", "4", "6"]
     assert float(log[0]["same_position"]) == 1 and float(log[0]["same_well"]) == 0 == float(log[0]["same_plate"])
@@ -100,12 +105,52 @@ def test_damaged_weights_are_refused(tmp_path, store):
         restore_encoder(tmp_path)
 
 
+@pytest.mark.parametrize("precision,near", [("float32", 1e-9), ("bfloat16", 0.03), ("float16", 0.03)])
+def test_every_precision_trains_to_nearly_the_same_weights(tmp_path, store, monkeypatch, precision, near):
+    from cwamsn.training import loop
+
+    if precision == "float16":  # a scale at which no step is left out
+        monkeypatch.setattr(loop, "gradient_scaler", lambda *_: torch.amp.GradScaler("cpu", init_scale=256.0))
+    exact = run(tmp_path / "exact", store, precision="float32")
+    weights = run(tmp_path / precision, store, precision=precision)
+    name = "anchor.encoder.vit.blocks.0.attn.qkv.weight"
+    assert all(torch.isfinite(tensor.float()).all() for tensor in weights.values())
+    assert (weights[name] - exact[name]).norm() <= near * exact[name].norm()
+    assert json.loads((tmp_path / precision / "encoder.json").read_text())["precision"] == precision
+    assert ("skipped_steps" in rows(tmp_path / precision)[0]) == (precision == "float16")
+
+
+def test_float16_leaves_out_a_step_that_overflows_and_goes_on(tmp_path, store, monkeypatch):
+    """With a scale that float16 cannot hold steps overflow until the scaler has halved it often enough."""
+    from cwamsn.training import loop
+
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**28)
+    monkeypatch.setattr(loop, "gradient_scaler", lambda *_: scaler)
+    before = run(tmp_path / "untrained", store, epochs=0)
+    after = run(tmp_path / "trained", store, precision="float16", steps=24)
+    log = rows(tmp_path / "trained")
+    assert float(log[0]["skipped_steps"]) == 1 and log[0]["gradient_norm"] == ""
+    assert float(log[-1]["skipped_steps"]) == 0 < float(log[-1]["gradient_norm"]) < 1000
+    assert not equal(before, after) and all(torch.isfinite(tensor.float()).all() for tensor in after.values())
+
+
+def test_a_float16_training_whose_steps_all_overflow_leaves_no_encoder(tmp_path, store, monkeypatch):
+    from cwamsn.training import loop
+
+    monkeypatch.setattr(loop, "gradient_scaler", lambda *_: torch.amp.GradScaler("cpu", init_scale=2.0**100))
+    with pytest.raises(InputError, match="every step overflowed in float16"):
+        run(tmp_path, store, precision="float16")
+    assert not (tmp_path / "encoder.safetensors").exists()
+
+
 class Stopped(Exception):
     pass
 
 
 @pytest.mark.parametrize("after", [1, 3, 5])
-@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16", "mask_pattern": "sample", "epoch_unit": "well"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"precision": "float16"}, {"precision": "bfloat16", "mask_pattern": "sample", "epoch_unit": "well"}]
+)
 def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch, after, changes):
     whole = run(tmp_path / "whole", store, **changes)
     from cwamsn.training import loop

@@ -26,7 +26,6 @@ SMALL = {
     "hidden_dim": 32,
     "output_dim": 16,
     "prototypes": 12,
-    "precision": "float32",
     "log_every": 2,
 }
 

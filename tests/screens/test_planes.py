@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from cwamsn.screens import PlaneReader, read_plane
-from cwamsn.screens.planes import _bare_tiff, decode_plane, split_uri
+from cwamsn.screens.decode import bare_tiff, decode_plane
+from cwamsn.screens.planes import split_uri
 from cwamsn.tables import InputError
 
 from .loopback import jpeg2000, plane, tiff
@@ -33,21 +34,21 @@ def test_every_tiff_reads_as_tifffile_reads_it(image, order, rows, compression):
     found = decode_plane(buffer.getvalue())
     assert found.dtype == image.dtype and found.dtype.isnative
     np.testing.assert_array_equal(found, image)
-    fast = _bare_tiff(buffer.getvalue())
+    fast = bare_tiff(buffer.getvalue())
     assert (fast is not None) == (compression is None)
 
 
 def test_a_white_is_zero_tiff_goes_the_general_way():
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, plane(1), photometric="miniswhite")
-    assert _bare_tiff(buffer.getvalue()) is None
+    assert bare_tiff(buffer.getvalue()) is None
 
 
 def test_the_real_bray_field(shared):
     for path in sorted((shared / "bray/field").glob("*.tif")):
         found = read_plane(str(path))
         assert found.shape == (520, 696) and found.dtype == np.uint16 and found.max() <= 4095
-        assert _bare_tiff(path.read_bytes()) is not None
+        assert bare_tiff(path.read_bytes()) is not None
         np.testing.assert_array_equal(found, tifffile.imread(path))
 
 
@@ -148,11 +149,11 @@ def test_uris():
 def test_a_tiff_whose_strips_lie_apart_goes_the_general_way():
     image = plane(5, (4, 3))
     data = bytearray(tiff(image))
-    fast = _bare_tiff(bytes(data))
+    fast = bare_tiff(bytes(data))
     assert fast is not None
     page = tifffile.TiffFile(io.BytesIO(bytes(data))).pages[0]
     tag = page.tags["StripOffsets"]
     if tag.count == 1:
         struct.pack_into("<I", data, tag.valueoffset, len(data))
         with pytest.raises(ValueError, match="truncated TIFF"):
-            _bare_tiff(bytes(data))
+            bare_tiff(bytes(data))

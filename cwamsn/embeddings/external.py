@@ -6,12 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 
-from cwamsn.embeddings import formats
+from cwamsn.embeddings import columns, formats
+from cwamsn.embeddings.degenerate import refuse_degenerate
 from cwamsn.files import sha256
+from cwamsn.notes import note
 from cwamsn.tables import InputError, check, feature_columns
 
-CELLCLIP_PLATE = re.compile(r"_Plate(?=\d+_)")  # compound-001_Plate1_AA15 → compound-001_1_AA15
+CELLCLIP_PLATE = re.compile(r"_plate(?=\d+_)")  # compound-001_Plate1_AA15 → compound-001_1_AA15
+ADDRESS = re.compile(r"(.*?)([a-z]{1,2})[-_]?0*([0-9]{1,2})")  # ends in A1, a01, A-01
 
 
 def read_embeddings(
@@ -39,7 +45,7 @@ def read_embeddings(
     check_digest(path, entry)
     names = pd.Index(np.sort(wells["well_id"].to_numpy(dtype=object)))
     source = formats.open_source(path, entry)
-    place = match(source.ids, names)
+    place, spelt = match(source.ids, names)
     known = place >= 0
     hits = np.bincount(place[known], minlength=len(names))
     present = hits > 0
@@ -51,21 +57,23 @@ def read_embeddings(
         "surplus": int((~known).sum()),
         "repeated": int((hits > 1).sum()),
     }
-    check_missing(path, counts, max_missing_share, names[~present])
+    check_missing(path, counts, max_missing_share, names[~present], source.ids[~known])
+    _say_counts(path, counts, names[~present], source.ids[~known], source.ids[spelt])
     repeated = counts["repeated"] > 0
     values = np.zeros((len(names), source.n_features), dtype=np.float64 if repeated else np.float32)
-    for rows, columns, block in source.pieces:
-        _check_finite(path, source.ids[rows], block, rows.start)
+    for rows, columns_, block in source.pieces:
+        _check_finite(path, source.ids[rows], block, rows.start, source.names[columns_])
         inside = known[rows]
         to, block = place[rows][inside], block[inside] if not inside.all() else block
         if repeated:
-            np.add.at(values[:, columns], to, block)
+            np.add.at(values[:, columns_], to, block)
         else:
-            values[to, columns] = block
+            values[to, columns_] = block
     if repeated:
         values = np.divide(values, np.maximum(hits, 1)[:, None], out=values).astype(np.float32)
     if not present.all():
         names, values = names[present], values[present]
+    refuse_degenerate(path, values, names, "wells")
     return features_frame(names, values), counts
 
 
@@ -76,14 +84,40 @@ def features_frame(well_ids, values: np.ndarray) -> pd.DataFrame:
     return frame
 
 
-def match(ids: np.ndarray, names: pd.Index) -> np.ndarray:
-    """(n,) place of each id in `names`, -1 where unknown; ids spelt as CellCLIP does are recognised."""
+def match(ids: np.ndarray, names: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) place of each id in `names`, -1 where unknown; and (n,) whether it was found by another spelling.
+
+    Other spellings: A1 or a01 for A01, `Plate1` for `1`, `/` for `_`, a suffix .npz (CellCLIP).
+    """
     place = names.get_indexer(ids)
-    for i in np.flatnonzero(place < 0):
-        other = CELLCLIP_PLATE.sub("_", str(ids[i])).removesuffix(".npz")
-        if other != ids[i] and other in names:
-            place[i] = names.get_loc(other)
-    return place
+    spelt = np.zeros(len(ids), dtype=bool)
+    unknown = np.flatnonzero(place < 0)
+    if len(unknown):
+        plain = pd.Index([plain_id(name) for name in names])
+        if plain.is_unique:  # else two wells would be one
+            place[unknown] = plain.get_indexer([plain_id(i) for i in ids[unknown]])
+            spelt[unknown] = place[unknown] >= 0
+    return place, spelt
+
+
+def plain_id(text: str) -> str:
+    """A well id without what people spell differently: case, separators, the zero of A01."""
+    text = str(text).strip().lower().removesuffix(".npz").replace("/", "_").replace(" ", "_")
+    text = CELLCLIP_PLATE.sub("_", text)
+    found = ADDRESS.fullmatch(text)
+    return f"{found[1]}{found[2]}{int(found[3])}" if found else text
+
+
+def _say_counts(path: Path, counts: dict[str, int], missing, surplus, spelt) -> None:
+    """Say what of the file and of the screen found no counterpart."""
+    if len(spelt):
+        note(f"{path.name}: {len(spelt)} well ids are matched by another spelling (such as {spelt[0]})")
+    if len(missing):
+        note(f"{path.name}: {len(missing)} of {counts['wells']} wells have no embedding (such as {missing[0]})")
+    if len(surplus):
+        note(f"{path.name}: {len(surplus)} rows are no wells of the evaluation screen (such as {surplus[0]}), left out")
+    if counts["repeated"]:
+        note(f"{path.name}: {counts['repeated']} wells have several rows, which are averaged")
 
 
 def count_wells(frame: pd.DataFrame, wells: pd.DataFrame, allowed: float, source: str | Path) -> dict[str, int]:
@@ -96,16 +130,19 @@ def count_wells(frame: pd.DataFrame, wells: pd.DataFrame, allowed: float, source
     return counts
 
 
-def check_missing(path: Path | str, counts: dict[str, int], allowed: float, missing) -> None:
-    """Raise InputError when more than the share `allowed` of the wells is missing."""
+def check_missing(path: Path | str, counts: dict[str, int], allowed: float, missing, unknown=()) -> None:
+    """Raise InputError when more than the share `allowed` of the wells is missing; shows one id of each side."""
+    example = f"; the file has {unknown[0]}, which is no well of the screen" if len(unknown) else ""
     if counts["matched"] == 0:
+        wanted = f", such as {missing[0]}" if len(missing) else ""
         raise InputError(
-            f"{path}: none of its {counts['rows']} rows is a well of the evaluation screen; check well ids"
+            f"{path}: none of its {counts['rows']} rows is a well of the evaluation screen{wanted}{example}; "
+            "check well ids"
         )
     if counts["missing"] > allowed * counts["wells"]:
         raise InputError(
             f"{path}: {counts['missing']} of {counts['wells']} wells have no embedding (first: {missing[0]}), "
-            f"more than max_missing_share {allowed} allows; complete the file or raise max_missing_share"
+            f"more than max_missing_share {allowed} allows{example}; complete the file or raise max_missing_share"
         )
 
 
@@ -116,13 +153,20 @@ def check_digest(path: Path, entry: dict[str, Any]) -> None:
         raise InputError(f"{path}: its sha256 is {sha256(path)}, not the {wanted} that is configured; fetch it again")
 
 
-def _check_finite(path: Path, ids: np.ndarray, block: np.ndarray, first_row: int) -> None:
+def _check_finite(path: Path, ids: np.ndarray, block: np.ndarray, first_row: int, names: list[str]) -> None:
     bad = ~np.isfinite(block)
-    if bad.any():
-        i = int(bad.any(axis=1).argmax())
+    if not bad.any():
+        return
+    empty = bad.all(axis=0) if len(block) > 1 else np.zeros(block.shape[1], dtype=bool)
+    if empty.any() and names:
         raise InputError(
-            f"{path}: NaN or infinite feature in row {first_row + i} ({ids[i]}); mend or leave out the row"
+            f"{path}: column {names[int(empty.argmax())]!r} holds no finite number; remove it or set feature_columns"
         )
+    i = int(bad.any(axis=1).argmax())
+    column = f", column {names[int(bad[i].argmax())]!r}" if names else ""
+    raise InputError(
+        f"{path}: NaN or infinite feature in row {first_row + i} ({ids[i]}){column}; mend or leave out the row"
+    )
 
 
 def load_features(path: str | Path, wells: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
@@ -133,8 +177,9 @@ def load_features(path: str | Path, wells: pd.DataFrame) -> tuple[np.ndarray, pd
     path = Path(path)
     source = formats.open_source(path, {"format": "parquet"})
     ids, values = source.ids, np.empty((len(source.ids), source.n_features), dtype=np.float32)
-    for rows, columns, block in source.pieces:
-        values[rows, columns] = block
+    for rows, columns_, block in source.pieces:
+        values[rows, columns_] = block
+    refuse_degenerate(path, values, ids, "wells", say=False)
     place = pd.Index(wells["well_id"]).get_indexer(ids)
     if (place < 0).any():
         unknown = ids[int((place < 0).argmax())]
@@ -145,60 +190,116 @@ def load_features(path: str | Path, wells: pd.DataFrame) -> tuple[np.ndarray, pd
 def read_map(path: str | Path, entry: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, int]]:
     """Read a finished map, one vector a perturbation, and say how many rows it has.
 
-    `entry` gives perturbation_column, perturbation_type, feature_columns, format and sha256. The file's columns
+    `entry` gives perturbation_column, perturbation_type, feature_columns, array, format and sha256. The file's columns
     `perturbation_type`, `concentration` (µM) and `n_wells` are used where it has them. Returns the map (contract `map`)
-    sorted by its key. Raises InputError for an unreadable file, NaN, a missing or a repeated perturbation.
+    sorted by its key. Raises InputError for an unreadable file, NaN, what is no number, a missing or a repeated
+    perturbation, and for a map that tells its perturbations not apart.
     """
     path = Path(path)
     check_digest(path, entry)
     column = entry.get("perturbation_column") or "perturbation"
-    given = _table(path, entry)
-    given.columns = given.columns.astype(str)
-    if column not in given:
-        raise InputError(f"{path}: no column {column!r} among {', '.join(given.columns[:8])}; set perturbation_column")
-    keys = ["perturbation_type", "concentration", "n_wells"]
-    others = [c for c in given.columns if c not in (column, *keys)]
-    numeric = [c for c in others if pd.api.types.is_numeric_dtype(given[c])]
-    chosen = formats.choose_features(path, entry.get("feature_columns"), others, numeric)
-    try:
-        values = given[chosen].to_numpy(dtype=np.float64)
-    except ValueError as error:
-        raise InputError(f"{path}: a feature is not a number ({error}); set feature_columns") from error
-    frame = pd.DataFrame(values, columns=[f"feature_{i}" for i in range(len(chosen))])
+    given, features = _table(path, entry, column)
+    values = np.column_stack([formats.to_float(path, name, given.column(name)) for name in features])
+    values = values.astype(np.float64)
+    names = _names(path, given, column)
     kind = entry.get("perturbation_type") or "CRISPR"
     keyed = {
-        "perturbation_type": given["perturbation_type"] if keys[0] in given else pd.Series(kind, index=given.index),
-        "perturbation": given[column],
-        "concentration": given["concentration"].astype(float) if keys[1] in given else np.nan,
-        "n_wells": given["n_wells"] if keys[2] in given else 1,
+        "perturbation_type": _text(given, MAP_KEYS[0], kind),
+        "perturbation": names,
+        "concentration": _number(path, given, MAP_KEYS[1], np.nan, "a number in µM"),
+        "n_wells": _number(path, given, MAP_KEYS[2], 1, "a whole number"),
     }
-    frame = pd.concat([pd.DataFrame(keyed).reset_index(drop=True), frame], axis=1)
+    frame = pd.DataFrame(keyed)
+    _check_finite(path, names, values, 0, features)
+    refuse_degenerate(path, values, names, "perturbations")
+    frame = pd.concat([frame, pd.DataFrame(values, columns=[f"feature_{i}" for i in range(len(features))])], axis=1)
+    frame["n_wells"] = frame["n_wells"].astype("Int32")
     frame = check(frame, "map", path)
     frame = frame.sort_values(["perturbation_type", "perturbation", "concentration"], kind="stable")
     return frame.reset_index(drop=True), {"rows": len(frame), "features": len(feature_columns(frame.columns))}
 
 
-def _table(path: Path, entry: dict[str, Any]) -> pd.DataFrame:
-    """A small table of any accepted format as a frame."""
-    kind = formats.file_format(path, entry)
-    column = entry.get("perturbation_column") or "perturbation"
-    try:
-        if kind == "parquet":
-            return pd.read_parquet(path)
-        if kind == "csv":
-            return pd.read_csv(path, low_memory=False)
-        if kind == "h5ad":
-            import anndata
+MAP_KEYS = ("perturbation_type", "concentration", "n_wells")
 
-            data = anndata.read_h5ad(path)
-            return pd.concat([data.obs, data.to_df()], axis=1)
-    except Exception as error:  # each library has its own ways to refuse a damaged file
-        raise InputError(
-            f"{path}: not readable as {kind} ({' '.join(str(error).split())[:200]}); is it whole?"
-        ) from error
-    vectors = {**entry, "well_column": column}
-    source = formats.open_source(path, vectors)
-    values = np.concatenate([block for _, _, block in source.pieces])
-    frame = pd.DataFrame(values.astype(np.float64)).add_prefix("feature_")
-    frame.insert(0, column, source.ids)
-    return frame
+
+def _names(path: Path, given: pa.Table, column: str) -> np.ndarray:
+    """Perturbations as text, None where a row has none."""
+    values = given.column(column)
+    if pa.types.is_floating(values.type):
+        raise InputError(f"{path}: {column} holds numbers ({values[0]}); gene symbols or compound names are needed")
+    texts = values.cast(pa.string()).to_pylist()
+    return np.array([text.strip() or None if text is not None else None for text in texts], dtype=object)
+
+
+def _text(given: pa.Table, name: str, default: str):
+    return given.column(name).cast(pa.string()).to_pylist() if name in given.column_names else default
+
+
+def _number(path: Path, given: pa.Table, name: str, default: float, what: str):
+    """A key column as numbers; one line where it holds text, a dose with its unit for instance."""
+    if name not in given.column_names:
+        return default
+    column = given.column(name)
+    texts = columns.cleaned(column.cast(pa.string()))
+    numbers = pd.to_numeric(pd.Series(texts.to_pylist(), dtype=object), errors="coerce")
+    bad = numbers.isna().to_numpy() & np.array(texts.is_valid())
+    if bad.any():
+        row = int(bad.argmax())
+        raise InputError(f"{path}: row {row} has {name} {texts[row].as_py()!r}; {what} is needed, without a unit")
+    return numbers
+
+
+def _table(path: Path, entry: dict[str, Any], column: str) -> tuple[pa.Table, list[str]]:
+    """A small table of any accepted format, and its feature columns."""
+    kind, wanted = formats.file_format(path, entry), entry.get("feature_columns")
+    with formats.refusing(path, kind):
+        if kind in ("npz", "h5"):
+            source = formats.open_source(path, {**entry, "well_column": column})
+            values = np.concatenate([block for _, _, block in source.pieces])
+            return _dense_table(column, source.ids, values)
+        if kind == "h5ad":
+            return _annotated_table(path, entry, column)
+        table = pq.read_table(path) if kind == "parquet" else _csv_table(path, column)
+        if column not in table.column_names:
+            listed = ", ".join(table.column_names[:8])
+            raise InputError(f"{path}: no column {column!r} among {listed}; set perturbation_column")
+        keys = [column, *(k for k in MAP_KEYS if k != column), *formats.index_columns(table.schema)]
+        return table, columns.choose(path, wanted, table.schema, keys, table.column)
+
+
+def _csv_table(path: Path, column: str) -> pa.Table:
+    """A CSV file whose types are told by all of it; the perturbations stay text (`NA` and `1` are names)."""
+    block = pacsv.ReadOptions(block_size=max(path.stat().st_size + 1, 1 << 20))
+    convert = pacsv.ConvertOptions(column_types={column: pa.string()})
+    return pacsv.read_csv(path, block, convert_options=convert)
+
+
+def _annotated_table(path: Path, entry: dict[str, Any], column: str) -> tuple[pa.Table, list[str]]:
+    """Vectors and the keys of obs; its other columns (counts, clusters) are no features."""
+    import anndata
+
+    data = anndata.read_h5ad(path)
+    if column in data.obs:
+        ids = data.obs[column].astype(object).to_numpy()
+    elif data.obs.index.name == column:
+        ids = data.obs_names.to_numpy(dtype=object)
+    else:
+        listed = ", ".join(data.obs.columns[:8])
+        raise InputError(f"{path}: no column {column!r} among {listed} of obs; set perturbation_column")
+    values, _ = formats.annotated_array(path, data, entry)
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"{path}: its vectors are of type {values.dtype}; real numbers are needed")
+    table, features = _dense_table(column, ids, values)
+    for key in MAP_KEYS:
+        if key in data.obs and key != column:
+            table = table.append_column(key, pa.array(data.obs[key].astype(object).to_numpy(), from_pandas=True))
+    others = [c for c in map(str, data.obs.columns) if c not in (column, *MAP_KEYS)]
+    if others:
+        note(f"{path.name}: {len(others)} columns of obs are not taken as features: {columns.shown(others)}")
+    return table, features
+
+
+def _dense_table(column: str, ids: np.ndarray, values: np.ndarray) -> tuple[pa.Table, list[str]]:
+    features = [f"feature_{i}" for i in range(values.shape[1])]
+    table = pa.table([pa.array(ids, from_pandas=True), *np.asarray(values, np.float64).T], names=[column, *features])
+    return table, features

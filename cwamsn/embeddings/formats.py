@@ -6,7 +6,7 @@ a third of the memory and of the time that reading whole rows does. Nothing is u
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from cwamsn.tables import InputError, feature_columns
+from cwamsn.embeddings import columns
+from cwamsn.tables import InputError
 
 Piece = tuple[slice, slice, np.ndarray]  # rows, columns, their values float32
 COLUMNS = 16  # columns read at once: a cache line of float32
@@ -25,11 +26,12 @@ ROWS = 8192
 
 @dataclass(frozen=True)
 class Source:
-    """An embeddings file: ids (N,) as text, the number of features, and the values in pieces."""
+    """An embeddings file: ids (N,) as text, the number of features, values in pieces, the features' names if any."""
 
     ids: np.ndarray
     n_features: int
     pieces: Iterator[Piece]
+    names: list[str] = field(default_factory=list)
 
 
 SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".npz": "npz", ".h5ad": "h5ad"}
@@ -55,7 +57,7 @@ def open_source(path: Path, entry: dict[str, Any]) -> Source:
         with refusing(path, kind):
             yield from source.pieces
 
-    return Source(source.ids, source.n_features, pieces())
+    return Source(source.ids, source.n_features, pieces(), source.names)
 
 
 @contextmanager
@@ -80,20 +82,6 @@ def file_format(path: Path, entry: dict[str, Any]) -> str:
     return found
 
 
-def choose_features(path: Path, wanted: list[str] | str | None, names: list[str], numeric: list[str]) -> list[str]:
-    """Feature columns: a list as given; those with a prefix; or all `feature_<i>`; or else all numeric ones."""
-    if isinstance(wanted, list):
-        missing = [c for c in map(str, wanted) if c not in names]
-        if missing:
-            raise InputError(f"{path}: no column {missing[0]!r}; correct feature_columns")
-        return list(map(str, wanted))
-    found = [c for c in names if c.startswith(wanted)] if wanted else feature_columns(names) or numeric
-    if not found:
-        kind = f"that begins with {wanted!r}" if wanted else "that holds numbers"
-        raise InputError(f"{path}: no column {kind}; set feature_columns")
-    return feature_columns(found) if len(feature_columns(found)) == len(found) else found
-
-
 def _id_column(path: Path, entry: dict[str, Any], names: list[str]) -> str:
     for name in [entry["well_column"]] if entry.get("well_column") else IDS:
         if name in names:
@@ -102,21 +90,18 @@ def _id_column(path: Path, entry: dict[str, Any], names: list[str]) -> str:
     raise InputError(f"{path}: no {wanted} among {', '.join(names[:8])}; set well_column to what holds the well ids")
 
 
-def _arrow_columns(path: Path, entry: dict[str, Any], schema: pa.Schema) -> tuple[str, list[str]]:
-    ids = _id_column(path, entry, schema.names)
-    kinds = pa.types
-    numeric = [f.name for f in schema if f.name != ids and (kinds.is_floating(f.type) or kinds.is_integer(f.type))]
-    return ids, choose_features(path, entry.get("feature_columns"), [n for n in schema.names if n != ids], numeric)
-
-
 def _texts(column: pa.ChunkedArray) -> np.ndarray:
     return column.cast(pa.string()).to_numpy()
 
 
 def _parquet(path: Path, entry: dict[str, Any]) -> Source:
     with pq.ParquetFile(path) as file:
-        ids, features = _arrow_columns(path, entry, file.schema_arrow)
-        names = _texts(file.read([ids], use_threads=False).column(0))
+        schema = file.schema_arrow
+        ids = _id_column(path, entry, schema.names)
+        keys = [ids, *index_columns(schema)]
+        read = lambda name: file.read([name], use_threads=False).column(0)  # noqa: E731
+        features = columns.choose(path, entry.get("feature_columns"), schema, keys, read)
+        names = _texts(read(ids))
 
     def pieces() -> Iterator[Piece]:
         with pq.ParquetFile(path) as file:
@@ -126,31 +111,65 @@ def _parquet(path: Path, entry: dict[str, Any]) -> Source:
                 for first in range(0, len(features), COLUMNS):
                     chosen = features[first : first + COLUMNS]
                     table = file.read_row_group(group, columns=chosen, use_threads=False)
-                    yield rows, slice(first, first + len(chosen)), _columns(table, chosen)
+                    yield rows, slice(first, first + len(chosen)), _columns(path, table, chosen, start)
                 start = rows.stop
 
-    return Source(names, len(features), pieces())
+    return Source(names, len(features), pieces(), features)
+
+
+def index_columns(schema: pa.Schema) -> list[str]:
+    """Columns that pandas wrote as the index of a table, by whatever name."""
+    found = (schema.pandas_metadata or {}).get("index_columns", [])
+    return [name for name in found if isinstance(name, str)]
 
 
 def _csv(path: Path, entry: dict[str, Any]) -> Source:
     with pacsv.open_csv(path) as reader:
-        ids, features = _arrow_columns(path, entry, reader.schema)
-    types = {ids: pa.string(), **dict.fromkeys(features, pa.float32())}
-    convert = pacsv.ConvertOptions(include_columns=[ids, *features], column_types=types)
-    table = pacsv.read_csv(path, pacsv.ReadOptions(use_threads=False), convert_options=convert)
+        schema = reader.schema  # types by the first block: what is no number there is read as text and looked at whole
+    ids = _id_column(path, entry, schema.names)
+    numeric = {f.name for f in schema if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)}
+    schema = pa.schema([(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in schema])
+    read = lambda name: _read_csv(path, [name], pa.string()).column(0)  # noqa: E731
+    features = columns.choose(path, entry.get("feature_columns"), schema, [ids], read)
+    types = {ids: pa.string()} | {name: pa.float32() if name in numeric else pa.string() for name in features}
+    try:
+        table = _read_csv(path, [ids, *features], types)
+    except pa.ArrowInvalid:
+        texts = _read_csv(path, features, pa.string())
+        for name in features:  # says which cell is no number, if that is the reason
+            columns.as_numbers(path, name, texts.column(name))
+        raise
     pieces = (
-        (slice(0, len(table)), slice(i, i + COLUMNS), _columns(table, features[i : i + COLUMNS]))
+        (slice(0, len(table)), slice(i, i + COLUMNS), _columns(path, table, features[i : i + COLUMNS], 0))
         for i in range(0, len(features), COLUMNS)
     )
-    return Source(_texts(table.column(ids)), len(features), pieces)
+    return Source(_texts(table.column(ids)), len(features), pieces, features)
 
 
-def _columns(table: pa.Table, names: list[str]) -> np.ndarray:
-    """Columns of a table as (n, k) float32; missing values become NaN."""
+def _read_csv(path: Path, names: list[str], types: dict[str, pa.DataType] | pa.DataType) -> pa.Table:
+    types = types if isinstance(types, dict) else dict.fromkeys(names, types)
+    convert = pacsv.ConvertOptions(include_columns=names, column_types=types)
+    return pacsv.read_csv(path, pacsv.ReadOptions(use_threads=False), convert_options=convert)
+
+
+def _columns(path: Path, table: pa.Table, names: list[str], first_row: int) -> np.ndarray:
+    """Columns of a table as (n, k) float32; missing values become NaN, texts are read as numbers."""
     block = np.empty((len(names), len(table)), dtype=np.float32)
     for i, name in enumerate(names):
-        block[i] = table.column(name).to_numpy()
+        block[i] = to_float(path, name, table.column(name), first_row)
     return block.T
+
+
+def to_float(path: Path, name: str, column: pa.ChunkedArray | pa.Array, first_row: int = 0) -> np.ndarray:
+    """A column as floats, NaN where it has no value. Raises InputError where it holds what is no number."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if columns.is_text(kind):
+        column = columns.as_numbers(path, name, column, first_row)
+    elif pa.types.is_null(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind):
+        column = column.cast(pa.int8() if pa.types.is_boolean(kind) else pa.float64())
+    elif not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        raise InputError(f"{path}: column {name!r} is of type {kind}, not of numbers; correct feature_columns")
+    return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
 
 
 def _npz(path: Path, entry: dict[str, Any]) -> Source:
@@ -177,17 +196,19 @@ def _vectors(path: Path, entry: dict[str, Any], names: list[str]) -> str:
     raise InputError(f"{path}: no {wanted or ' or '.join(VECTORS)} among {', '.join(names[:8])}; set feature_columns")
 
 
-def _dense(path: Path, ids: np.ndarray, values) -> Source:
+def _dense(path: Path, ids: np.ndarray, values, names: list[str] | None = None) -> Source:
     """An array (N, D) or, as CellCLIP stores them, (N, C, D); channels are laid side by side."""
     if len(values.shape) < 2 or len(ids) != len(values):
         raise InputError(f"{path}: {len(ids)} ids for vectors of shape {values.shape}; one id a row is needed")
-    names = np.array([i.decode() if isinstance(i, bytes) else str(i) for i in np.ravel(ids)], dtype=object)
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"{path}: its vectors are of type {values.dtype}; real numbers are needed")
+    ids = np.array([i.decode() if isinstance(i, bytes) else str(i) for i in np.ravel(ids)], dtype=object)
     width = int(np.prod(values.shape[1:]))
     pieces = (
         (slice(i, i + ROWS), slice(0, width), np.asarray(values[i : i + ROWS], dtype=np.float32).reshape(-1, width))
-        for i in range(0, len(names), ROWS)
+        for i in range(0, len(ids), ROWS)
     )
-    return Source(names, width, pieces)
+    return Source(ids, width, pieces, names or [])
 
 
 def _h5ad(path: Path, entry: dict[str, Any]) -> Source:
@@ -198,8 +219,36 @@ def _h5ad(path: Path, entry: dict[str, Any]) -> Source:
     if wanted and wanted not in data.obs:
         raise InputError(f"{path}: no {wanted} in obs ({', '.join(data.obs.columns[:8])}); set well_column")
     ids = np.asarray(data.obs[wanted] if wanted else data.obs_names, dtype=object)
-    if entry.get("feature_columns"):
-        names = list(map(str, data.var_names))
-        data = data[:, choose_features(path, entry["feature_columns"], names, names)]
-    values = data.X.toarray() if hasattr(data.X, "toarray") else data.X
-    return _dense(path, ids, np.asarray(values))
+    return _dense(path, ids, *annotated_array(path, data, entry))
+
+
+def annotated_array(path: Path, data, entry: dict[str, Any]) -> tuple[np.ndarray, list[str]]:
+    """The vectors (N, D) of an AnnData object that `entry` names (`array`: an entry of obsm or layers; else X).
+
+    Columns of obs are never features. Raises InputError where the array is absent, or where X is empty or all zero
+    although there are others to choose from.
+    """
+    name, others = entry.get("array"), [*data.obsm, *data.layers]
+    listed = f"array: {' or '.join(others)}" if others else "another file"
+    if name in (None, "X"):
+        values, names = data.X, list(map(str, data.var_names))
+        if values is None or 0 in values.shape:
+            raise InputError(f"{path}: X holds nothing; set {listed}")
+    else:
+        key = name.removeprefix("obsm/").removeprefix("layers/")
+        if key in data.obsm and not name.startswith("layers/"):
+            values, names = data.obsm[key], []
+        elif key in data.layers and not name.startswith("obsm/"):
+            values, names = data.layers[key], list(map(str, data.var_names))
+        else:
+            raise InputError(f"{path}: no {name!r} in obsm or layers ({', '.join(others) or 'both are empty'})")
+    values = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+    if name in (None, "X") and others and values.dtype.kind in "fiu" and not values.any():
+        raise InputError(f"{path}: X holds zeros alone; set {listed}")
+    if wanted := entry.get("feature_columns"):
+        if not names:
+            raise InputError(f"{path}: features of obsm have no names; leave feature_columns out")
+        schema = pa.schema([(n, pa.float32()) for n in names])
+        chosen = columns.choose(path, wanted, schema, [], lambda name: pa.array([], pa.string()))
+        values, names = values[:, [names.index(n) for n in chosen]], chosen
+    return values, names

@@ -186,16 +186,16 @@ def test_columns_by_list_prefix_and_type(tmp_path, wells, values):
     with pytest.raises(InputError, match=r"no well_id or names among .*set well_column"):
         read_embeddings(path, {}, wells)
     entry = {"well_column": "id"}
-    assert len(feature_columns(read_embeddings(path, entry, wells)[0])) == 4
+    assert len(feature_columns(read_embeddings(path, entry, wells)[0])) == 2  # neither the count nor the row number
     assert len(feature_columns(read_embeddings(path, entry | {"feature_columns": "emb_"}, wells)[0])) == 2
-    got = read_embeddings(path, entry | {"feature_columns": ["count"]}, wells)[0].set_index("well_id")
+    got = read_embeddings(path, entry | {"feature_columns": ["count", "emb_0"]}, wells)[0].set_index("well_id")
     np.testing.assert_array_equal(got.loc[wells["well_id"], "feature_0"], values[:, 2])
     with pytest.raises(InputError, match="no column 'nope'; correct feature_columns"):
         read_embeddings(path, entry | {"feature_columns": ["nope"]}, wells)
     with pytest.raises(InputError, match="no column that begins with 'cls_'"):
         read_embeddings(path, entry | {"feature_columns": "cls_"}, wells)
-    with pytest.raises(InputError, match="not readable as parquet"):
-        read_embeddings(path, entry | {"feature_columns": ["note"]}, wells)
+    with pytest.raises(InputError, match="column 'note', row 0 holds 'x', not a number"):
+        read_embeddings(path, entry | {"feature_columns": ["note", "emb_0"]}, wells)
 
 
 def test_feature_columns_are_taken_in_numeric_order(tmp_path, wells, values):
@@ -275,7 +275,8 @@ def test_map(tmp_path, values, suffix):
 def test_map_with_doses_keeps_its_own_keys(tmp_path):
     frame = pd.DataFrame(
         {"perturbation": ["a", "a", "B"], "perturbation_type": ["COMPOUND", "COMPOUND", "CRISPR"]}
-        | {"concentration": [10.0, 0.25, None], "n_wells": [4, 5, 108], "feature_0": [1.0, 2.0, 3.0]}
+        | {"concentration": [10.0, 0.25, None], "n_wells": [4, 5, 108]}
+        | {"feature_0": [1.0, 2.0, 3.0], "feature_1": [1.0, 0.0, 0.0]}
     )
     frame.to_csv(tmp_path / "map.csv", index=False)
     got, _ = read_map(tmp_path / "map.csv", {})

@@ -1,0 +1,183 @@
+"""Which columns of a user's table are features.
+
+A column that is none (an index, a label, a count) changes every score and breaks nothing, so the choice is strict: what
+is left out is said with its name, and what looks like a feature but holds no number is refused.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as kinds
+
+from cwamsn.notes import note
+from cwamsn.tables import InputError, feature_columns
+
+# Names of pandas' index columns, CellProfiler's and pycytominer's metadata, ids and counts of objects, and what people
+# call the place and the content of a well. CellProfiler's measurements (Cells_AreaShape_Area, Nuclei_Neighbors_...,
+# Nuclei_Location_...) are none of them.
+_NO_FEATURE = re.compile(
+    r"""(?ix)
+    \s* | unnamed:.* | __index_level_\d+__ | index | level_\d+ | ix | idx | row_?(number|index|id) | .*[ ]index
+    | (.*_)?metadata.*
+    | (.*_)?(object|image|table|group)_?(number|index|id) | (.*_)?number_object_number | (.*_)?parent_.*
+    | image_(count|group|number|plate|well|site|url|filename|pathname|file|path)(_.*)?
+    | (.*_)?(filename|pathname)_.* | (.*_)?file_?(name|path)
+    | n_?(cells?|obs|counts?|genes?|wells?|objects?|nuclei|fields?|sites?|images?|guides?|replicates?|umis?)(_.*)?
+    | cells | (cells?|nuclei|objects?|nucleus)_?(counts?|number|id|label) | num(ber)?_(of_)?.* | (total_|raw_)?counts?
+    | count_.* | total_counts?_.* | pct_counts_.*
+    | (.*_)?(plate|experiment|batch|run|screen|library|source)s?(_?(id|name|number|no|index|code|barcode|map))?
+    | (.*_)?barcode
+    | (.*_)?wells?(_?(id|name|pos|position|row|col|column|number|index|label|address))? | address
+    | row | col(umn)?s? | (row|col|column)_?(id|name|number|no|index|label)
+    | (.*_)?(sites?|fields?|fov|frame|tile|position|quadrant)(_?(id|number|no|index))?
+    | (cell|sample|image|crop|obs|uu|guide|gene|compound|molecule|entrez|treatment|perturbation|object)_?id | id
+    | (.*_)?labels? | class(_id)? | target | cluster(_id)?s? | leiden.* | louvain.* | fold | split | is_.* | has_.*
+    | replicate(_?(id|number|no|index))? | rep | time_?point | passage
+    | (.*_)?(concentration|dose)(_?(um|nm|mm|level|unit|units|rank|idx))? | mmoles_per_liter | .*micromolar
+    """
+)
+_NUMBER_LIKE = r"^[-+]?[0-9.,' ]*[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?\s*%?$|^[-+]?(?i:inf(inity)?)$"
+_MISSING = pa.array(["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "-"])
+SHOWN = 8
+
+
+def is_feature_name(name: str) -> bool:
+    """Whether a column may be a feature by its name. A name of `feature_<i>` always may."""
+    return _NO_FEATURE.fullmatch(name) is None
+
+
+def choose(
+    path: Path,
+    wanted: Sequence[str] | str | None,
+    schema: pa.Schema,
+    keys: Sequence[str],
+    read: Callable[[str], pa.ChunkedArray | pa.Array],
+) -> list[str]:
+    """The feature columns of a table, in order.
+
+    Parameters
+    ----------
+    wanted : a list of columns; or a prefix; or None: all `feature_<i>`, or else every column that holds numbers and
+        is not by its name an index, metadata, a label or a count
+    schema : names and types of all columns
+    keys : columns that the reader uses otherwise (ids, perturbations); never features unless a list names them
+    read : gives the values of a column; used for columns of text alone
+
+    What is left out without `wanted` is said. Raises InputError where a column that may be a feature holds what is no
+    number, or nothing at all, where no feature is left, and where a feature's name stands twice.
+    """
+    types = dict(zip(schema.names, schema.types))
+    if isinstance(wanted, str | None):
+        chosen, left = _by_rule(path, wanted, types, [n for n in schema.names if n not in keys], read)
+    else:
+        chosen, left = list(map(str, wanted)), []
+        missing = [name for name in chosen if name not in types]
+        if missing:
+            raise InputError(f"{path}: no column {missing[0]!r}; correct feature_columns")
+    twice = [name for name, n in Counter(schema.names).items() if n > 1 and name in {*chosen, *keys}]
+    twice += [name for name, n in Counter(chosen).items() if n > 1]
+    if twice:
+        raise InputError(f"{path}: column {twice[0]!r} stands twice; rename or remove one of them")
+    doubtful = [name for name in chosen if not is_feature_name(name)] if wanted else []
+    if doubtful:
+        note(f"{path.name}: feature_columns names {shown(doubtful)}, by name no feature; taken as asked")
+    if left:
+        note(f"{path.name}: columns not taken as features ({len(left)}): {shown(left)}; feature_columns overrides this")
+    if not chosen:
+        kind = f"that begins with {wanted!r}" if wanted else "that holds numbers"
+        raise InputError(f"{path}: no column {kind}; set feature_columns")
+    ordered = feature_columns(chosen)
+    return ordered if len(ordered) == len(chosen) and not isinstance(wanted, list) else chosen
+
+
+def _by_rule(path, prefix, types, names, read) -> tuple[list[str], list[str]]:
+    """Columns taken and columns left out, by prefix, by the name `feature_<i>`, or by content."""
+    if prefix:
+        return [name for name in names if name.startswith(prefix)], []
+    if numbered := feature_columns(names):
+        others = [name for name in names if name not in set(numbered)]
+        return numbered, others
+    chosen = [name for name in names if is_feature_name(name) and _holds_numbers(path, name, types[name], read)]
+    whole = [name for name in chosen if kinds.is_integer(types[name])]
+    if 0 < len(whole) < len(chosen):
+        counting = [name for name in whole if _counts_rows(read(name))]
+        chosen = [name for name in chosen if name not in counting]
+        whole = [name for name in whole if name not in counting]
+    if 0 < len(whole) < len(chosen):
+        note(
+            f"{path.name}: {shown(whole)} of {len(chosen)} features hold whole numbers alone; "
+            "if they are labels or counts, set feature_columns"
+        )
+    return chosen, [name for name in names if name not in set(chosen)]
+
+
+def _holds_numbers(path: Path, name: str, kind: pa.DataType, read) -> bool:
+    """Whether a column is of numbers, whatever their type; raises InputError where only some of it is."""
+    if kinds.is_floating(kind) or kinds.is_integer(kind) or kinds.is_decimal(kind):
+        return True
+    if not (is_text(kind) or kinds.is_null(kind)):
+        return False  # booleans, dates, categories, lists
+    values = cleaned(read(name))
+    if values.null_count == len(values):
+        raise InputError(f"{path}: column {name!r} holds no value at all; remove it or set feature_columns")
+    like = pc.match_substring_regex(values, _NUMBER_LIKE)
+    if not pc.any(like).as_py():
+        return False
+    as_numbers(path, name, values)
+    return True
+
+
+def _counts_rows(values: pa.ChunkedArray | pa.Array) -> bool:
+    """Whether whole numbers grow by one from row to row, as an index does."""
+    try:
+        numbers = values.cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid:  # whole in the first block of a file alone
+        return False
+    return len(numbers) > 2 and numbers.dtype.kind == "i" and bool((np.diff(numbers) == 1).all())
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is one of text."""
+    return kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind)
+
+
+def cleaned(values: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Texts without spaces around them; what stands for a missing value is null."""
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    values = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    return pc.if_else(pc.is_in(values, _MISSING), pa.scalar(None, pa.string()), values)
+
+
+def as_numbers(path: Path, name: str, values: pa.ChunkedArray | pa.Array, first_row: int = 0) -> pa.Array:
+    """Texts as float64; raises InputError naming column and row of the first that is no number."""
+    values = cleaned(values)
+    try:
+        return values.cast(pa.float64())
+    except pa.ArrowInvalid:
+        for row, text in enumerate(values.to_pylist(), first_row):
+            if text is not None and not _is_number(text):
+                hint = "write a point for the comma" if re.fullmatch(r"[-+]?\d+,\d+", text) else "mend it"
+                raise InputError(
+                    f"{path}: column {name!r}, row {row} holds {text!r}, not a number; {hint}, "
+                    "or set feature_columns to what is a feature"
+                ) from None
+        raise
+
+
+def _is_number(text: str) -> bool:
+    try:
+        pa.scalar(text, pa.string()).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def shown(names: Sequence[str]) -> str:
+    """Names for a message: the first few, and how many more."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(repr(name) if name else "one without a name" for name in names[:SHOWN]) + more

@@ -1,0 +1,61 @@
+"""Vectors that cannot be scored: they tell nothing apart."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cwamsn.notes import note
+from cwamsn.tables import InputError
+
+CONSTANT = 1e-6  # a range below this share of the feature's size is rounding of float32
+LOOK = 16  # features by which equal vectors are looked for, before all are compared
+
+
+def refuse_degenerate(
+    source: str | Path, values: np.ndarray, ids: Sequence[str], what: str = "wells", say: bool = True
+) -> None:
+    """Raise InputError where `values` (N, D) tell nothing apart; note what is suspicious and can stand.
+
+    Refused: no feature or one (every cosine is then 1 or -1), all vectors zero, all vectors equal, D constant
+    features. Noted: zero vectors, vectors that several rows share, constant features.
+
+    Parameters
+    ----------
+    ids : N names of the rows, for messages
+    what : what the rows are
+    say : False leaves the notes out, where an earlier stage has said them
+    """
+    n, d = values.shape
+    name = Path(source).name
+    if d < 2:
+        raise InputError(f"{source}: {d} feature; cosines need at least two, so that one column cannot be an embedding")
+    if n < 2:
+        return
+    low, high = values.min(axis=0), values.max(axis=0)
+    constant = high - low <= CONSTANT * np.maximum(np.abs(low), np.abs(high))
+    if constant.all():
+        if not (low.any() or high.any()):
+            raise InputError(f"{source}: all {n} vectors are zero; give the array that holds the embeddings")
+        raise InputError(f"{source}: all {n} {what} have the same vector; nothing can be told apart with it")
+    if not say:
+        return
+    if constant.any():
+        note(f"{name}: {int(constant.sum())} of {d} features are constant over all {n} {what}")
+    zero = ~values.any(axis=1)
+    if zero.any():
+        note(f"{name}: {int(zero.sum())} of {n} {what} have a zero vector (such as {ids[int(zero.argmax())]})")
+    shared = _repeats(values) & ~zero
+    if shared.any():
+        first = ids[int(shared.argmax())]
+        note(f"{name}: {int(shared.sum())} of {n} {what} have a vector that another has too (such as {first})")
+
+
+def _repeats(values: np.ndarray) -> np.ndarray:
+    """(N,) whether a row stands more than once."""
+    found = pd.DataFrame(values[:, :LOOK]).duplicated(keep=False).to_numpy()
+    rows = np.flatnonzero(found)
+    if len(rows) and values.shape[1] > LOOK:
+        found[rows] = pd.DataFrame(values[rows]).duplicated(keep=False).to_numpy()
+    return found

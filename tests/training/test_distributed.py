@@ -134,7 +134,7 @@ def losses(folder):
 
 
 def test_a_training_under_torchrun_is_the_training(tmp_path, store):
-    small = recipe(steps=4)
+    small = recipe(steps=4, precision="float32")  # half precision rounds differently for each division of the batch
     launch(2, recipe=small, **store, out_dir=str(tmp_path / "two"), seed=0, threads=1)
     train(small, **store, out_dir=tmp_path / "one", seed=0, threads=1)
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)

@@ -1,18 +1,35 @@
-"""Files that are either whole or absent, digests, and progress bars that stay quiet in logs."""
+"""Files that are either whole or absent, locks, digests, and progress bars that stay quiet in logs."""
 
+import errno
+import fcntl
 import hashlib
 import json
+import logging
 import os
+import re
+import secrets
 import shutil
+import socket
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+
+
+def unique_token() -> str:
+    """Text for a temporary file's name that no other process has, on this machine or on one that shares its disk.
+
+    A process id alone is not enough: two nodes of a cluster have the same ones. The host's name tells whose a file is.
+    """
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:24]
+    return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 @contextmanager
@@ -24,7 +41,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{unique_token()}.partial{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb") as handle:
@@ -39,8 +56,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yield a temporary directory that replaces `path` on success and is removed on error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = path.with_name(f".{path.name}.{unique_token()}.partial")
     temporary.mkdir()
     try:
         yield temporary
@@ -49,6 +65,45 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: str | Path) -> Iterator[bool]:
+    """Hold the lock file `path` alone; it ends with the process and is removed afterwards.
+
+    Yields whether there is a lock: some network file systems have none, which is said in a warning. The caller must
+    then write nothing that another process may write too.
+    """
+    path = Path(path)
+    handle = _open_locked(path)
+    if handle is None:
+        yield False
+        return
+    with handle:
+        try:
+            yield True
+        finally:
+            path.unlink(missing_ok=True)  # while the lock is held: whoever waits for it sees that the file is gone
+
+
+def _open_locked(path: Path) -> IO[str] | None:
+    while True:
+        handle = path.open("a")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            handle.close()
+            if error.errno not in _NO_LOCKS:
+                raise
+            log.warning("%s: this file system has no locks; a download that is killed here starts again", path.parent)
+            return None
+        # The holder before may have removed the file meanwhile: then this lock is on a file that nobody else finds.
+        try:
+            if os.path.samestat(os.fstat(handle.fileno()), path.stat()):
+                return handle
+        except FileNotFoundError:
+            pass
+        handle.close()
 
 
 def write_json(value: Any, path: str | Path) -> None:

@@ -2,65 +2,67 @@
 
 A location is an HTTPS (or HTTP) URL, a `file://` URL or a plain path. A local file is used where it lies. A remote one
 goes to `cache`, a folder that no rule declares as output (Snakemake deletes the outputs of failed jobs): first as
-`<key>.partial`, and under its final name only when its length and digest are right. The key is a digest of the URL and
-of the expected digest, so that a changed file is another entry.
+`<key>.partial`, and under its final name only when it is whole. The key is a digest of the URL and of the expected
+digest, so that a changed file is another entry.
+
+A file is whole when its length is the one that the host, its listing or the answer's framing tells, and its digest the
+one expected, where one is known. Bytes of two answers are joined only where an ETag or a digest ties them together.
 """
 
-import fcntl
 import hashlib
 import json
-import os
-import random
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from cwamsn.files import sha256
-from cwamsn.tables import InputError
+from cwamsn.files import locked, sha256, unique_token
+from cwamsn.screens.listing import list_folder
+from cwamsn.screens.locations import Remote, file_url, join, local_path, shown_uri
+from cwamsn.screens.web import (
+    Again,
+    FetchError,
+    Forbidden,
+    Missing,
+    Policy,
+    body,
+    check_url,
+    encoding,
+    has_end,
+    integer,
+    pause,
+    request,
+)
 
-_BLOCK = 1 << 16  # bytes that a cut connection loses at most
-_RETRIED = {408, 425, 429, 500, 502, 503, 504}
-_HUB = "huggingface.co"
+__all__ = [
+    "Again",
+    "FetchError",
+    "Fetched",
+    "Forbidden",
+    "Missing",
+    "Policy",
+    "Remote",
+    "cached_path",
+    "fetch",
+    "file_url",
+    "forget",
+    "join",
+    "list_folder",
+    "local_path",
+    "policy",
+    "shown_uri",
+]
 
-
-class FetchError(InputError):
-    """A file cannot be had from its host. The message names the URL, never a token."""
-
-
-class Missing(FetchError):
-    """The host says that there is no such file, or that it may not be read (401, 403, 404, 410)."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How patiently to fetch. `attempts` counts tries in a row that brought no new byte; times in seconds."""
-
-    attempts: int = 8
-    backoff: float = 1.0
-    longest_wait: float = 300.0
-    timeout: float = 60.0
-    etag_is_md5: bool = True
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A file on a host: where it is and, where known beforehand, its bytes and `sha256:...` or `md5:...`."""
-
-    url: str
-    size: int | None = None
-    digest: str | None = None
+_PATIENT = Policy()
+_UNPACKED = 4 << 30  # bytes that a packed body of unknown length may have
 
 
 @dataclass
 class Fetched:
-    """A whole, verified file on this machine."""
+    """A whole file on this machine: of the length, and the digest where one is known, that it should have."""
 
     path: Path
     url: str
@@ -74,37 +76,6 @@ class Fetched:
         return {"name": name or self.path.name, "size": self.size, "digest": self.digest, "source": self.url}
 
 
-def local_path(location: str | Path) -> Path | None:
-    """The path a plain path or a `file://` URL means (relative to the working directory); None for a remote URL."""
-    text = str(location)
-    if text.startswith("file://"):
-        return Path(unquote(text.removeprefix("file://localhost").removeprefix("file://")))
-    if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
-        return None
-    return Path(text)
-
-
-def file_url(path: str | Path) -> str:
-    """`file://` URL of a path, kept relative where the path is."""
-    return "file://" + quote(str(path))
-
-
-def join(base: str, *names: str) -> str:
-    """`base/name/name`; the names are quoted for a URL (also `file://`) and taken as they are for a plain path."""
-    tail = "/".join(name.strip("/") for name in names)
-    if "://" in base:
-        tail = quote(tail)
-    return f"{base.rstrip('/')}/{tail}"
-
-
-def shown_uri(path: Path) -> str:
-    """`path` as a URI of the fields table: relative to the working directory where it lies below it."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd().resolve())) if path.is_absolute() else str(path)
-    except ValueError:
-        return str(path)
-
-
 def policy(spec: dict[str, Any]) -> Policy:
     """The :class:`Policy` of a screen's `retry` key."""
     keys = spec.get("retry") or {}
@@ -116,36 +87,51 @@ def policy(spec: dict[str, Any]) -> Policy:
     )
 
 
-def fetch(remote: Remote | str, cache: str | Path, how: Policy = Policy()) -> Fetched:
+def fetch(remote: Remote | str, cache: str | Path, how: Policy = _PATIENT) -> Fetched:
     """Return `remote` as a whole, verified local file; a second call finds it in `cache`.
 
-    Raises :class:`Missing` when the host has no such file, :class:`FetchError` when it cannot be had whole, both naming
-    the URL.
+    Raises :class:`Missing` when the host has no such file, :class:`Forbidden` when it may not be read, and otherwise
+    :class:`FetchError` when it cannot be had whole, all naming the URL.
     """
     remote = Remote(remote) if isinstance(remote, str) else remote
     path = local_path(remote.url)
     if path is not None:
         return _local(remote, path)
+    check_url(remote.url)
     final = cached_path(remote, cache)
     record = final.with_name(final.name + ".json")
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(final):
-        known = _read(record)
-        if final.exists() and known.get("digest") == f"sha256:{sha256(final)}":
-            return Fetched(final, remote.url, known["size"], known["digest"])
-        size, digest = _download(remote, final, how)
-        _write({"url": remote.url, "size": size, "digest": digest}, record)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with locked(final.with_name(final.name + ".lock")) as alone:
+            known = _read(record)
+            good = remote.size in (None, known.get("size")) and final.exists()
+            if good and known.get("digest") == f"sha256:{sha256(final)}":
+                return Fetched(final, remote.url, final.stat().st_size, known["digest"])
+            with _partial(final, alone) as partial:
+                size, digest = _download(remote, partial, final, how)
+            _write({"url": remote.url, "size": size, "digest": digest}, record)
+    except OSError as error:  # a full disk, a folder that may not be written
+        raise FetchError(f"{remote.url}: cannot be kept in {final.parent} ({error.strerror or error})") from None
     return Fetched(final, remote.url, size, digest)
 
 
 @contextmanager
-def _locked(final: Path) -> Iterator[None]:
-    """One process at a time: two that write one partial file would spoil it. The lock ends with the process."""
-    path = final.with_name(final.name + ".lock")
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-        path.unlink(missing_ok=True)
+def _partial(final: Path, alone: bool) -> Iterator[Path]:
+    """Where the bytes arrive. Without a lock it is this process's own, since two that write one file would mix them."""
+    if alone:
+        yield final.with_name(final.name + ".partial")
+        return
+    own = final.with_name(f"{final.name}.{unique_token()}.partial")
+    try:
+        yield own
+    finally:
+        own.unlink(missing_ok=True)
+        _state(own).unlink(missing_ok=True)
+
+
+def _state(partial: Path) -> Path:
+    """The note beside a partial file: what its host said about the whole one."""
+    return partial.with_name(partial.name.removesuffix(".partial") + ".state")
 
 
 def cached_path(remote: Remote, cache: str | Path) -> Path:
@@ -178,134 +164,112 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _download(remote: Remote, final: Path, how: Policy) -> tuple[int, str]:
+def _download(remote: Remote, partial: Path, final: Path, how: Policy) -> tuple[int, str]:
     """Fetch into `final` through its partial file; (size, 'sha256:...')."""
-    import requests
-
-    partial, state = final.with_name(final.name + ".partial"), final.with_name(final.name + ".state")
-    failures, mismatches, furthest, problem = 0, 0, _size(partial), ""
-    while failures < how.attempts and mismatches < 2:
-        wait = 0.0
+    failures, mismatches, furthest = 0, 0, _size(partial)
+    while True:
         try:
-            done = _transfer(remote, partial, state, how)
+            facts = _transfer(remote, partial, how)
         except Again as error:
-            problem, wait, done = str(error), error.wait, None
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            problem, done = type(error).__name__, None
-        if done is not None:
-            problem = _fault(partial, done, remote, how)
-            if not problem:
-                size, digest = _size(partial), f"sha256:{sha256(partial)}"
-                partial.replace(final)
-                state.unlink(missing_ok=True)
-                return size, digest
-            partial.unlink(missing_ok=True)
-            mismatches += 1
+            if _size(partial) > furthest:
+                failures, furthest = 0, _size(partial)
+                continue
+            failures += 1
+            if error.spent(failures, how):
+                raise error.final or FetchError(
+                    f"{remote.url}: not fetched ({error}); what has arrived is kept, run again to resume"
+                ) from None
+            pause(failures - 1, error.wait, how)
             continue
-        if _size(partial) > furthest:
-            failures, furthest = 0, _size(partial)
-            continue
-        failures += 1
-        if failures < how.attempts:
-            pause(failures - 1, wait, how)
-    raise FetchError(f"{remote.url}: not fetched ({problem}); what has arrived is kept, run again to resume")
+        fault = _fault(partial, facts, remote, how)
+        if not fault:
+            size, digest = _size(partial), f"sha256:{sha256(partial)}"
+            partial.replace(final)
+            _state(partial).unlink(missing_ok=True)
+            return size, digest
+        partial.unlink(missing_ok=True)
+        mismatches += 1
+        if mismatches > 1:
+            raise FetchError(f"{remote.url}: not accepted ({fault})")
 
 
-def pause(attempt: int, least: float, how: Policy) -> None:
-    """Wait before the next try: doubling with `attempt`, with jitter, and `least` seconds at least (Retry-After)."""
-    delay = max(least, how.backoff * 2**attempt * random.uniform(0.5, 1.0))  # nosec B311
-    time.sleep(min(delay, how.longest_wait))
-
-
-class Again(Exception):
-    """Worth another try, after `wait` seconds at least."""
-
-    def __init__(self, message: str, wait: float = 0.0) -> None:
-        super().__init__(message)
-        self.wait = wait
-
-
-def _transfer(remote: Remote, partial: Path, state: Path, how: Policy) -> dict[str, Any] | None:
-    """One request. The facts the host gave about the whole file, or None when the body broke off."""
+def _transfer(remote: Remote, partial: Path, how: Policy) -> dict[str, Any]:
+    """One request: the facts the host gave about the whole file, whose bytes have arrived. Again when they have not."""
     offset = _size(partial)
-    known = _read(state) if offset else {}
-    if offset and not (known.get("etag") or remote.digest):
+    known = _read(_state(partial)) if offset else {}
+    if not (known.get("etag") or remote.digest) or known.get("packed"):
         offset = 0  # nothing ties the bytes that are here to the file the host has now
+    if offset and offset == known.get("total"):
+        return known  # a kill between the last byte and the check
     headers = {"Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
         if known.get("etag"):
             headers["If-Range"] = known["etag"]
     with request(remote.url, headers, how) as answer:
-        if answer.status_code == 416:
-            partial.unlink(missing_ok=True)
-            raise Again("the host refused the range")
-        start, total = 0, _integer(answer.headers.get("Content-Length"))
-        if answer.status_code == 206:
-            match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", answer.headers.get("Content-Range", ""))
-            if not match or int(match[1]) != offset:
+        facts = _facts(answer)
+        start = 0
+        if answer.status_code != 200:
+            start = offset
+            try:
+                facts["total"] = _rest(answer, offset, known, facts, remote)
+            except Again:
                 partial.unlink(missing_ok=True)
-                raise Again("the host answered with another range than asked for")
-            start, total = offset, _integer(match[3])
-        facts = _facts(answer, total)
-        _write(facts, state)
+                raise
+        _write(facts, _state(partial))
         with partial.open("r+b" if start else "wb") as handle:
             handle.seek(start)
             handle.truncate()
-            for block in answer.iter_content(_BLOCK):
-                handle.write(block)
-    return facts if total is None or _size(partial) >= total else None
+            _receive(answer, handle, facts["total"] or remote.size)
+    if facts["total"] is not None and _size(partial) < facts["total"]:
+        raise Again(f"{_size(partial)} of {facts['total']} bytes have arrived")
+    return facts
 
 
-def request(url: str, headers: dict[str, str], how: Policy) -> Any:
-    """GET `url`, streaming; follows redirects but never from HTTPS to HTTP. Raises Missing, Again, ConnectionError."""
-    answer = session().get(url, headers={**headers, **_token(url)}, stream=True, timeout=how.timeout)
-    hops = [*answer.history, answer]
-    if any(a.url.startswith("https:") and b.url.startswith("http:") for a, b in pairwise(hops)):
-        answer.close()
-        raise FetchError(f"{url}: redirects from HTTPS to HTTP; refused")
-    if answer.status_code in (200, 206, 416):
-        return answer
-    answer.close()
-    if answer.status_code in _RETRIED:
-        raise Again(f"HTTP {answer.status_code}", _retry_after(answer.headers.get("Retry-After")))
-    hint = "; set HF_TOKEN if it needs an account" if urlsplit(url).hostname == _HUB else ""
-    kind = Missing if answer.status_code in (401, 403, 404, 410) else FetchError
-    raise kind(f"{url}: HTTP {answer.status_code} {answer.reason}{hint}; check the base URL of the screen")
+def _rest(answer: Any, offset: int, known: dict[str, Any], facts: dict[str, Any], remote: Remote) -> int:
+    """Total bytes of the file of which the answer (206) holds those from `offset`. Again when it is not that rest."""
+    if answer.status_code == 416:
+        raise Again("the host refused the range")
+    found = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", answer.headers.get("Content-Range", ""))
+    if not found or int(found[1]) != offset or facts["packed"]:
+        raise Again("the host answered with another range than asked for")
+    etag = facts.get("etag")
+    if offset and etag != known.get("etag") and not (remote.digest and etag is None):
+        raise Again("the file has changed on its host meanwhile")
+    totals = {t for t in (integer(found[3]), known.get("total") if offset else None) if t is not None}
+    if len(totals) > 1:
+        raise Again("the file has changed its length on its host meanwhile")
+    total = totals.pop() if totals else remote.size
+    if total is None:
+        raise Again("the host sent a part without telling how long the whole is")
+    return total
 
 
-_SESSION: Any = None
+def _receive(answer: Any, handle: Any, expected: int | None) -> None:
+    """Write the body, but hardly more than the expected bytes: what is longer is found wrong afterwards."""
+    limit = _UNPACKED if expected is None and encoding(answer) else expected
+    for block in body(answer):
+        handle.write(block)
+        if limit is not None and handle.tell() > limit:
+            return
 
 
-def session() -> Any:
-    """One `requests.Session` a process, kept alive between files."""
-    global _SESSION
-    if _SESSION is None:
-        import requests
-
-        _SESSION = requests.Session()
-        _SESSION.headers["User-Agent"] = "cwamsn"
-        _SESSION.auth = lambda prepared: prepared  # tokens come from the environment only, not from ~/.netrc
-    return _SESSION
-
-
-def _token(url: str) -> dict[str, str]:
-    parts, token = urlsplit(url), os.environ.get("HF_TOKEN")
-    return {"Authorization": f"Bearer {token}"} if token and parts.scheme == "https" and parts.hostname == _HUB else {}
-
-
-def _facts(answer: Any, total: int | None) -> dict[str, Any]:
-    """What the host says about the whole file: total bytes, a strong ETag, an MD5 and a SHA-256 where it gives them.
+def _facts(answer: Any) -> dict[str, Any]:
+    """What the host says about the whole file: total bytes, a strong ETag, an MD5 and a SHA-256 where it gives them;
+    `packed`: what it sends must be unpacked; `end`: a body that broke off would have been noticed.
 
     The hub names a large file's SHA-256 in `X-Linked-ETag` of the redirect; S3 gives the MD5 as ETag of an object that
     was uploaded in one piece and is not encrypted with a key of its own.
     """
-    facts: dict[str, Any] = {"total": total}
+    packed = bool(encoding(answer))
+    facts: dict[str, Any] = {"total": None, "packed": packed, "end": has_end(answer)}
+    if not packed and answer.status_code == 200:
+        facts["total"] = integer(answer.headers.get("Content-Length"))
     etag = answer.headers.get("ETag", "")
     if etag and not etag.startswith("W/"):
         facts["etag"] = etag
     own_key = answer.headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")
-    if re.fullmatch(r'"[0-9a-f]{32}"', etag) and not own_key:
+    if re.fullmatch(r'"[0-9a-f]{32}"', etag) and not own_key and not packed:
         facts["md5"] = etag.strip('"')
     for hop in (*answer.history, answer):
         linked = hop.headers.get("X-Linked-ETag", "").strip('"')
@@ -317,12 +281,22 @@ def _facts(answer: Any, total: int | None) -> dict[str, Any]:
 def _fault(path: Path, facts: dict[str, Any], remote: Remote, how: Policy) -> str:
     """What is wrong with a file that has arrived; empty when nothing is."""
     size = _size(path)
-    for expected in (remote.size, facts["total"]):
-        if expected is not None and size != expected:
-            return f"wrong length: {size} bytes, expected {expected}"
+    sizes = [n for n in (remote.size, facts["total"]) if n is not None]
     wanted = remote.digest or (f"sha256:{facts['sha256']}" if "sha256" in facts else None)
     if wanted is None and how.etag_is_md5 and "md5" in facts:
         wanted = f"md5:{facts['md5']}"
+    if not (sizes or wanted or facts.get("end")):
+        sizes = [n for n in [_length_by_head(remote.url, how)] if n is not None]
+        if not sizes:
+            return (
+                "the host tells neither length nor digest, so a whole file cannot be told from a broken-off one; "
+                "download it by hand and give its path"
+            )
+    for expected in sizes:
+        if size != expected:
+            return f"wrong length: {size} bytes, expected {expected}"
+    if facts.get("packed") and not sizes and size > _UNPACKED:
+        return f"more than {_UNPACKED >> 30} GiB when unpacked"
     if wanted:
         kind, _, value = wanted.partition(":")
         found = sha256(path) if kind == "sha256" else _md5(path)
@@ -331,9 +305,19 @@ def _fault(path: Path, facts: dict[str, Any], remote: Remote, how: Policy) -> st
     return ""
 
 
+def _length_by_head(url: str, how: Policy) -> int | None:
+    """The length that the answer to HEAD tells, None where it tells none."""
+    try:
+        with request(url, {"Accept-Encoding": "identity"}, how, "HEAD") as answer:
+            good = answer.status_code == 200 and not encoding(answer)
+            return integer(answer.headers.get("Content-Length")) if good else None
+    except (Again, FetchError):
+        return None
+
+
 def _write(facts: dict[str, Any], path: Path) -> None:
     """A note of the cache. Not flushed to disk, which would cost more than a small file itself: digests tell."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary = path.with_name(f"{path.name}.{unique_token()}")
     temporary.write_text(json.dumps(facts))
     temporary.replace(path)
 
@@ -341,88 +325,11 @@ def _write(facts: dict[str, Any], path: Path) -> None:
 def _read(path: Path) -> dict[str, Any]:
     """A note of the cache; empty when there is none or a crash left it torn."""
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _integer(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
-
-
-def _retry_after(text: str | None) -> float:
-    """Seconds of a Retry-After header, given as a number or as a date."""
-    if not text:
-        return 0.0
-    if text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return 0.0
-
-
-def list_folder(base: str, prefix: str, how: Policy) -> Iterator[Remote]:
-    """Files directly below `prefix` of a bucket (S3 ListObjectsV2 over HTTP, anonymous) or of a local folder."""
-    folder = local_path(join(base, prefix))
-    if folder is not None:
-        if not folder.is_dir():
-            raise Missing(f"{folder}: no such folder; check the base URL of the screen")
-        for path in sorted(p for p in folder.iterdir() if p.is_file()):
-            yield Remote(join(base, prefix, path.name), path.stat().st_size)
-        return
-    following: str | None = None
-    while True:
-        query = f"?list-type=2&prefix={quote(prefix.strip('/') + '/', safe='')}"
-        query += f"&continuation-token={quote(following, safe='')}" if following else ""
-        entries, following = _listing(base.rstrip("/") + "/" + query, how)
-        for key, size, etag in entries:
-            md5 = f"md5:{etag}" if how.etag_is_md5 and re.fullmatch(r"[0-9a-f]{32}", etag) else None
-            yield Remote(join(base, key), size, md5)
-        if not following:
-            return
-
-
-def _listing(url: str, how: Policy) -> tuple[list[tuple[str, int, str]], str]:
-    """One page of a bucket listing: (key, size, ETag) entries, and the token of the next page or ''."""
-    import defusedxml.ElementTree as ElementTree
-
-    try:
-        tree = ElementTree.fromstring(get_text(url, how))
-    except ElementTree.ParseError as error:
-        raise FetchError(f"{url}: not a bucket listing ({error}); check the base URL of the screen") from None
-    space = tree.tag.rpartition("}")[0] + "}" if "}" in tree.tag else ""
-    entries = [
-        (
-            node.findtext(f"{space}Key", ""),
-            int(node.findtext(f"{space}Size", "0")),
-            node.findtext(f"{space}ETag", "").strip('"'),
-        )
-        for node in tree.iter(f"{space}Contents")
-    ]
-    return [e for e in entries if not e[0].endswith("/")], tree.findtext(f"{space}NextContinuationToken", "")
-
-
-def get_text(url: str, how: Policy) -> str:
-    """The body of a small, changing answer (a listing), not cached; retried like a file."""
-    import requests
-
-    problem = ""
-    for attempt in range(how.attempts):
-        wait = 0.0
-        try:
-            with request(url, {}, how) as answer:
-                body, length = answer.content, _integer(answer.headers.get("Content-Length"))
-            if length is None or answer.headers.get("Content-Encoding") or len(body) == length:
-                return body.decode()
-            problem = "the answer broke off"
-        except Again as error:
-            problem, wait = str(error), error.wait
-        except requests.RequestException as error:
-            problem = type(error).__name__
-        pause(attempt, wait, how)
-    raise FetchError(f"{url}: not fetched ({problem}); run again")

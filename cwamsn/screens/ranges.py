@@ -2,9 +2,10 @@
 
 import io
 import re
+from functools import partial
 from typing import Any
 
-from cwamsn.screens.fetch import Again, FetchError, Policy, pause, request
+from cwamsn.screens.web import Again, FetchError, Policy, encoding, integer, request, retried
 
 
 class NoRanges(FetchError):
@@ -14,13 +15,14 @@ class NoRanges(FetchError):
 class RangeFile(io.RawIOBase):
     """Read-only file object over the remote file at `url`. Every read is one request, retried when it breaks off.
 
-    The file's length and ETag are asked for once; a host whose file changes in between raises :class:`NoRanges`.
+    The file's length and `version` (a strong ETag, else a weak one with the date of change) are asked for once. A host
+    whose file changes in between, or that gives nothing by which a change would show, raises :class:`NoRanges`.
     """
 
     def __init__(self, url: str, how: Policy) -> None:
         super().__init__()
         self.url, self.how, self.position = url, how, 0
-        self.etag, self.size = "", 0
+        self.version, self.size = "", 0
         self.span(0, 0)
 
     def readable(self) -> bool:
@@ -48,33 +50,34 @@ class RangeFile(io.RawIOBase):
 
     def span(self, first: int, last: int) -> bytes:
         """Bytes first..last, both included."""
-        import requests
-
-        problem = ""
-        for attempt in range(self.how.attempts):
-            wait = 0.0
-            try:
-                return self._request(first, last)
-            except Again as error:
-                problem, wait = str(error), error.wait
-            except requests.RequestException as error:
-                problem = type(error).__name__
-            pause(attempt, wait, self.how)
-        raise FetchError(f"{self.url}: bytes {first}-{last} not fetched ({problem}); run again")
+        return retried(partial(self._request, first, last), f"{self.url}: bytes {first}-{last} not fetched", self.how)
 
     def _request(self, first: int, last: int) -> bytes:
         headers = {"Range": f"bytes={first}-{last}", "Accept-Encoding": "identity"}
-        if self.etag:
-            headers["If-Range"] = self.etag
+        if self.version.startswith('"'):
+            headers["If-Range"] = self.version
         with request(self.url, headers, self.how) as answer:
-            found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers.get("Content-Range", ""))
-            if answer.status_code != 206 or not found or int(found[1]) != first:
+            found = re.fullmatch(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)", answer.headers.get("Content-Range", ""))
+            start, end, size = (integer(text) for text in found.groups()) if found else (None, None, None)
+            if answer.status_code != 206 or start != first or end is None or size is None or encoding(answer):
                 raise NoRanges(f"{self.url}: the host does not send the range asked for; fetch the file whole")
-            if self.size and int(found[3]) != self.size:
+            version = _version(answer)
+            if not version:
+                raise NoRanges(f"{self.url}: the host gives no ETag or date by which a change would show")
+            if self.version and (size, version) != (self.size, self.version):
                 raise NoRanges(f"{self.url}: the file has changed on its host; run again")
-            etag = answer.headers.get("ETag", "")
-            self.size, self.etag = int(found[3]), etag if not etag.startswith("W/") else ""
-            data = answer.content
-        if len(data) != int(found[2]) - first + 1 or int(found[2]) != min(last, self.size - 1):
-            raise Again(f"{len(data)} bytes instead of {last - first + 1}")
+            self.size, self.version = size, version
+            if end != min(last, size - 1):
+                raise Again(f"bytes to {end} instead of {last}")
+            data = answer.raw.read(end - start + 2, decode_content=False)
+        if len(data) != end - start + 1:
+            raise Again(f"{len(data)} bytes instead of {end - start + 1}")
         return data
+
+
+def _version(answer: Any) -> str:
+    """What tells one version of a file from another; empty where the host gives nothing."""
+    etag = answer.headers.get("ETag", "")
+    if etag.startswith('"'):
+        return etag
+    return " ".join(filter(None, (etag, answer.headers.get("Last-Modified", ""))))

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from cwamsn.files import atomic_directory, atomic_path
 from cwamsn.screens.fetch import Fetched, shown_uri
+from cwamsn.tables import InputError
 
 _MANIFEST = pa.schema([("name", pa.string()), ("size", pa.int64()), ("digest", pa.string()), ("source", pa.string())])
 _SKIPPED = pa.schema(
@@ -56,6 +57,8 @@ def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
+    except FileNotFoundError:
+        raise InputError(f"{source}: another job has taken it out of the cache; run again") from None
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
 

@@ -1,23 +1,27 @@
 """RxRx3-core (Recursion, non-commercial terms): 35 Parquet shards of JPEG 2000 planes and one metadata table."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+import shutil
+from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cwamsn.files import atomic_path, sha256
-from cwamsn.screens.fetch import Fetched, Missing, Remote, cached_path, fetch, join, local_path, policy
+from cwamsn.screens.fetch import Fetched, Missing, Remote, cached_path, fetch, forget, join, local_path, policy
 from cwamsn.screens.names import RXRX3_CHANNELS, RxRx3Key, parse_addresses, parse_rxrx3_key
 from cwamsn.screens.ranges import NoRanges, RangeFile
 from cwamsn.screens.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
 from cwamsn.tables import InputError
 
+T = TypeVar("T")
+Field = tuple[str, int]  # well_id and site
 DEFAULTS: dict[str, Any] = {
     "base_url": "https://huggingface.co/datasets/recursionpharma/rxrx3-core/resolve/main",
     "shards": 35,
@@ -32,6 +36,8 @@ DEFAULTS: dict[str, Any] = {
 }
 METADATA = "metadata_rxrx3_core.csv"
 EMBEDDINGS = "OpenPhenom_rxrx3_core_embeddings.parquet"
+_KEYS = 1 << 30  # bytes that a shard's column of keys may unpack to; 38,000 keys have about a megabyte
+_ROW_GROUP = 4 << 30  # bytes that a row group of images may unpack to; 1,000 rows have about 14 MB
 _COLUMNS = ("well_id", "experiment_name", "plate", "address", "gene", "treatment", "SMILES", "concentration")
 _CONTROLS = {"EMPTY_control": "negative", "CRISPR_control": "other"}
 TRUTH_COLUMNS = ("gene_symbol", "nM_value", "treatment")
@@ -113,7 +119,7 @@ def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, r
     found = Acquired(RXRX3_CHANNELS)
     shard = _get(spec, _shard_url(spec, part), cache)
     path = raw.add(shard, f"{part}.parquet")
-    keys = _keys(shard)
+    keys = _keys(shard, cache)
     planes: dict[tuple[str, int], dict[int, str]] = {}
     for row, key in enumerate(keys):
         if key is not None:
@@ -123,12 +129,14 @@ def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, r
     if not planes:
         raise InputError(f"{shard.url}: no row names a plane in __key__; is it a shard of RxRx3-core?")
     first, last = next(iter(planes)), list(planes)[-1]
-    if len(planes[first]) < len(RXRX3_CHANNELS) and _ends_with(spec, part, first, cache):
+    # A place of this job's own: another job may be reading the shard that it fetched for itself.
+    own = cache / "neighbours" / hashlib.sha256(str(raw.folder.resolve()).encode()).hexdigest()[:24]
+    if len(planes[first]) < len(RXRX3_CHANNELS) and _neighbour(spec, part, -1, own, _last_field) == first:
         del planes[first]  # begins in the shard before, which owns it
-    with _neighbour(spec, part, 1, cache) as after:
-        following = _head(after)
-        if last in planes and following and following[0][:2] == last:
-            planes[last] |= _continued(spec, part, following, after, cache, raw)
+    after = _neighbour(spec, part, 1, own, partial(_first_field, wanted=last))
+    following = after.field if after else None
+    if after and after.planes and last in planes:
+        planes[last] |= _continued(spec, part, after, cache, raw)
     known = dict(zip(wells["well_id"], wells["plate"]))
     for (well_id, site), uris in planes.items():
         missing = [name for c, name in enumerate(RXRX3_CHANNELS, 1) if c not in uris]
@@ -151,7 +159,7 @@ def _expected(
     spec: dict[str, Any],
     part: str,
     keys: list[RxRx3Key | None],
-    following: list[RxRx3Key | None],
+    following: Field | None,
     known: dict[str, str],
 ) -> list[str]:
     """Wells of the metadata that this shard should hold: from its first key to the next shard's, as rows are sorted.
@@ -159,7 +167,7 @@ def _expected(
     Empty where they are not, since then nothing tells in which shard a well belongs.
     """
     places = [_order(key.well_id) for key in keys if key]
-    end = _order(following[0].well_id) if following and following[0] else None
+    end = _order(following[0]) if following else None
     if places != sorted(places) or (end and end < places[-1]):
         print(f"{part}: rows are not sorted by key, so wells without images are not listed")
         return []
@@ -182,71 +190,126 @@ def _parse(keys: list[str | None]) -> list[RxRx3Key | None]:
     return [key if key and 1 <= key.channel <= len(RXRX3_CHANNELS) else None for key in found]
 
 
-def _keys(shard: Fetched) -> list[RxRx3Key | None]:
+def _keys(shard: Fetched, cache: Path) -> list[RxRx3Key | None]:
     """The parsed key of every row, None for rows that name no plane."""
     try:
-        column = pq.read_table(shard.path, columns=["__key__"]).column("__key__")
-    except (pa.ArrowInvalid, OSError, KeyError) as error:
+        with _open(shard.path, shard.url) as file:
+            return _parse(file.read(columns=["__key__"]).column("__key__").to_pylist())
+    except (pa.ArrowException, OSError, KeyError, InputError) as error:
+        forget(shard, cache)  # else the next run would find it there again
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{shard.url}: not a readable shard ({error}); fetch or copy it again") from None
-    return _parse(column.to_pylist())
 
 
-@contextmanager
-def _neighbour(spec: dict[str, Any], part: str, step: int, cache: Path) -> Iterator[pq.ParquetFile | None]:
-    """The shard before (-1) or after (+1), open; None at the ends of the data set and where the host lacks it.
+def _open(source: Path | RangeFile, url: str) -> pq.ParquetFile:
+    """A shard whose columns are the expected ones and unpack to no more than memory holds, as far as it says so."""
+    try:
+        file = pq.ParquetFile(source)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{url}: not a readable shard ({error}); fetch or copy it again") from None
+    missing = {"__key__", "jp2"} - set(file.schema_arrow.names)
+    if missing:
+        raise InputError(f"{url}: has no column {' and '.join(sorted(missing))}; is it a shard of RxRx3-core?")
+    groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+    keys = sum(c.total_uncompressed_size for g in groups for c in _columns(g) if c.path_in_schema == "__key__")
+    if keys > _KEYS or any(g.total_byte_size > _ROW_GROUP for g in groups):
+        raise InputError(
+            f"{url}: would unpack to more than {_ROW_GROUP >> 30} GiB at once; is it a shard of RxRx3-core?"
+        )
+    return file
 
-    Of a remote shard only the footer and the row groups that are read travel, unless the host sends whole files only.
+
+def _columns(group: pq.RowGroupMetaData) -> list[pq.ColumnChunkMetaData]:
+    return [group.column(i) for i in range(group.num_columns)]
+
+
+def _neighbour(spec: dict[str, Any], part: str, step: int, own: Path, read: Callable[[pq.ParquetFile], T]) -> T | None:
+    """What `read` makes of the shard before (-1) or after (+1); None at the ends and where the host lacks that shard.
+
+    Of a remote shard only the footer and the row groups that are read travel, unless the host sends whole files only:
+    then the shard is fetched into the folder `own`, which is removed again.
     """
     index = int(part.split("-")[1]) + step
     if not 0 <= index < spec["shards"]:
-        yield None
-        return
+        return None
     url = _shard_url(spec, shard_name(index, spec["shards"]))
     local = local_path(url)
+    if local is not None:
+        return _read(local, url, read) if local.exists() else None
     try:
-        source = (local if local.exists() else None) if local else RangeFile(url, policy(spec))
-    except NoRanges:
-        source = _get(spec, url, cache).path
+        return _read(RangeFile(url, policy(spec)), url, read)
     except Missing:
-        source = None
-    if source is None:
-        yield None
-        return
-    with pq.ParquetFile(source) as file:
-        yield file if file.num_row_groups else None
+        return None
+    except NoRanges:
+        fetched = _get(spec, url, own)
+    try:
+        return _read(fetched.path, url, read)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
-def _head(file: pq.ParquetFile | None) -> list[RxRx3Key | None]:
-    """Parsed keys of the first row group; empty without a file."""
-    return _parse(file.read_row_group(0, columns=["__key__"]).column(0).to_pylist()) if file else []
+def _read(source: Path | RangeFile, url: str, read: Callable[[pq.ParquetFile], T]) -> T:
+    try:
+        with _open(source, url) as file:
+            return read(file)
+    except pa.ArrowException as error:
+        raise InputError(f"{url}: not a readable shard ({error}); fetch or copy it again") from None
 
 
-def _ends_with(spec: dict[str, Any], part: str, field: tuple[str, int], cache: Path) -> bool:
-    """Whether the shard before `part` ends with a plane of `field`."""
-    with _neighbour(spec, part, -1, cache) as before:
-        if before is None:
-            return False
-        keys = before.read_row_group(before.num_row_groups - 1, columns=["__key__"]).column(0)
-        key = parse_rxrx3_key(keys[-1].as_py() or "")
-        return key is not None and key[:2] == field
+def _last_field(file: pq.ParquetFile) -> Field | None:
+    """The field of a shard's last plane."""
+    for group in reversed(range(file.num_row_groups)):
+        keys = [key for key in _parse(file.read_row_group(group, columns=["__key__"]).column(0).to_pylist()) if key]
+        if keys:
+            return keys[-1][:2]
+    return None
 
 
-def _continued(
-    spec: dict[str, Any], part: str, following: list[RxRx3Key | None], after: pq.ParquetFile, cache: Path, raw: Raw
-) -> dict[int, str]:
-    """Channel → URI of the planes at the head of the next shard that belong to its first field.
+class _Head(NamedTuple):
+    """The field of a shard's first plane and, if it is the wanted one, the rows of its planes by channel."""
+
+    field: Field
+    planes: dict[int, int]
+    rows: pa.Table | None
+
+
+def _first_field(file: pq.ParquetFile, wanted: Field) -> _Head | None:
+    """The head of a shard: rows that name no plane are passed over; a field may reach over several row groups."""
+    field: Field | None = None
+    planes: dict[int, int] = {}
+    tables: list[pa.Table] = []
+    for group in range(file.num_row_groups):
+        keys = _parse(file.read_row_group(group, columns=["__key__"]).column(0).to_pylist())
+        named = [(row, key) for row, key in enumerate(keys) if key]
+        if not named:
+            continue
+        field = field or named[0][1][:2]
+        if field != wanted:
+            return _Head(field, {}, None)
+        mine = list(takewhile(lambda pair: pair[1][:2] == wanted, named))
+        if mine:
+            taken = file.read_row_group(group, columns=["__key__", "jp2"]).take([row for row, _ in mine])
+            start = sum(table.num_rows for table in tables)
+            planes |= {key.channel: start + k for k, (_, key) in enumerate(mine)}
+            tables.append(taken)
+        if len(mine) < len(named):
+            break
+    return _Head(field, planes, pa.concat_tables(tables) if tables else None) if field else None
+
+
+def _continued(spec: dict[str, Any], part: str, head: _Head, cache: Path, raw: Raw) -> dict[int, str]:
+    """Channel → URI of the planes at the head of the next shard that belong to this part's last field.
 
     They go to a small shard of their own, so that a part's raw files are its own.
     """
-    mine = list(takewhile(lambda key: key is not None and key[:2] == following[0][:2], following))
-    head = after.read_row_group(0, columns=["__key__", "jp2"]).slice(0, len(mine))
     url = _shard_url(spec, shard_name(int(part.split("-")[1]) + 1, spec["shards"]))
     path = cached_path(Remote(url, digest=f"head:{part}"), cache)
     with atomic_path(path) as temporary:
-        pq.write_table(head.replace_schema_metadata(None), temporary)
+        pq.write_table(head.rows.replace_schema_metadata(None), temporary)
     taken = Fetched(path, url, path.stat().st_size, f"sha256:{sha256(path)}")
     where = raw.add(taken, f"{part}.continued.parquet")
-    return {key.channel: f"{where}#{row}" for row, key in enumerate(mine)}
+    return {channel: f"{where}#{row}" for channel, row in head.planes.items()}
 
 
 # Other files of the data set ------------------------------------------------------------------------------------------

@@ -9,13 +9,16 @@ from io import BufferedReader
 from pathlib import Path
 
 from cwamsn.files import atomic_path, sha256
-from cwamsn.screens.fetch import Fetched, FetchError, Policy, Remote, cached_path, fetch, local_path
+from cwamsn.screens.fetch import Fetched, FetchError, Policy, Remote, cached_path, fetch, forget, local_path
 from cwamsn.screens.ranges import NoRanges, RangeFile
+from cwamsn.tables import InputError
 
 _CHUNK = 32 << 20  # bytes a request; what a killed job loses at most
+_NAMES = 2 << 16  # bytes of a member's name and extra field at most
 _GAP = 1 << 20  # unneeded bytes that are cheaper to read than another request
 _WHOLE = 0.9  # share of the archive from which on it is fetched whole
 _HEADER = 30  # bytes of a member's header before its name
+_LARGEST = 1 << 28  # bytes of an unpacked member: a plane of 11,000 pixels a side; what claims more is no image here
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -29,16 +32,27 @@ class HostedZip:
         if local_path(url) is None and not cached_path(Remote(url), cache).exists():
             try:
                 self._remote = RangeFile(url, how)
+                self.members = self._directory()
+                return
             except NoRanges:
                 self._remote = None
-        if self._remote is None:
-            self._fetched = fetch(Remote(url), cache, how)
+        self._fetch_whole()
+
+    def _fetch_whole(self) -> None:
+        self._fetched, self._remote = fetch(Remote(self.url), self.cache, self.how), None
+        self.members = self._directory()
+
+    def _directory(self) -> dict[str, zipfile.ZipInfo]:
+        source = self._fetched.path if self._fetched else BufferedReader(self._remote, 1 << 16)
         try:
-            source = self._fetched.path if self._fetched else BufferedReader(self._remote, 1 << 16)
             with zipfile.ZipFile(source) as archive:
-                self.members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        except zipfile.BadZipFile as error:
-            raise FetchError(f"{url}: not a whole zip file ({error}); fetch or copy it again") from None
+                return {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+            if isinstance(error, InputError):
+                raise
+            if self._fetched:
+                forget(self._fetched, self.cache)  # else the next run would find it there again
+            raise FetchError(f"{self.url}: not a whole zip file ({error}); fetch or copy it again") from None
 
     @property
     def names(self) -> list[str]:
@@ -58,13 +72,13 @@ class HostedZip:
                     return self._keep_some(wanted)
                 except NoRanges as error:
                     print(error)
-            self._fetched = fetch(Remote(self.url), self.cache, self.how)
+            self._fetch_whole()  # with its directory, since the file may be another by now
         return self._fetched, _damaged(self._fetched.path, wanted)
 
     def _keep_some(self, wanted: list[str]) -> tuple[Fetched, list[str]]:
         """A zip file of `wanted` in the cache, members stored; their bytes come in chunks that survive a kill."""
         chosen = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
-        final = cached_path(Remote(self.url, digest=f"members:{chosen}:{self._remote.etag}"), self.cache)
+        final = self._place(f"members:{chosen}")
         bad: list[str] = []
         chunks: list[Path] = []
         with atomic_path(final) as temporary, zipfile.ZipFile(temporary, "w") as archive:
@@ -74,7 +88,7 @@ class HostedZip:
                 for name in names:
                     try:
                         archive.writestr(zipfile.ZipInfo(name, _DATE), _member(data, first, self.members[name]))
-                    except (zlib.error, ValueError):
+                    except (zlib.error, ValueError, struct.error):
                         bad.append(name)
         for chunk in chunks:
             chunk.unlink(missing_ok=True)
@@ -90,7 +104,8 @@ class HostedZip:
         first = last = 0
         for name in wanted:
             begin = self.members[name].header_offset
-            end = following[begin] - 1
+            # Nothing lies between members, so that the next one's begin far away means a directory that is wrong.
+            end = min(following[begin], begin + _HEADER + _NAMES + min(self.members[name].compress_size, _LARGEST)) - 1
             if names and (begin > last + _GAP or end - first >= _CHUNK):
                 yield names, first, last
                 names = []
@@ -101,8 +116,13 @@ class HostedZip:
         if names:
             yield names, first, last
 
+    def _place(self, what: str) -> Path:
+        """Where a piece of this version of the file is kept."""
+        digest = f"{what}:{self._remote.version}:{self._remote.size}"
+        return cached_path(Remote(self.url, digest=digest), self.cache)
+
     def _chunk(self, first: int, last: int) -> Path:
-        path = cached_path(Remote(self.url, digest=f"span:{first}-{last}:{self._remote.etag}"), self.cache)
+        path = self._place(f"span:{first}-{last}")
         if not (path.exists() and path.stat().st_size == last - first + 1):
             with atomic_path(path) as temporary:
                 temporary.write_bytes(self._remote.span(first, last))
@@ -114,10 +134,12 @@ def _member(data: bytes, first: int, info: zipfile.ZipInfo) -> bytes:
     at = info.header_offset - first
     if data[at : at + 4] != b"PK\3\4":
         raise ValueError("no member header")
+    if info.file_size > _LARGEST:
+        raise ValueError("too large")
     start = at + _HEADER + sum(struct.unpack_from("<HH", data, at + 26))
     body = data[start : start + info.compress_size]
     if info.compress_type == zipfile.ZIP_DEFLATED:
-        body = zlib.decompress(body, wbits=-15)
+        body = zlib.decompressobj(wbits=-15).decompress(body, info.file_size + 1)  # not what a bomb makes of it
     elif info.compress_type != zipfile.ZIP_STORED:
         raise ValueError("unknown compression")
     if len(body) != info.file_size or zlib.crc32(body) != info.CRC:
@@ -130,9 +152,11 @@ def _damaged(path: Path, members: list[str]) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         for member in members:
             try:
+                if archive.getinfo(member).file_size > _LARGEST:
+                    raise zipfile.BadZipFile("too large")
                 with archive.open(member) as handle:
                     while handle.read(1 << 20):
                         continue
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+            except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError):
                 bad.append(member)
     return bad

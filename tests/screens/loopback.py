@@ -6,6 +6,7 @@ import re
 import threading
 import zipfile
 from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -22,13 +23,29 @@ from cwamsn.screens.names import BRAY_CHANNELS, BRAY_WAVELENGTH
 GALLERY = "cpg0012-wawer-bioactivecompoundprofiling/broad"
 
 
+@dataclass
+class Odd:
+    """An answer that a strange host may give. `end`: how the body ends, by its 'length', in 'chunks' or by 'close';
+    `cut`: bytes of the body that are sent; `total`: what stands behind the slash of Content-Range; `any_version`: obey
+    Range whatever If-Range says."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    end: str = "length"
+    cut: int | None = None
+    total: str | None = None
+    etag: str | None = None
+    any_version: bool = False
+
+
 class Loopback:
     """Serves `root`. `faults[path]` lists what goes wrong, one entry a request: a status, 'cut', 'short',
-    'wrong', 'no-range' or ('retry', seconds)."""
+    'wrong', 'no-range', ('retry', seconds) or an :class:`Odd` answer; None is a right answer."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.faults, self.requests, self.sent = root, defaultdict(list), [], Counter()
-        self.etags, self.page = True, 1000
+        self.etags, self.etag, self.head, self.page = True, "", True, 1000
         handler = type("Handler", (_Handler,), {"host": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -51,6 +68,10 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(parts.path).lstrip("/")
         self.host.requests.append((path, dict(self.headers)))
         fault = self.host.faults[path].pop(0) if self.host.faults[path] else None
+        if isinstance(fault, Odd) and (fault.status or fault.body is not None):
+            return self._odd(fault, path)
+        if isinstance(fault, int):
+            return self._plain(fault)
         if "list-type" in parts.query:
             return self._list(parse_qs(parts.query))
         if isinstance(fault, int):
@@ -62,24 +83,61 @@ class _Handler(BaseHTTPRequestHandler):
             return self._plain(404)
         self._file(path, file.read_bytes(), fault)
 
-    def _file(self, path: str, data: bytes, fault: str | None) -> None:
-        etag = f'"{hashlib.md5(data).hexdigest()}"'
+    def do_HEAD(self) -> None:
+        data = (self.host.root / unquote(urlsplit(self.path).path).lstrip("/")).read_bytes()
+        self.send_response(200)
+        if self.host.head:
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+
+    def _odd(self, odd: Odd, path: str) -> None:
+        self.send_response(odd.status or 200)
+        for name, value in odd.headers.items():
+            self.send_header(name, value)
+        self._body(odd.body or b"", odd, path)
+
+    def _body(self, body: bytes, odd: Odd, path: str) -> None:
+        if odd.end == "length":
+            self.send_header("Content-Length", str(len(body)))
+        if odd.end == "chunks":
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        sent = body[: odd.cut]
+        if odd.end == "chunks":
+            for at in range(0, len(sent), 50_000):
+                block = sent[at : at + 50_000]
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block))
+            if odd.cut is None:
+                self.wfile.write(b"0\r\n\r\n")
+        else:
+            self.wfile.write(sent)
+        self.host.sent[path] += len(sent)
+        self.close_connection = self.close_connection or odd.end == "close" or odd.cut is not None
+
+    def _file(self, path: str, data: bytes, fault: str | Odd | None) -> None:
+        odd = fault if isinstance(fault, Odd) else Odd()
+        etag = odd.etag or self.host.etag or f'"{hashlib.md5(data).hexdigest()}"'
         if fault == "wrong":
             data = bytes(reversed(data))
         start, stop = 0, len(data)
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if match and fault != "no-range" and self.headers.get("If-Range", etag) == etag:
+        same = odd.any_version or self.headers.get("If-Range", etag) == etag
+        if match and fault != "no-range" and same:
             start, stop = int(match[1]), min(len(data), int(match[2]) + 1 if match[2] else len(data))
             if start >= len(data):
                 return self._plain(416)
             self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{odd.total or len(data)}")
         else:
             self.send_response(200)
         body = data[start:stop]
-        self.send_header("Content-Length", str(len(body)))
         if self.host.etags:
             self.send_header("ETag", etag)
+        for name, value in odd.headers.items():
+            self.send_header(name, value)
+        if isinstance(fault, Odd):
+            return self._body(body, odd, path)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if fault == "cut":
             body = body[: len(body) // 2]

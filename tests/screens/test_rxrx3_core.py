@@ -2,13 +2,16 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cwamsn import screens
+from cwamsn.screens import rxrx3_core
 from cwamsn.screens.names import RXRX3_CHANNELS
 from cwamsn.tables import InputError
 
-from .loopback import MiniRxRx3
+from .loopback import MiniRxRx3, Odd
 
 ACCEPTED = {"accept_noncommercial_licence": True}
 
@@ -20,7 +23,7 @@ def _check(mini, fields):
 
 
 @pytest.mark.parametrize("remote", [False, True])
-@pytest.mark.parametrize("rows", [15, 12, 42])
+@pytest.mark.parametrize("rows", [15, 13, 12, 42])  # 13: the rest of a field lies in two row groups of the next shard
 def test_every_well_comes_once_and_whole(host, run, remote, rows):
     mini = MiniRxRx3(host.root, rows)
     this = run(mini.spec(host.url if remote else f"file://{host.root}", **ACCEPTED))
@@ -142,3 +145,71 @@ def test_shards_can_be_chosen():
     assert screens.parts("s", spec) == ["train-00000-of-00035", "train-00034-of-00035"]
     with pytest.raises(InputError, match="35 is not among the shards 0 to 34"):
         screens.parts("s", spec | {"shard_selection": [35]})
+
+
+NEIGHBOUR = "data/train-00001-of-00003.parquet"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [["no-range"] * 9, [None, *[Odd(any_version=True, etag='"another"')] * 9]],
+    ids=["whole files only", "another version in each answer"],
+)
+def test_a_neighbour_that_is_fetched_whole_is_removed_again(host, run, answers):
+    mini = MiniRxRx3(host.root, side=200)
+    this = run(mini.spec(host.url, **ACCEPTED))
+    this.wells()
+    host.faults[NEIGHBOUR] = answers
+    fields, skipped, _ = this.fetch("train-00000-of-00003")
+    assert len(fields) == 3 and skipped.empty
+    _check(mini, fields)
+    assert not list((this.folder / "cache").rglob("*.parquet")) and not list(
+        (this.folder / "cache/neighbours").iterdir()
+    )
+
+
+def test_a_shard_that_begins_with_a_row_that_names_no_plane(host, run):
+    mini = MiniRxRx3(host.root)
+    path = host.root / NEIGHBOUR
+    shard = pq.read_table(path)
+    odd = pa.Table.from_pylist([{"__key__": "thumbnail", "jp2": {"bytes": b"", "path": ""}}] * 5, schema=shard.schema)
+    pq.write_table(pa.concat_tables([odd, shard]), path, row_group_size=4)
+    this = run(mini.spec(str(host.root), **ACCEPTED))
+    this.wells()
+    found = [this.fetch(part) for part in screens.parts("s", this.spec)]
+    assert sum(len(fields) for fields, _, _ in found) == 7 and all(skipped.empty for _, skipped, _ in found)
+    for fields, _, _ in found:
+        _check(mini, fields)
+
+
+def test_a_broken_neighbour_names_itself(host, run):
+    mini = MiniRxRx3(host.root)
+    (host.root / NEIGHBOUR).write_bytes((host.root / NEIGHBOUR).read_bytes()[:-50])
+    for base in (str(host.root), host.url):
+        this = run(mini.spec(base, **ACCEPTED))
+        this.wells()
+        with pytest.raises(InputError, match=r"train-00001-of-00003\.parquet: not a readable shard"):
+            this.fetch("train-00000-of-00003")
+
+
+def test_a_shard_is_fetched_again_when_what_came_is_none(host, run):
+    mini = MiniRxRx3(host.root)
+    path = host.root / "data/train-00000-of-00003.parquet"
+    right = path.read_bytes()
+    path.write_bytes(b"<html>maintenance</html>")
+    this = run(mini.spec(host.url, **ACCEPTED))
+    this.wells()
+    with pytest.raises(InputError, match="not a readable shard"):
+        this.fetch("train-00000-of-00003")
+    path.write_bytes(right)
+    assert len(this.fetch("train-00000-of-00003")[0]) == 3
+
+
+@pytest.mark.parametrize("bound", ["_KEYS", "_ROW_GROUP"])
+def test_a_shard_that_would_unpack_to_more_than_memory_holds_is_refused(host, run, monkeypatch, bound):
+    mini = MiniRxRx3(host.root)
+    this = run(mini.spec(str(host.root), **ACCEPTED))
+    this.wells()
+    monkeypatch.setattr(rxrx3_core, bound, 50)
+    with pytest.raises(InputError, match=r"train-00000-of-00003\.parquet: would unpack to more than"):
+        this.fetch("train-00000-of-00003")

@@ -148,7 +148,7 @@ rule replicate_map:
         "../workflow_scripts/benchmarks_replicate_map.py"
 
 
-rule signal:
+rule perturbation_signal:
     input:
         embeddings=EMBEDDINGS,
         wells=WELLS,

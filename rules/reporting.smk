@@ -13,6 +13,7 @@ localrules:
     tables,
     figures,
     computation,
+    digest,
     table,
     figure,
     provenance,
@@ -22,9 +23,11 @@ localrules:
 
 
 onerror:
-    from cwamsn.reporting.partial import write_partial_tables
+    from cwamsn.reporting.partial import mark_stale, write_partial_tables
     from snakemake.logging import logger
 
+    if any(job.rule.name == "report_html" for job in workflow.dag.needrun_jobs()):
+        mark_stale(f"{RESULTS}/report.html")
     for gap in write_partial_tables(
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "table"
     ):
@@ -80,13 +83,32 @@ rule computation:
         "../workflow_scripts/reporting_computation.py"
 
 
+rule digest:
+    """SHA-256 of a user's file, taken once for all tables and the provenance."""
+    input:
+        digested_file,
+    output:
+        f"{RESULTS}/digests/{{model}}{DIGEST}",
+    log:
+        log_path("digest/{model}"),
+    conda:
+        "../envs/reporting.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(500),
+        runtime=runtime(30),
+    script:
+        "../workflow_scripts/reporting_digest.py"
+
+
 rule table:
     input:
         scores=lambda wildcards: scores_of(wildcards.table),
         computations=lambda wildcards: targets.computations_of(
             wildcards.table, REPORT_ROWS, RESULTS
         ),
-        manifests=lambda wildcards: made_manifests(rows_of(wildcards.table)),
+        manifests=lambda wildcards: manifests_of(rows_of(wildcards.table)).values(),
+        notes=lambda wildcards: flat(notes_of_table(wildcards.table)),
     output:
         expand(f"{RESULTS}/tables/{{{{table}}}}.{{format}}", format=TABLE_FORMATS[:-1]),
         report(
@@ -106,9 +128,8 @@ rule table:
     params:
         entries=lambda wildcards: rows_of(wildcards.table),
         setting=SETTING,
-        manifests=lambda wildcards: targets.manifests_of(
-            rows_of(wildcards.table), config, DATA
-        ),
+        manifests=lambda wildcards: manifests_of(rows_of(wildcards.table)),
+        notes=lambda wildcards: notes_of_table(wildcards.table),
         usage=lambda wildcards: targets.training_usage(
             rows_of(wildcards.table), RESULTS
         ),
@@ -146,11 +167,15 @@ rule figure:
 
 
 rule provenance:
+    """What all results of the run came from; hence it waits for every score, not for those of the tables alone."""
     input:
         table_files(REPORT_TABLES),
         figure_files(REPORT_FIGURES),
-        made_manifests(REPORT_ROWS),
         COMPUTED.values(),
+        f"{RESULTS}/scores.parquet",
+        manifests_of(REPORT_ROWS).values(),
+        lambda wildcards: flat(run_jobs.notes_of_rows(jobs_of_rows())),
+        lambda wildcards: [job.notes for job in jobs_of_screens(False) if job.notes],
     output:
         f"{RESULTS}/provenance.json",
     log:
@@ -163,10 +188,12 @@ rule provenance:
         runtime=runtime(10),
     params:
         code=SETTING["code"],
-        manifests=targets.manifests_of(REPORT_ROWS, config, DATA),
         computed=COMPUTED,
-        usage=f"{RESULTS}/usage",
+        manifests=manifests_of(REPORT_ROWS),
+        usage=lambda wildcards: measured_jobs(),
         products={name: scores_of(name) for name in [*REPORT_TABLES, *REPORT_FIGURES]},
+        row_notes=lambda wildcards: run_jobs.notes_of_rows(jobs_of_rows()),
+        screen_notes=lambda wildcards: run_jobs.notes_of_screens(jobs_of_screens(False)),
     script:
         "../workflow_scripts/reporting_provenance.py"
 
@@ -179,7 +206,7 @@ rule report_html:
         screens=[
             f"{folder}/{name}.parquet"
             for folder in PICTURED.values()
-            for name in ("qc", "crops")
+            for name in ("wells", "qc", "crops")
         ],
         logs=[path for paths in LOGS.values() for path in paths],
     output:
@@ -215,6 +242,7 @@ rule release:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
+        files=everything(),
         releases=f"{config['paths']['results']}/releases",
         workflow=str(ROOT / "Snakefile"),
     script:

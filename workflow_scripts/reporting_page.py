@@ -7,6 +7,7 @@ sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
 
 with job(snakemake):
+    from cwamsn.reporting import drop_incomplete
     from cwamsn.reporting.page import Parts, write_page
     from cwamsn.reporting.provenance import read_provenance
 
@@ -23,3 +24,5 @@ with job(snakemake):
         ),
         snakemake.output[0],
     )
+    # Every table of the run is finished now: what a failed run left is of tables that are complete or no longer made.
+    drop_incomplete(Path(snakemake.output[0]).parent / "tables")

@@ -8,14 +8,20 @@ sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
 
 with job(snakemake):
+    from cwamsn.notes import read_notes
     from cwamsn.reporting.provenance import write_provenance
+    from cwamsn.reporting.row_notes import notes_by_row
 
     write_provenance(
         snakemake.output[0],
         config=snakemake.config,
         code=snakemake.params.code,
         manifests=dict(snakemake.params.manifests),
-        usage_folder=snakemake.params.usage,
+        usage_files=dict(snakemake.params.usage),
         products=dict(snakemake.params.products),
         computed_files=dict(snakemake.params.computed),
+        notes={
+            "screens": {name: read_notes(paths) for name, paths in snakemake.params.screen_notes.items()},
+            "rows": notes_by_row(snakemake.params.row_notes),
+        },
     )

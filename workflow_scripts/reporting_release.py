@@ -11,5 +11,5 @@ with job(snakemake):
     from cwamsn.reporting.release import release
 
     results = Path(snakemake.input.record).parent
-    target = release(results, snakemake.params.releases, snakemake.params.workflow)
+    target = release(results, snakemake.params.files, snakemake.params.releases, snakemake.params.workflow)
     print(f"release: {target}", file=terminal)

@@ -1,15 +1,18 @@
 """Reporting: scores to tables, figures, provenance and releases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cwamsn.files import atomic_path, read_json
-from cwamsn.reporting import provenance
+from cwamsn.reporting import further_tables, paper_tables, provenance
+from cwamsn.reporting.building import Entry, Setting
 from cwamsn.reporting.layout import Table
-from cwamsn.reporting.paper_tables import TABLES, Entry, Setting
 from cwamsn.reporting.render import RENDERERS
+from cwamsn.reporting.row_notes import named_lines
 from cwamsn.reporting.scores import Choice, read_scores
 
+TABLES = paper_tables.TABLES | further_tables.TABLES
 INCOMPLETE = "incomplete"
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "Entry",
     "Setting",
     "Table",
+    "drop_incomplete",
     "entries_of",
     "make_table",
     "read_scores",
@@ -27,23 +31,43 @@ __all__ = [
 ]
 
 
-def make_table(name: str, entries: Sequence[Entry], scores, setting: Setting) -> Table:
-    """Table `name` (`table1` ... `table8`) of the entries that stand in it."""
-    table = TABLES[name](entries, scores, setting)
-    table.notes[:0] = setting.notes.get(name, [])
+def make_table(
+    name: str, entries: Sequence[Entry], scores, setting: Setting, notes: Mapping[str, Sequence[str]] | None = None
+) -> Table:
+    """Table `name` (a key of :data:`TABLES`) of the entries that stand in it.
+
+    notes : what the jobs of each row said about its result; it stands below the table, and in the CSV beside the row
+    """
+    table, notes = TABLES[name](entries, scores, setting), notes or {}
+    measured = {row.name: row for row in table.rows if row.measured}
+    for row in measured.values():
+        row.notes = list(notes.get(row.name, ()))
+    entered = {e.name: e.title for e in entries if e.name in measured}
+    table.notes[:0] = [*setting.notes.get(name, []), *named_lines(notes, entered)]
+    table.run = setting.run_title
     return table
 
 
 def write_table(table: Table, paths: Sequence[str | Path]) -> None:
     """Write a table to each path, in the format of its suffix: `.csv`, `.md`, `.tex`, `.html`.
 
-    An incomplete version that a failed run left in the folder `incomplete` beside it is removed.
+    An incomplete version that a failed run left in the folder `incomplete` beside it is removed, with the folder when
+    nothing else is in it.
     """
     for path in map(Path, paths):
         text = RENDERERS[path.suffix](table)
         with atomic_path(path) as temporary:
             temporary.write_text(text)
-        (path.parent / INCOMPLETE / path.name).unlink(missing_ok=True)
+        drop_incomplete(path.parent, path.name)
+
+
+def drop_incomplete(tables: str | Path, pattern: str = "*") -> None:
+    """Remove what matches `pattern` in the folder `incomplete` below `tables`, and the folder once it is empty."""
+    folder = Path(tables) / INCOMPLETE
+    for path in folder.glob(pattern):
+        path.unlink()
+    with suppress(OSError):  # not empty, or not there
+        folder.rmdir()
 
 
 def entries_of(rows: Sequence[dict], computations: Sequence[str | Path] = ()) -> list[Entry]:
@@ -66,15 +90,16 @@ def training_hours(usage: dict[str, Sequence[str | Path]]) -> dict[str, float]:
 def setting_of(values: dict, manifests: dict[str, str | Path], usage: dict | None = None) -> Setting:
     """A :class:`Setting` from plain values.
 
-    `values` holds `null`, `threshold_low`, `threshold_high`, `simulated`, `run_title`, `quoted_rows`, `notes` (lines by
-    table; may be left out), `code` (see :func:`cwamsn.reporting.provenance.code_version`) and `config_sha256`;
-    `manifests` are the files that say where the data came from.
+    `values` holds `null`, `threshold_low`, `threshold_high`, `simulated`, `on_rxrx3_core`, `run_title`, `quoted_rows`,
+    `notes` (lines by table; may be left out), `code` (see :func:`cwamsn.reporting.provenance.code_version`) and
+    `config_sha256`; `manifests` are the files that say where the data came from, or the digests of such files.
     """
     names = ("alignment", "null", "threshold_low", "threshold_high")
     data = provenance.data_manifest(manifests)
     return Setting(
         choice=Choice(**{n: values[n] for n in names if n in values}),
         simulated=values["simulated"],
+        on_rxrx3_core=values["on_rxrx3_core"],
         run_title=values["run_title"],
         quoted_rows=values["quoted_rows"],
         notes=values.get("notes") or {},

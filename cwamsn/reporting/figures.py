@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cwamsn.files import atomic_path
 from cwamsn.reporting import quoted
-from cwamsn.reporting.paper_tables import Setting, wants
+from cwamsn.reporting.building import Setting, titled, wants
 from cwamsn.reporting.scores import SOURCES, compound_gene, recalls
 from cwamsn.tables import InputError
 
@@ -87,12 +87,8 @@ def figure3(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
         handles, labels = axes[0].get_legend_handles_labels()
         labels = [wrapped(label) for label in labels]
         figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
-        figure.suptitle(_title("Compound-gene relationships over concentration", setting), fontsize=10)
+        figure.suptitle(titled("Compound-gene relationships over concentration", setting), fontsize=10)
     return figure
-
-
-def _title(text: str, setting: Setting) -> str:
-    return f"{text} (simulated screens)" if setting.simulated else text
 
 
 def efficiency(entries, scores: pd.DataFrame, setting: Setting) -> pd.DataFrame:
@@ -111,7 +107,7 @@ def efficiency(entries, scores: pd.DataFrame, setting: Setting) -> pd.DataFrame:
         if len(own):
             recall = own.groupby("seed")["value"].mean().mean()
             rows.append((entry.title, "measured", recall, entry.images or None, entry.parameters))
-    for name in quoted.rows(1) if setting.quoted_rows else ():
+    for name in quoted.rows(1) if setting.quotes else ():
         recall = np.mean([quoted.number(quoted.printed(1, name, "recall", s)) for s in sources])
         images, parameters = (quoted.number(quoted.printed(1, name, m)) for m in ("images", "parameters"))
         rows.append((name, "quoted", recall, images, parameters))
@@ -161,7 +157,7 @@ def figure1(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
                     _bars(axis, rows, column, _less_chance(label) if line else label)
                     axis.set_title(f"({next(letters)})", loc="left", fontsize=9)
         title = "Gene-gene recall (mean over CORUM, hu.MAP, Reactome, StringDB) against data and model size"
-        figure.suptitle(_title(title, setting), fontsize=11)
+        figure.suptitle(titled(title, setting), fontsize=11)
     return figure
 
 

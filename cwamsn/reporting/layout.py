@@ -53,6 +53,7 @@ class Row:
     ranked: bool = True  # False for a bound or chance, which is no method and takes no mark
     seeds: int = 0
     gaps: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what its jobs said about the result
 
     @property
     def status(self) -> str:
@@ -61,13 +62,14 @@ class Row:
 
 @dataclass
 class Table:
-    """A table with its notes; `name` is its file name, `title` one line."""
+    """A table with its notes; `name` is its file name, `title` one line, `run` what the run is called."""
 
     name: str
     title: str
     columns: list[Column]
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
+    run: str = ""
 
     @property
     def gaps(self) -> list[str]:

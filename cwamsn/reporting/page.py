@@ -20,8 +20,8 @@ from cwamsn import tables
 from cwamsn.crops import CropStore
 from cwamsn.files import atomic_path
 from cwamsn.reporting.figures import MARKERS, PALETTE, STYLE
+from cwamsn.reporting.render import fragment, html_page
 
-CSS = Path(__file__).with_name("page.css")
 CAPTIONS = {
     "figure1": "Figure 1. Gene-gene recall against the size of data and model.",
     "figure3": "Figure 3. Compound-gene relationships over the concentration.",
@@ -35,7 +35,7 @@ class Parts:
     record: dict[str, Any]  # of provenance.json
     simulated: bool = False
     rows: list[dict[str, Any]] = field(default_factory=list)  # name, title, kind, seeds
-    tables: list[Path] = field(default_factory=list)  # HTML fragments
+    tables: list[Path] = field(default_factory=list)  # their HTML pages
     figures: list[Path] = field(default_factory=list)  # PNG
     screens: dict[str, Path] = field(default_factory=dict)  # name: the screen's data folder
     logs: dict[str, list[Path]] = field(default_factory=dict)  # row's title: log.csv of each seed
@@ -47,8 +47,9 @@ def write_page(parts: Parts, output: str | Path) -> None:
     record = parts.record
     title = record["configuration"].get("title") or record["run"]
     sections = {
+        "Warnings": _warnings(parts),
         "What ran": _what_ran(parts),
-        "Tables": "".join(path.read_text() for path in parts.tables) or "<p>This run makes no table.</p>",
+        "Tables": "".join(fragment(path.read_text()) for path in parts.tables) or "<p>This run makes no table.</p>",
         "Figures": "".join(_figure_file(path) for path in parts.figures) or "<p>This run makes no figure.</p>",
         "Quality of the images": "".join(_quality(n, p, parts.examples) for n, p in parts.screens.items())
         or "<p>No image was needed: every row comes from embeddings or a finished map.</p>",
@@ -64,18 +65,39 @@ def write_page(parts: Parts, output: str | Path) -> None:
         if parts.simulated
         else ""
     )
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="icon" href="data:,"><title>{html.escape(title)}</title><style>{CSS.read_text()}</style></head>'
-        f"<body><header><h1>{html.escape(title)}</h1>"
+    page = html_page(
+        title,
+        f"<header><h1>{html.escape(title)}</h1>"
         f"<p>Run {html.escape(record['run'])}, version {html.escape(record['version'])}</p>{banner}"
         f"<nav>{nav}</nav></header><main>{body}"
         "<footer>Everything above is in this run's folder: scores.parquet, tables/, figures/, provenance.json."
-        "</footer></main></body></html>\n"
+        "</footer></main>",
     )
     with atomic_path(output) as temporary:
         temporary.write_text(page)
+
+
+def _warnings(parts: Parts) -> str:
+    """What jobs said about the result, by screen and row, and suspicious fields by plate."""
+    noted = parts.record.get("notes") or {"screens": {}, "rows": {}}
+    titles = {row["name"]: row["title"] for row in parts.rows}
+    said = {f"Screen {name}": lines for name, lines in noted["screens"].items() if lines}
+    for name, folder in parts.screens.items():
+        if counts := _suspicious(tables.read("qc", folder / "qc.parquet")):
+            said.setdefault(f"Screen {name}", []).append(f"{counts}; by plate under Quality of the images")
+    said |= {titles.get(name, name): lines for name, lines in noted["rows"].items() if lines}
+    if not said:
+        return "<p>No job of this run found anything suspicious.</p>"
+    return "".join(f"<h3>{html.escape(name)}</h3>{_bullets(lines)}" for name, lines in said.items())
+
+
+def _suspicious(qc: pd.DataFrame) -> str:
+    count = int(qc["warning"].notna().sum()) if "warning" in qc else 0
+    return f"{count:,} of {len(qc):,} fields of view look suspicious" if count else ""
+
+
+def _bullets(lines: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{html.escape(line)}</li>' for line in lines)}</ul>"
 
 
 def _listing(items: dict[str, Any]) -> str:
@@ -124,10 +146,17 @@ def _what_ran(parts: Parts) -> str:
         "Python": record["machine"]["python"],
     }
     rows = pd.DataFrame(
-        [(r["title"], r["name"], r["kind"], ", ".join(map(str, r["seeds"]))) for r in parts.rows],
-        columns=["Row", "Name", "Kind", "Seeds"],
+        [(r["title"], r["name"], r["kind"], ", ".join(map(str, r["seeds"])), _choices(record, r)) for r in parts.rows],
+        columns=["Row", "Name", "Kind", "Seeds", "Trained on"],
     )
     return _listing(overview) + "<h3>Rows</h3>" + _grid(rows)
+
+
+def _choices(record: dict[str, Any], row: dict[str, Any]) -> str:
+    """Precision and device of a row's trainings, each combination once."""
+    found = (record.get("computed", {}).get(f"training/{row['name']}/seed{seed}", {}) for seed in row["seeds"])
+    pairs = (", ".join(filter(None, (told.get("precision"), told.get("device")))) for told in found)
+    return "; ".join(filter(None, dict.fromkeys(pairs)))
 
 
 def _image(data: bytes, alt: str, kind: str = "") -> str:
@@ -151,8 +180,9 @@ def _png(figure: plt.Figure) -> bytes:
 
 
 def _quality(name: str, folder: Path, examples: int) -> str:
-    """Fields kept and skipped with the reasons, and example crops by channel."""
+    """Fields kept and skipped with the reasons, plates that are lost, what is suspicious, example crops by channel."""
     qc = tables.read("qc", folder / "qc.parquet")
+    qc = qc.assign(plate=_plates(qc, tables.read("wells", folder / "wells.parquet")))
     kept = qc["status"] == "kept"
     reasons = Counter(qc.loc[~kept, "reason"].fillna("no reason given"))
     out = [f"<h3>{html.escape(name)}</h3>"]
@@ -160,6 +190,10 @@ def _quality(name: str, folder: Path, examples: int) -> str:
         f"<p>{int(kept.sum()):,} of {len(qc):,} fields of view kept, {int((~kept).sum()):,} skipped, on "
         f"{qc['plate'].nunique():,} plates.</p>"
     )
+    if len(lost := _lost(qc)):
+        out.append(f"<p><strong>Plates without a usable field: {len(lost)}</strong></p>{_grid(lost)}")
+    if len(counts := _warned(qc)):
+        out.append(f"<p>{_suspicious(qc)}. They were used unless they stand among the skipped ones.</p>{_grid(counts)}")
     if reasons:
         out.append(_grid(pd.DataFrame(reasons.most_common(), columns=["Why skipped", "Fields"])))
         listed = qc.loc[~kept, ["field_id", "plate", "reason"]].head(200)
@@ -168,6 +202,30 @@ def _quality(name: str, folder: Path, examples: int) -> str:
     if examples and len(store):
         out.append(_examples(name, store, examples))
     return "".join(out)
+
+
+def _plates(qc: pd.DataFrame, wells: pd.DataFrame) -> pd.Series:
+    """Plate of each field, with the experiment before it where experiments share plate names."""
+    if not wells.groupby("plate")["experiment"].nunique().gt(1).any():
+        return qc["plate"]
+    experiment = qc["well_id"].map(wells.set_index("well_id")["experiment"])
+    return (experiment + " / " + qc["plate"]).fillna(qc["plate"])
+
+
+def _lost(qc: pd.DataFrame) -> pd.DataFrame:
+    """Plates of which no field was kept, with the commonest reason."""
+    skipped = qc[~(qc["status"] == "kept").groupby(qc["plate"]).transform("any")]
+    reasons = skipped.assign(reason=skipped["reason"].fillna("no reason given")).groupby("plate")["reason"]
+    lines = [(plate, len(part), part.mode().iloc[0]) for plate, part in reasons]
+    return pd.DataFrame(lines, columns=["Plate", "Fields", "Commonest reason"])
+
+
+def _warned(qc: pd.DataFrame) -> pd.DataFrame:
+    """How many fields of each plate have each warning."""
+    if "warning" not in qc:
+        return pd.DataFrame()
+    counts = qc[qc["warning"].notna()].groupby(["plate", "warning"]).size().reset_index()
+    return counts.set_axis(["Plate", "Warning", "Fields"], axis=1)
 
 
 def _examples(name: str, store: CropStore, count: int) -> str:

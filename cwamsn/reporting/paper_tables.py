@@ -5,84 +5,28 @@ Each function takes the same arguments: `entries`, the rows to print in order (s
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
 
 import pandas as pd
 
 from cwamsn.reporting import quoted
+from cwamsn.reporting.building import (
+    Entry,
+    Setting,
+    closing_notes,
+    fill,
+    name_gaps,
+    new_row,
+    printed_row,
+    quoted_rows,
+    titled,
+    wants,
+)
 from cwamsn.reporting.flops import CONVENTION, Views, ViT, anchor_forward, training_step, vit_forward
 from cwamsn.reporting.layout import Cell, Column, Row, Table, mark
-from cwamsn.reporting.scores import JOINT, SOURCES, Choice, compared, compound_gene, recalls, select, spread, ties
+from cwamsn.reporting.scores import JOINT, SOURCES, compared, compound_gene, recalls, select, spread, ties
 
 TITLES = {"HuMAP": "hu.MAP"}
 PERCENT = 100.0
-DEFAULT_TABLES = (1, 2, 7, 8)
-
-UNRANKED = ("latent", "random")  # kinds of rows that are bounds or chance
-
-MARKS = (
-    "Best in bold, second best underlined, of measured rows other than bounds and random numbers; rows that were "
-    "compared (key `comparisons`) and whose paired interval holds 0 share a mark."
-)
-QUOTES = "Italics: numbers printed in the paper (on RxRx3-core), quoted; in brackets measured minus printed."
-NO_MATCH = "The screens are simulated, so that a difference to a printed number says nothing about a method."
-SPREAD = "± is the standard deviation over seeds; none is given for a single seed."
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A configured row: its name, what tables print, the seeds it should have and the printed row it corresponds to."""
-
-    name: str
-    title: str
-    kind: str
-    group: str = ""
-    seeds: tuple[int, ...] = (0,)
-    tables: tuple[int, ...] = DEFAULT_TABLES
-    paper_row: str | None = None
-    training_data: str | None = None
-    images: float | None = None
-    parameters: float | None = None
-    inference_gflops: float | None = None
-    gflops: float | None = None
-    step_gflops: float | None = None
-    device: str | None = None
-
-    @classmethod
-    def of(cls, values: dict, counted: dict | None = None) -> "Entry":
-        """From a dictionary with any of the fields, None as not given; `counted` fills in what it does not say."""
-        known = {f.name for f in fields(cls)}
-        values = {**(counted or {}), **{k: v for k, v in values.items() if v is not None}}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What holds for every table of a run."""
-
-    choice: Choice = field(default_factory=Choice)
-    simulated: bool = False
-    run_title: str = ""
-    quoted_rows: bool = True
-    versions: tuple[str, ...] = ()
-    notes: dict[str, list[str]] = field(default_factory=dict)  # of the configuration, by table
-    training_hours: dict[str, float] = field(default_factory=dict)  # by row, wall clock
-
-
-def wants(entries: Iterable[Entry], number: int) -> list[Entry]:
-    """The entries that stand in a table."""
-    return [e for e in entries if number in e.tables]
-
-
-def _title(text: str, setting: Setting) -> str:
-    return f"{text} (simulated screens)" if setting.simulated else text
-
-
-def _notes(setting: Setting, *more: str) -> list[str]:
-    notes = [*more, MARKS, SPREAD, QUOTES]
-    if setting.simulated:
-        notes.append(NO_MATCH)
-    return [n for n in notes if n] + list(setting.versions)
 
 
 def _differences(scores: pd.DataFrame, entries: Iterable[Entry], setting: Setting, column: str, what: str) -> list[str]:
@@ -110,42 +54,10 @@ def _human(value: float | None) -> str | None:
     return None if value is None else f"{value:g}"
 
 
-def _quoted_only(number: int, taken: set[str], columns: list[Column], lookup, setting: Setting) -> list[Row]:
-    """Printed rows without a measured counterpart."""
-    if not setting.quoted_rows:
-        return []
-    rows = []
-    for name in quoted.rows(number):
-        if name not in taken:
-            cells = {c.key: lookup(name, c.key) for c in columns}
-            rows.append(Row(f"quoted:{name}", name, cells, "Quoted from the paper, not run here", measured=False))
-    return rows
-
-
-def _fill(row: Row, key: str, values: pd.Series, lookup_cell: Cell, scale: float = 1.0) -> None:
-    """Put mean and standard deviation of `values` into a cell beside its printed value."""
-    mean, std = spread(values)
-    lookup_cell.value = None if mean is None else mean * scale
-    lookup_cell.std = None if std is None else std * scale
-    row.cells[key] = lookup_cell
-
-
-def _row(entry: Entry) -> Row:
-    return Row(entry.name, entry.title, group=entry.group, ranked=entry.kind not in UNRANKED)
-
-
-def _gaps(row: Row, entry: Entry, found: pd.DataFrame, benchmark: str) -> None:
-    """Name the seeds without a score, and count those with one."""
-    have = set(found["seed"].astype(int))
-    row.gaps += [f"no {benchmark} score of seed {seed} (row {entry.name})" for seed in entry.seeds if seed not in have]
-    row.seeds = max(row.seeds, len(have))
-
-
 def _recall_table(
-    number: int, text: str, lead: list[Column], entries, scores, setting: Setting, aliases=None, notes=()
+    number: int, text: str, lead: list[Column], entries, scores, setting: Setting, aliases=None, notes=(), printed=()
 ) -> Table:
-    """A table of gene-gene recalls with `lead` columns before them."""
-    aliases = aliases or {}
+    """A table of gene-gene recalls with `lead` columns before them; `printed` are notes on the paper's numbers."""
     found = recalls(scores, setting.choice)
     measured = [s for s in SOURCES if s in set(found["source"]) or s in set(quoted.quoted(number)["source"])]
     columns = [*lead, *(Column(s, TITLES.get(s, s), better="high") for s in measured)]
@@ -158,22 +70,22 @@ def _recall_table(
 
     rows, taken = [], set()
     for entry in wants(entries, number):
-        printed_row = aliases.get(entry.paper_row, entry.paper_row)
+        beside = printed_row(entry, setting, aliases)
         own = found[found["model"] == entry.name]
-        row = _row(entry)
-        _gaps(row, entry, own, "gene_gene")
+        row = new_row(entry)
+        name_gaps(row, entry, own, "gene_gene")
         for column in lead:
-            row.cells[column.key] = lookup(printed_row or "", column.key)
+            row.cells[column.key] = lookup(beside, column.key)
             row.cells[column.key].value = _lead(entry, column, setting)
         for source in measured:
             values = own[own["source"] == source].sort_values("seed")["value"]
-            _fill(row, source, values, lookup(printed_row or "", source))
-        taken.add(printed_row)
+            fill(row, source, values, lookup(beside, source))
+        taken.add(beside)
         rows.append(row)
     tied = ties(scores, setting.choice)
     for column in columns:
         mark(rows, column, tied)
-    rows += _quoted_only(number, taken, columns, lookup, setting)
+    rows += quoted_rows(number, taken, columns, lookup, setting)
     low, high = setting.choice.threshold_low, setting.choice.threshold_high
     counts = found.groupby("source")["n"].agg(["min", "max"]).dropna().astype(int)
     text_counts = [
@@ -186,9 +98,8 @@ def _recall_table(
         f"Relationships in the map: {', '.join(text_counts)}." if text_counts else "",
     ]
     about += _differences(scores, wants(entries, number), setting, JOINT, "recall over all sources")
-    return Table(
-        f"table{number}", _title(f"Table {number}. {text}", setting), columns, rows, _notes(setting, *about, *notes)
-    )
+    notes = closing_notes(setting, *about, *notes, printed=printed)
+    return Table(f"table{number}", titled(f"Table {number}. {text}", setting), columns, rows, notes)
 
 
 def _lead(entry: Entry, column: Column, setting: Setting) -> float | str | None:
@@ -228,43 +139,45 @@ def table2(entries, scores: pd.DataFrame, setting: Setting) -> Table:
         value = quoted.printed(2, name, key)
         return Cell(quoted=None if value == "-" else value)
 
-    rows, taken = [], {"Random"}
+    rows, taken = [], set()
     for entry in wants(entries, 2):
         # The printed row Random holds random scores, which are a row of their own here; Gaussian vectors are another.
-        printed_row = entry.paper_row if entry.paper_row != "Random" else None
+        beside = printed_row(entry, setting) if entry.paper_row != "Random" else ""
         own = found[found["model"] == entry.name].sort_values("seed")
-        row = _row(entry)
-        _gaps(row, entry, own, "compound_gene")
+        row = new_row(entry)
+        name_gaps(row, entry, own, "compound_gene")
         for column in columns:
             metric, part = column.key.split("_")
-            _fill(row, column.key, own[own["metric"] == metric][part], lookup(printed_row or "", column.key))
-        taken.add(printed_row)
+            fill(row, column.key, own[own["metric"] == metric][part], lookup(beside, column.key))
+        taken.add(beside)
         rows.append(row)
     tied = ties(scores, setting.choice)
     for column in columns:
         mark(rows, column, tied)
     chance = Row("random-scores", "Random scores", measured=True)
+    beside = "Random" if setting.on_rxrx3_core else ""
     for column in columns:
         metric, part = column.key.split("_")
         own = found[found["metric"] == metric]
-        cell = lookup("Random", column.key)
+        cell = lookup(beside, column.key)
         if len(own):
             cell.value = 0.0 if part == "z" else float(own[f"baseline_{part}"].mean())
         chance.cells[column.key] = cell
     if len(found):
         chance.group = "Chance"
         rows.append(chance)
-    else:
-        taken.discard("Random")
-    rows += _quoted_only(2, taken, columns, lookup, setting)
-    notes = _notes(
+        taken.add(beside)
+    rows += quoted_rows(2, taken, columns, lookup, setting)
+    notes = closing_notes(
         setting,
         "Score of a pair: the largest absolute cosine over doses ('max'), not the 10 µM row.",
         "mean and std over draws of negatives; z = (mean − random mean) / √(std² + random std²).",
-        "The printed z-score 3.89 of OpenPhenom does not follow from its printed mean and std, which give 3.48.",
         *_differences(scores, wants(entries, 2), setting, "ap_mean", "AP"),
+        printed=[
+            "The printed z-score 3.89 of OpenPhenom does not follow from its printed mean and std, which give 3.48."
+        ],
     )
-    title = _title("Table 2. Known compound-gene relationships at the maximum concentration", setting)
+    title = titled("Table 2. Known compound-gene relationships at the maximum concentration", setting)
     return Table("table2", title, columns, rows, notes)
 
 
@@ -281,11 +194,10 @@ def table4(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     )
     notes = [
         f"Training time: wall-clock hours of the training job, on {', '.join(devices)}." if devices else "",
-        "The printed hours are of an NVIDIA TITAN RTX; hours of different devices do not compare.",
     ]
-    return _recall_table(
-        4, "Masked siamese network and masked autoencoder", lead, entries, scores, setting, notes=notes
-    )
+    printed = ["The printed hours are of an NVIDIA TITAN RTX; hours of different devices do not compare."]
+    text = "Masked siamese network and masked autoencoder"
+    return _recall_table(4, text, lead, entries, scores, setting, notes=notes, printed=printed)
 
 
 def table5(entries, scores: pd.DataFrame, setting: Setting) -> Table:
@@ -310,10 +222,12 @@ def table7(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     notes = [
         f"Counted: {CONVENTION} Parameters of the encoder without projection head.",
         _paper_counts(),
+    ]
+    printed = [
         "The printed GFLOP follow no single convention: 8.79 and 23.66 lie between a forward pass with and without the "
         "products of attention, 104.68 is below one, 339.17 counts multiply-adds; none holds a backward pass.",
     ]
-    return _recall_table(7, "Computation and recall", lead, entries, scores, setting, notes=notes)
+    return _recall_table(7, "Computation and recall", lead, entries, scores, setting, notes=notes, printed=printed)
 
 
 def _paper_counts() -> str:
@@ -347,35 +261,38 @@ def table8(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     rows, taken = [], set()
     for entry in wants(entries, 8):
         own = found[found["model"] == entry.name]
-        row = _row(entry)
-        _gaps(row, entry, own, "plate_probe")
+        row, beside = new_row(entry), printed_row(entry, setting)
+        name_gaps(row, entry, own, "plate_probe")
         for probe, controls, reading in what:
             key = _probe_key(probe, controls, reading)
             part = select(own, controls=controls, plate_reading=reading)
-            _fill(
+            fill(
                 row,
                 key,
                 select(part, metric=f"{probe}_macro_f1_mean")["value"],
-                lookup(entry.paper_row or "", key),
+                lookup(beside, key),
                 PERCENT,
             )
             row.cells[key].std = spread(select(part, metric=f"{probe}_macro_f1_std")["value"] * PERCENT)[0]
         recall = biology[biology["model"] == entry.name].groupby("seed")["value"].mean()
         if len(recall):
-            _fill(row, "recall", recall, Cell())
-        taken.add(entry.paper_row)
+            fill(row, "recall", recall, Cell())
+        taken.add(beside)
         rows.append(row)
     for column in columns:
         mark(rows, column)
-    rows += _quoted_only(8, taken, columns, lookup, setting)
-    notes = _notes(
+    rows += quoted_rows(8, taken, columns, lookup, setting)
+    notes = closing_notes(
         setting,
-        "Macro-F1 in per cent of embeddings before alignment, cross-validated; ± of a probe is over folds. The paper "
-        "does not say whether its plate is the plate column, where it is quoted here, or the plate of an experiment.",
+        "Macro-F1 in per cent of embeddings before alignment, cross-validated; ± of a probe is over folds.",
         "A low score alone is no merit, a collapsed embedding has one too: read it with the biological score, the mean "
         "gene-gene recall over sources.",
+        printed=[
+            "The paper does not say whether its plate is the plate column, where it is quoted here, or the plate of an "
+            "experiment."
+        ],
     )
-    return Table("table8", _title("Table 8. Plate identity predicted from embeddings", setting), columns, rows, notes)
+    return Table("table8", titled("Table 8. Plate identity predicted from embeddings", setting), columns, rows, notes)
 
 
 def _probe_key(probe: str, controls: str, reading: str) -> str:

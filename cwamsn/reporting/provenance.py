@@ -11,6 +11,8 @@ from typing import Any
 
 from cwamsn.files import read_json, sha256, write_json
 
+DIGEST = ".sha256.json"  # how a file of write_digest ends
+
 
 def code_version(root: str | Path) -> dict[str, Any]:
     """Commit of the repository at `root` and whether its tree is clean; outside git the installed version."""
@@ -41,8 +43,19 @@ def config_digest(config: dict[str, Any]) -> str:
 
 
 def data_manifest(files: dict[str, str | Path]) -> dict[str, str]:
-    """SHA-256 of each file of the data manifest, by the name it goes under."""
-    return {name: sha256(path) for name, path in sorted(files.items())}
+    """SHA-256 of each file of the data manifest, by the name it goes under; a file of :func:`write_digest` holds it."""
+    return {name: _digest(path)["sha256"] for name, path in sorted(files.items())}
+
+
+def write_digest(file: str | Path, output: str | Path) -> None:
+    """Write path and SHA-256 of a file, so that what needs the digest reads a file of gigabytes once in a run."""
+    write_json({"path": str(file), "sha256": sha256(file)}, output)
+
+
+def _digest(path: str | Path) -> dict[str, str]:
+    if str(path).endswith(DIGEST):
+        return read_json(path)
+    return {"path": str(path), "sha256": sha256(path)}
 
 
 def run_version(config_sha: str, data: dict[str, str], code: dict[str, Any]) -> str:
@@ -104,13 +117,15 @@ def measurements(path: str | Path) -> list[dict[str, float | None]]:
     return [{name: _number(row.get(key)) for key, name in NUMBERS.items()} for row in rows]
 
 
-def usage(folder: str | Path) -> list[dict[str, Any]]:
-    """Every measurement below `folder` (`*.tsv`), with the job's name."""
-    folder = Path(folder)
-    paths = sorted(folder.rglob("*.tsv"))
+def usage(files: dict[str, str | Path]) -> list[dict[str, Any]]:
+    """Every measurement in `files`, by the job's name; a job that was not measured in this run is left out.
+
+    Images that another run made have their measurements there.
+    """
     return [
-        {"job": path.relative_to(folder).with_suffix("").as_posix()} | measured
-        for path in paths
+        {"job": job} | measured
+        for job, path in sorted(files.items())
+        if Path(path).exists()
         for measured in measurements(path)
     ]
 
@@ -127,9 +142,11 @@ def write_provenance(
     config: dict[str, Any],
     code: dict[str, Any],
     manifests: dict[str, str | Path],
-    usage_folder: str | Path,
+    usage_files: dict[str, str | Path],
     products: dict[str, list[str]],
     computed_files: dict[str, str | Path] | None = None,
+    notes: dict[str, dict[str, list[str]]] | None = None,
+    resources: dict[str, str | Path] | None = None,
 ) -> dict[str, Any]:
     """Write `provenance.json` and return it.
 
@@ -137,9 +154,12 @@ def write_provenance(
     ----------
     config : the configuration as resolved
     code : see :func:`code_version`
-    manifests : files that say where the data came from (`source.json`, `statistics.json`, swapped-in embeddings)
+    manifests : files that say where the data came from (`source.json`, swapped-in embeddings), or their digests
+    usage_files : measurement of each job of the run, by the job's name
     products : for each table and figure, the score files it was made from
     computed_files : what each training and embedding wrote about itself (`encoder.json`, counts), by name
+    notes : what jobs said about the result, `screens` and `rows`, each by name
+    resources : packaged tables that the benchmarks looked things up in, by what they are
     """
     data = data_manifest(manifests)
     config_sha = config_digest(config)
@@ -149,12 +169,14 @@ def write_provenance(
         "code": code,
         "configuration": config,
         "configuration_sha256": config_sha,
-        "data": {name: {"path": str(path), "sha256": data[name]} for name, path in manifests.items()},
+        "data": {name: _digest(path) for name, path in manifests.items()},
         "seeds": config["seeds"],
         "machine": machine(),
         "packages": packages(),
         "computed": computed(computed_files),
-        "usage": usage(usage_folder),
+        "usage": usage(usage_files),
+        "notes": notes or {"screens": {}, "rows": {}},
+        "resources": {n: {"file": Path(p).name, "sha256": sha256(p)} for n, p in (resources or {}).items()},
         "products": {n: [{"path": p, "sha256": sha256(p)} for p in paths] for n, paths in products.items()},
     }
     write_json(record, output)

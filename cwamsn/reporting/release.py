@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,17 @@ DIGESTS = "SHA256SUMS"
 CRATE = "ro-crate-metadata.json"
 
 
-def release(results: str | Path, releases: str | Path, workflow: str | Path) -> Path:
-    """Copy tables, figures, provenance, report and scores of the run in `results` to `<releases>/<run>-<version>/`.
+def release(results: str | Path, files: Iterable[str | Path], releases: str | Path, workflow: str | Path) -> Path:
+    """Copy the `files` of the run in `results` (tables, figures, provenance, report, scores) to a release.
 
-    `workflow` is the Snakefile, which goes with them. Returns the release's folder. A release that is there already is
-    checked: equal files are left alone, another content under the same version is refused.
+    It lies in `<releases>/<run>-<version>/` and holds these files and `workflow`, the Snakefile; what else lies in the
+    run's folders is of another configuration. Returns the release's folder. A release that is there already is checked:
+    equal files are left alone, another content under the same version is refused.
     """
     results = Path(results)
     record = json.loads((results / "provenance.json").read_text())
     target = Path(releases) / f"{record['run']}-{record['version']}"
-    files = _files(results) | {"Snakefile": Path(workflow)}
+    files = _named(results, files) | {"Snakefile": Path(workflow)}
     if target.exists():
         new = {name: sha256(path) for name, path in files.items() if not _varies(name)}
         old = {name: digest for name, digest in read_digests(target).items() if name in new or not _varies(name)}
@@ -47,12 +49,13 @@ def release(results: str | Path, releases: str | Path, workflow: str | Path) -> 
     return target
 
 
-def _files(results: Path) -> dict[str, Path]:
-    paths = [p for part in ("tables", "figures") for p in sorted((results / part).glob("*")) if p.is_file()]
-    paths += [results / name for name in ("provenance.json", "report.html", "scores.parquet")]
-    found = {p.relative_to(results).as_posix(): p for p in paths if p.exists() and not p.name.startswith(".")}
+def _named(results: Path, files: Iterable[str | Path]) -> dict[str, Path]:
+    """The files by their path below the run's folder."""
+    found = {Path(p).relative_to(results).as_posix(): Path(p) for p in files}
     if not any(name.startswith("tables/") for name in found):
-        raise InputError(f"{results}: holds no table; run `snakemake` first")
+        raise InputError(f"{results}: this run makes no table; choose rows and benchmarks that make one")
+    if missing := sorted(name for name, path in found.items() if not path.exists()):
+        raise InputError(f"{results}: lacks {', '.join(missing[:5])}; run `snakemake` first")
     return found
 
 

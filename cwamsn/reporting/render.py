@@ -2,7 +2,7 @@
 
 The CSV holds one line a row and every number of a cell in a column of its own; it holds no time, machine or version, so
 that equal scores give equal bytes. The other three are for reading: under a measured row stands what the paper prints
-for it, in italics, with the difference.
+for it, where the screen is the paper's, in italics, with the difference.
 """
 
 import csv
@@ -10,14 +10,20 @@ import html
 import io
 from collections.abc import Callable
 from itertools import groupby
+from pathlib import Path
 
 from cwamsn.reporting.layout import BEST, SECOND, Cell, Column, Row, Table
 
 PRINTED = "printed in the paper"
+CSS = Path(__file__).with_name("page.css")
+Text = tuple[str, str]  # a cell's text and its style: "", best, second, quoted or missing
 
 
 def to_csv(table: Table) -> str:
-    """CSV: `row, method, group, status, seeds`, then a column's value, `_std`, `_quoted`, `_difference`, `_mark`."""
+    """CSV: `row, method, group, status, seeds`; a column's value, `_std`, `_quoted`, `_difference`, `_mark`; `notes`.
+
+    `notes` is what the row's jobs said about its result.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     columns = [c for c in table.columns if not c.timed]
@@ -25,7 +31,7 @@ def to_csv(table: Table) -> str:
     for column in columns:
         parts = ["", "_quoted"] if column.text else ["", "_std", "_quoted", "_difference", "_mark"]
         header += [column.key + part for part in parts]
-    writer.writerow(header)
+    writer.writerow([*header, "notes"])
     for row in table.rows:
         line = [row.name, row.title, row.group, row.status, row.seeds or ""]
         for column in columns:
@@ -34,7 +40,7 @@ def to_csv(table: Table) -> str:
                 line += [cell.value or "", cell.quoted or ""]
             else:
                 line += [_plain(cell.value), _plain(cell.std), cell.quoted or "", _plain(cell.difference), cell.mark]
-        writer.writerow(line)
+        writer.writerow([*line, "; ".join(row.notes)])
     return out.getvalue()
 
 
@@ -43,11 +49,10 @@ def _plain(value: float | None) -> str:
     return "" if value is None else f"{value + 0.0:.9g}"
 
 
-def lines(table: Table) -> list[tuple[Row | None, str, list[str]]]:
-    """Lines of a table for reading: (row, what the line is, cell texts with `*`, `**` and `_` marks unresolved).
+def lines(table: Table) -> list[tuple[Row | None, str, list[Text]]]:
+    """Lines of a table for reading: (row, what the line is, cells).
 
-    What it is: `group` (a heading), `measured`, `printed` (below a measured row) or `quoted`. Cell texts are
-    (text, style) pairs with style in "", best, second, quoted, missing.
+    What it is: `group` (a heading), `measured`, `printed` (below a measured row) or `quoted`.
     """
     found = []
     for group, rows in groupby(table.rows, key=lambda r: r.group):
@@ -63,7 +68,7 @@ def lines(table: Table) -> list[tuple[Row | None, str, list[str]]]:
     return found
 
 
-def _measured(row: Row, column: Column) -> tuple[str, str]:
+def _measured(row: Row, column: Column) -> Text:
     cell = row.cells.get(column.key, Cell())
     if cell.value is None:
         return ("missing", "missing") if cell.mark == "missing" else ("", "")
@@ -75,7 +80,7 @@ def _measured(row: Row, column: Column) -> tuple[str, str]:
     return text, cell.mark
 
 
-def _quoted(cell: Cell, column: Column) -> tuple[str, str]:
+def _quoted(cell: Cell, column: Column) -> Text:
     if not cell.quoted:
         return "", ""
     text = cell.quoted + (f" ± {cell.quoted_std}" if cell.quoted_std else "")
@@ -84,7 +89,7 @@ def _quoted(cell: Cell, column: Column) -> tuple[str, str]:
     return text, "quoted"
 
 
-def _label(row: Row, what: str) -> tuple[str, str]:
+def _label(row: Row, what: str) -> Text:
     if what == "printed":
         return f"↳ {PRINTED}", "quoted"
     return row.title, "quoted" if what == "quoted" else ""
@@ -180,7 +185,7 @@ def tex(text: str) -> str:
 
 
 def to_html(table: Table) -> str:
-    """The table as a self-contained HTML fragment: a figure with caption, table and notes."""
+    """The table as an HTML fragment, a figure with caption, table and notes, for a page that has :data:`CSS`."""
     classes = {"": "", BEST: "best", SECOND: "second", "quoted": "quoted", "missing": "missing"}
 
     def cell(item, column=None):
@@ -205,9 +210,32 @@ def to_html(table: Table) -> str:
     return "\n".join([*out, "</ul></figure>"]) + "\n"
 
 
+def html_page(title: str, body: str) -> str:
+    """A whole HTML page that needs nothing beside itself."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>{html.escape(title)}</title><style>{CSS.read_text()}</style></head>'
+        f"<body>{body}</body></html>\n"
+    )
+
+
+def to_html_page(table: Table) -> str:
+    """The table as a page of its own, headed with the run's title."""
+    heading = f"<header><h1>{html.escape(table.run)}</h1></header>" if table.run else ""
+    title = f"{table.title} · {table.run}" if table.run else table.title
+    return html_page(title, f"{heading}<main>\n{to_html(table)}</main>")
+
+
+def fragment(page: str) -> str:
+    """What :func:`to_html` gave, out of the page of :func:`to_html_page`."""
+    end = "</figure>"
+    return page[page.index('<figure class="table"') : page.rindex(end) + len(end)] + "\n"
+
+
 RENDERERS: dict[str, Callable[[Table], str]] = {
     ".csv": to_csv,
     ".md": to_markdown,
     ".tex": to_latex,
-    ".html": to_html,
+    ".html": to_html_page,
 }

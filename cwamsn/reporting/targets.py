@@ -6,7 +6,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-TABLES = [f"table{number}" for number in range(1, 9)]
+from cwamsn.reporting.run_jobs import Job, needs_map
+
+PAPER_TABLES = [f"table{number}" for number in range(1, 9)]
+FURTHER_TABLES = ["replicates", "signal", "latent"]  # of benchmarks that the paper has no table of: every row's
+TABLES = PAPER_TABLES + FURTHER_TABLES
 FIGURES = ["figure1", "figure3"]
 
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -15,6 +19,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "table8": ("plate_probe",),
     "figure1": ("gene_gene",),
     "figure3": ("compound_gene",),
+    "replicates": ("replicate_map",),
+    "signal": ("signal",),
+    "latent": ("latent_probe",),
 }
 
 # Read too where the run computes them anyway.
@@ -36,6 +43,8 @@ def scored(kind: str, benchmark: str) -> bool:
 
 def rows_of(product: str, rows: Rows) -> Rows:
     """Rows of a table or figure."""
+    if product in FURTHER_TABLES:
+        return [row for row in rows if all(scored(row["kind"], b) for b in NEEDS[product])]
     number = {"figure1": 1, "figure3": 2}.get(product) or int(product.removeprefix("table"))
     return [row for row in rows if row["kind"] != "quoted" and number in row["tables"]]
 
@@ -58,9 +67,21 @@ def comparisons_of(product: str, rows: Rows, pairs: Iterable[tuple[str, str]], r
     return [
         f"{results}/scores/{first}/seed{seed}/minus_{second}.scores.parquet"
         for first, second in pairs
-        if product in TABLES and product != "table8" and {first, second} <= seeds.keys()
+        if product in PAPER_TABLES and product != "table8" and {first, second} <= seeds.keys()
         for seed in seeds[first]
         if seed in seeds[second]
+    ]
+
+
+def jobs_of(product: str, rows: Rows, benchmarks: Iterable[str], jobs: Iterable[Job], has_truth: bool) -> list[Job]:
+    """Those `jobs` (:func:`cwamsn.reporting.run_jobs.row_jobs`) whose results stand in a product."""
+    names = {row["name"] for row in rows_of(product, rows)}
+    wanted = {*NEEDS[product], *(b for b in ALSO.get(product, ()) if b in benchmarks)}
+    steps = {"train", "embeddings", *wanted}
+    steps |= {"alignment"} if any(needs_map(b, has_truth) for b in wanted) else set()
+    steps |= {"compare_rows"} if product in PAPER_TABLES and product != "table8" else set()
+    return [
+        job for job in jobs if job.row in names and job.step in steps and not job.also and job.other in {None, *names}
     ]
 
 

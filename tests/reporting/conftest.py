@@ -1,5 +1,7 @@
 """Scores of a made-up run, in the benchmarks' spelling."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +54,29 @@ def plate_probe(model: str, seed: int, level: float) -> pd.DataFrame:
     return frame.assign(**fixed, alignment="none", null=None, n=1000)
 
 
+def further(benchmark: str, rows: list[tuple], model: str, seed: int, alignment: str) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["metric", "source", "value", "n"])
+    fixed = {"run": "test", "model": model, "seed": seed, "benchmark": benchmark}
+    return frame.assign(**fixed, alignment=alignment, null=None)
+
+
+def replicate_map(model: str, seed: int, level: float) -> pd.DataFrame:
+    metrics = ("mean_average_precision", "mean_normalized_average_precision", "share_retrieved")
+    rows = [(m, s, level + seed / 1000, n) for s, n in (("replicates", 100), ("targets", 12)) for m in metrics]
+    return further("replicate_map", rows, model, seed, "pca-center-scale")
+
+
+def signal(model: str, seed: int, level: float) -> pd.DataFrame:
+    metrics = ("consistency_median", "consistency_share", "magnitude_median", "magnitude_share")
+    rows = [(m, s, level, n) for s, n in (("COMPOUND", 60), ("CRISPR", 40)) for m in metrics]
+    return further("signal", rows, model, seed, "pca-center-scale")
+
+
+def latent_probe(model: str, seed: int, level: float) -> pd.DataFrame:
+    rows = [("phenotype_r2", None, level, 500), ("nuisance_r2", None, 0.5 - level, 500)]
+    return further("latent_probe", rows, model, seed, "none")
+
+
 LEVELS = {"random": 0.10, "untrained-vit": 0.15, "single-well-msn": 0.2, "cwa-msn": 0.3}
 SEEDS = (0, 1, 2)
 
@@ -65,6 +90,8 @@ def score_files(tmp_path_factory):
             parts = {"gene_gene": gene_gene(model, seed, level)}
             parts["compound_gene"] = compound_gene(model, seed, level / 5)
             parts["plate_probe"] = plate_probe(model, seed, 0.4 - level)
+            for make in (replicate_map, signal, latent_probe):
+                parts[make.__name__] = make(model, seed, level)
             for benchmark, frame in parts.items():
                 path = folder / f"{model}-{seed}-{benchmark}.parquet"
                 tables.write(frame, "scores", path)
@@ -100,3 +127,9 @@ def entries():
 @pytest.fixture
 def setting():
     return Setting(simulated=True, versions=("Code abc; configuration def; data sim 123.",))
+
+
+@pytest.fixture
+def on_rxrx3_core(setting):
+    """The setting of a run that is scored on the paper's own screen."""
+    return replace(setting, simulated=False, on_rxrx3_core=True)

@@ -13,8 +13,8 @@ from cwamsn.reporting.figures import FIGURES, doses, efficiency, figure3, save, 
 from cwamsn.tables import InputError
 
 
-def test_figure1_ratios_follow_from_table_1(entries, scores, setting):
-    frame = efficiency(entries, scores, setting)
+def test_figure1_ratios_follow_from_table_1(entries, scores, on_rxrx3_core):
+    frame = efficiency(entries, scores, on_rxrx3_core)
     own = frame[frame["status"] == "measured"].set_index("title").loc["CWA-MSN"]
     frame = frame[frame["status"] == "quoted"].set_index("title")
     assert own["per_images"] == pytest.approx(own["recall"] / 0.198609)
@@ -26,10 +26,10 @@ def test_figure1_ratios_follow_from_table_1(entries, scores, setting):
     assert np.isnan(frame.loc["CellProfiler", "per_images"])
 
 
-def test_raw_ratios_credit_chance_to_small_models(entries, scores, setting):
+def test_raw_ratios_credit_chance_to_small_models(entries, scores, on_rxrx3_core):
     """Random vectors with a million parameters would lead per parameter; with chance taken off they have nothing."""
     small = [replace(e, parameters=1e6) if e.name == "random" else e for e in entries]
-    frame = efficiency(small, scores, setting).set_index(["status", "title"])
+    frame = efficiency(small, scores, on_rxrx3_core).set_index(["status", "title"])
     random = frame.loc["measured", "Random"]
     assert random["per_parameters"] > frame.loc["quoted", "per_parameters"].max()
     assert random["per_parameters_excess"] < 0.25 * random["per_parameters"]

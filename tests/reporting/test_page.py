@@ -14,7 +14,7 @@ from cwamsn import tables
 from cwamsn.crops.store import ShardWriter
 from cwamsn.reporting import make_table, write_table
 from cwamsn.reporting.figures import figure3, save
-from cwamsn.reporting.page import Parts, write_page
+from cwamsn.reporting.page import Parts, _lost, _plates, _suspicious, _warned, write_page
 
 
 class Links(HTMLParser):
@@ -33,8 +33,8 @@ class Links(HTMLParser):
         self.ids |= {given["id"]} if "id" in given else set()
 
 
-def write_screen(folder):
-    """Four crops of two channels, and a QC table with one skipped field."""
+def write_screen(folder, lost=None):
+    """Four crops of two channels, and a QC table with one skipped field; `lost`: further rows of it."""
     rng, rows = np.random.default_rng(0), []
     folder.mkdir()
     with ShardWriter(folder / "crops.arrow", ["Mito", "Hoechst"], "zstd") as shard:
@@ -47,7 +47,11 @@ def write_screen(folder):
     qc = pd.DataFrame({"field_id": list("abcde"), "well_id": list("abcde"), "plate": "P1", "site": 1})
     qc["status"] = ["kept"] * 4 + ["skipped"]
     qc["reason"] = [None] * 4 + ["truncated <file>"]
-    tables.write(qc, "qc", folder / "qc.parquet")
+    tables.write(pd.concat([qc, lost]) if lost is not None else qc, "qc", folder / "qc.parquet")
+    wells = pd.DataFrame({"well_id": list("abcdefg"), "screen": "s", "plate": ["P1"] * 5 + ["P2"] * 2})
+    wells = wells.assign(experiment="e", address="A01", row=1, column=1, perturbation_type="COMPOUND")
+    wells = wells.assign(**dict.fromkeys(("perturbation", "control", "treatment", "split")))
+    tables.write(wells, "wells", folder / "wells.parquet")
 
 
 RECORD = {
@@ -109,9 +113,38 @@ def test_the_page_says_what_ran_what_was_skipped_and_what_it_cost(page):
     assert "A &lt;test&gt; run" in text and "<test>" not in text and "truncated &lt;file&gt;" in text
     assert "Simulated screens: the images were drawn by a program" in text and "with uncommitted changes" in text
     assert "4 of 5 fields of view kept, 1 skipped" in text
-    assert "Table 1." in text and 'class="quoted number"' in text
+    assert "Table 1." in text and 'class="best number"' in text and text.count("<!DOCTYPE") == 1
     assert "2.0 minutes of jobs, 1.7 CPU minutes" in text
     assert re.search(r"<td>CWA-MSN</td><td class=number>4</td><td class=number>4.0</td>", text)
+
+
+def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_path):
+    assert "No job of this run found anything suspicious" in page.read_text()
+    lost = pd.DataFrame({"field_id": ["f", "g"], "well_id": ["f", "g"], "plate": "P2", "site": 1, "status": "skipped"})
+    write_screen(tmp_path / "other", lost.assign(reason="empty: Mito"))
+    qc = tables.read("qc", tmp_path / "other" / "qc.parquet")
+    notes = {"screens": {"s": ["2 wells stand twice"]}, "rows": {"a": ["179 of 512 dimensions & no more"], "b": []}}
+    rows = [{"title": "Row A", "name": "a", "kind": "trained", "seeds": [0]}]
+    record = RECORD | {"notes": notes, "computed": {"training/a/seed0": {"precision": "float32", "device": "cpu"}}}
+    write_page(Parts(record=record, rows=rows, screens={"s": tmp_path / "other"}), tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text()
+    assert "<h3>Screen s</h3><ul><li>2 wells stand twice</li></ul>" in text
+    assert "<h3>Row A</h3><ul><li>179 of 512 dimensions &amp; no more</li></ul>" in text
+    assert text.index('id="warnings"') < text.index('id="what-ran"')
+    assert "Plates without a usable field: 1" in text
+    assert "<td>P2</td><td class=number>2</td><td>empty: Mito</td>" in text
+    assert "<td>float32, cpu</td>" in text
+    assert _suspicious(qc) == "" and not len(_warned(qc)), "an older QC table has no such column"
+    qc["warning"] = ["16-bit offset"] * 2 + [None] * 4 + ["16-bit offset"]
+    assert _suspicious(qc) == "3 of 7 fields of view look suspicious"
+    assert _warned(qc).to_numpy().tolist() == [["P1", "16-bit offset", 2], ["P2", "16-bit offset", 1]]
+
+
+def test_plates_of_two_experiments_with_one_name_are_two_plates():
+    wells = pd.DataFrame({"well_id": ["a", "b"], "experiment": ["e1", "e2"], "plate": "1"})
+    qc = pd.DataFrame({"well_id": ["a", "b"], "plate": "1", "status": ["kept", "skipped"], "reason": [None, "gone"]})
+    qc = qc.assign(plate=_plates(qc, wells))
+    assert _lost(qc).to_numpy().tolist() == [["e2 / 1", 1, "gone"]]
 
 
 def test_a_page_of_a_finished_map_needs_no_images(tmp_path):

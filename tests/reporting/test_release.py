@@ -8,11 +8,13 @@ import pytest
 from cwamsn.reporting.provenance import (
     code_version,
     config_digest,
+    data_manifest,
     measurements,
     read_provenance,
     run_version,
     usage,
     version_lines,
+    write_digest,
     write_provenance,
 )
 from cwamsn.reporting.release import release, verify, verify_all
@@ -34,6 +36,8 @@ def run(tmp_path):
     (results / "usage" / "train" / "a" / "seed0.tsv").write_text(
         header + "\n7200.5\t2:00:00\t812.5" + "\t0" * 6 + "\t7100\n"
     )
+    (results / "usage" / "train" / "removed").mkdir()
+    (results / "usage" / "train" / "removed" / "seed0.tsv").write_text(header + "\n99" + "\t0" * 9 + "\n")
     (tmp_path / "source.json").write_text("{}")
     (tmp_path / "encoder.json").write_text('{"precision": "bfloat16", "attention": "eager", "device": "EPYC"}')
     (tmp_path / "Snakefile").write_text("rule all:\n")
@@ -42,15 +46,24 @@ def run(tmp_path):
         config=CONFIG,
         code=CODE,
         manifests={"screen": tmp_path / "source.json"},
-        usage_folder=results / "usage",
+        usage_files={
+            "train/a/seed0": results / "usage" / "train" / "a" / "seed0.tsv",
+            "wells/screen": results / "usage" / "wells" / "screen.tsv",  # made by another run
+        },
         products={"table1": [str(results / "scores.parquet")]},
         computed_files={"a/seed0": tmp_path / "encoder.json"},
+        notes={"screens": {}, "rows": {"a": ["179 of 512 dimensions"]}},
     )
     return results
 
 
+FILES = ["tables/table1.csv", "tables/table1.md", "figures/figure3.png"]
+FILES += ["report.html", "scores.parquet", "provenance.json"]
+
+
 def make(run):
-    return release(run, run.parent / "releases", run.parent.parent / "Snakefile")
+    files = [run / name for name in FILES]
+    return release(run, files, run.parent / "releases", run.parent.parent / "Snakefile")
 
 
 def test_provenance_holds_what_a_reader_asks_for(run):
@@ -63,6 +76,23 @@ def test_provenance_holds_what_a_reader_asks_for(run):
     assert record["computed"]["a/seed0"].items() >= {"precision": "bfloat16", "device": "EPYC"}.items()
     assert record["packages"]["pandas"] and record["machine"]["cores"] >= 1
     assert len(record["products"]["table1"][0]["sha256"]) == 64
+    assert record["notes"]["rows"] == {"a": ["179 of 512 dimensions"]}
+
+
+def test_a_file_that_was_hashed_once_is_not_read_again(tmp_path):
+    (tmp_path / "mine.parquet").write_text("gigabytes")
+    write_digest(tmp_path / "mine.parquet", tmp_path / "mine.sha256.json")
+    (digest,) = data_manifest({"mine": tmp_path / "mine.parquet"}).values()
+    (tmp_path / "mine.parquet").unlink()
+    assert data_manifest({"mine": tmp_path / "mine.sha256.json"}) == {"mine": digest}
+
+
+def test_what_an_earlier_configuration_left_is_not_released(run):
+    (run / "tables" / "table8.csv").write_text("of rows that are no longer configured")
+    (run / "figures" / "figure1.png").write_text("old")
+    target = make(run)
+    found = {p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()}
+    assert found == {*FILES, "Snakefile", "SHA256SUMS", "ro-crate-metadata.json"}
 
 
 def test_the_version_changes_with_configuration_data_and_code_and_not_with_paths():
@@ -97,7 +127,8 @@ def test_a_measurement_too_short_for_numbers(tmp_path):
     (tmp_path / "x.tsv").write_text("s\tmax_rss\tcpu_time\n0.2\tNA\t-\n")
     (tmp_path / "empty.tsv").write_text("")
     assert measurements(tmp_path / "x.tsv") == [{"wall_seconds": 0.2, "cpu_seconds": None, "max_rss_mb": None}]
-    assert [entry["job"] for entry in usage(tmp_path)] == ["x"]
+    files = {name: tmp_path / f"{name}.tsv" for name in ("x", "empty", "of-another-run")}
+    assert [entry["job"] for entry in usage(files)] == ["x"]
 
 
 def test_a_release_verifies_until_a_byte_changes(run):
@@ -129,9 +160,10 @@ def test_a_release_is_never_overwritten(run):
 def test_nothing_to_release_or_verify(tmp_path, run):
     with pytest.raises(InputError, match="holds no release"):
         verify_all(tmp_path / "none")
+    with pytest.raises(InputError, match="makes no table"):
+        release(run, [run / "report.html"], tmp_path, tmp_path)
     (run / "tables" / "table1.csv").unlink()
-    (run / "tables" / "table1.md").unlink()
-    with pytest.raises(InputError, match="holds no table"):
+    with pytest.raises(InputError, match=r"lacks tables/table1\.csv; run `snakemake`"):
         make(run)
 
 

@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 
 from cwamsn import tables
+from cwamsn.files import write_json
 from cwamsn.reporting import TABLES, make_table, read_scores, write_table
 from cwamsn.reporting.layout import Cell, Column, Row, mark
-from cwamsn.reporting.partial import write_partial_tables
-from cwamsn.reporting.render import RENDERERS, to_csv, to_html, to_latex, to_markdown
+from cwamsn.reporting.partial import mark_stale, write_partial_tables
+from cwamsn.reporting.render import RENDERERS, fragment, to_csv, to_html, to_html_page, to_latex, to_markdown
+from cwamsn.reporting.row_notes import named_lines, notes_by_row
 from cwamsn.reporting.scores import compound_gene
 
 
@@ -21,8 +23,8 @@ def parse(text):
     return {line["row"]: line for line in csv.DictReader(io.StringIO(text))}
 
 
-def test_table1_gives_mean_std_quoted_and_difference(entries, scores, setting):
-    rows = parse(to_csv(make_table("table1", entries, scores, setting)))
+def test_table1_gives_mean_std_quoted_and_difference(entries, scores, on_rxrx3_core):
+    rows = parse(to_csv(make_table("table1", entries, scores, on_rxrx3_core)))
     recall = scores[(scores["metric"] == "recall") & (scores["threshold_low"] == 0.05) & (scores["source"] == "CORUM")]
     own = recall[recall["model"] == "cwa-msn"]["value"].astype(float)
     line = rows["cwa-msn"]
@@ -33,12 +35,12 @@ def test_table1_gives_mean_std_quoted_and_difference(entries, scores, setting):
     assert line["CORUM_mark"] == "best" and rows["single-well-msn"]["CORUM_mark"] == "second"
 
 
-def test_quoted_rows_are_marked_quoted_and_never_best(entries, scores, setting):
-    rows = parse(to_csv(make_table("table1", entries, scores, setting)))
+def test_quoted_rows_are_marked_quoted_and_never_best(entries, scores, on_rxrx3_core):
+    rows = parse(to_csv(make_table("table1", entries, scores, on_rxrx3_core)))
     assert rows["quoted:Phenom-2"]["status"] == "quoted" and rows["quoted:Phenom-2"]["CORUM_quoted"] == ".486"
     assert rows["quoted:Phenom-2"]["CORUM"] == "" and rows["quoted:Phenom-2"]["CORUM_mark"] == ""
     assert "quoted:CWA-MSN" not in rows
-    text = to_markdown(make_table("table1", entries, scores, setting))
+    text = to_markdown(make_table("table1", entries, scores, on_rxrx3_core))
     assert "| *Phenom-2* | quoted |" in text and "*.486*" in text
 
 
@@ -65,9 +67,9 @@ def test_order_of_the_score_files_changes_no_byte(entries, score_files, setting)
             assert render(first) == render(second)
 
 
-def test_table2_is_the_max_row_with_the_benchmarks_z(entries, scores, setting):
-    rows = parse(to_csv(make_table("table2", entries, scores, setting)))
-    found = compound_gene(scores, setting.choice)
+def test_table2_is_the_max_row_with_the_benchmarks_z(entries, scores, on_rxrx3_core):
+    rows = parse(to_csv(make_table("table2", entries, scores, on_rxrx3_core)))
+    found = compound_gene(scores, on_rxrx3_core.choice)
     own = found[(found["model"] == "cwa-msn") & (found["concentration"] == "max") & (found["metric"] == "ap")]
     assert float(rows["cwa-msn"]["ap_z"]) == pytest.approx(own["z"].mean(), rel=1e-8)
     assert rows["cwa-msn"]["ap_z_quoted"] == "3.55"
@@ -75,8 +77,8 @@ def test_table2_is_the_max_row_with_the_benchmarks_z(entries, scores, setting):
     assert rows["random"]["ap_mean_quoted"] == "", "Gaussian embeddings are not the paper's random scores"
 
 
-def test_table8_has_the_biological_score_beside_the_probe(entries, scores, setting):
-    rows = parse(to_csv(make_table("table8", entries, scores, setting)))
+def test_table8_has_the_biological_score_beside_the_probe(entries, scores, on_rxrx3_core):
+    rows = parse(to_csv(make_table("table8", entries, scores, on_rxrx3_core)))
     assert float(rows["cwa-msn"]["linear_full"]) == pytest.approx(10.0)
     assert float(rows["cwa-msn"]["linear_full_std"]) == pytest.approx(0.5)
     assert rows["cwa-msn"]["linear_full_mark"] == "best", "lower is better"
@@ -174,6 +176,9 @@ def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(entries, scor
     lost = tmp_path / "lost.parquet"
     paths = [str(p) if k[0] != "cwa-msn" else str(lost) for k, p in score_files.items() if k[2] == "gene_gene"]
     values = {"null": "crispr", "simulated": True, "run_title": "", "quoted_rows": True, "config_sha256": "0" * 64}
+    values["on_rxrx3_core"] = False
+    write_json(["179 of 512 dimensions are left"], tmp_path / "notes.json")
+    said = {"single-well-msn": {0: [tmp_path / "notes.json"]}, "cwa-msn": {0: [tmp_path / "not-made.json"]}}
     values["code"] = {"commit": None, "clean": None, "version": "0"}
 
     def job(scores):
@@ -184,6 +189,7 @@ def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(entries, scor
                 manifests={"screen": tmp_path / "absent"},
                 setting=values,
                 usage={},
+                notes=said,
                 entries=[asdict(e) for e in entries],
             ),
             wildcards=SimpleNamespace(table="table1"),
@@ -197,10 +203,29 @@ def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(entries, scor
     assert rows["cwa-msn"]["status"] == "incomplete" and rows["cwa-msn"]["CORUM_mark"] == "missing"
     assert rows["single-well-msn"]["CORUM_mark"] == "best"
     assert "Incomplete: the run failed" in (incomplete / "table1.md").read_text()
+    assert rows["single-well-msn"]["notes"] == "179 of 512 dimensions are left"
+    assert (incomplete / "table1.html").read_text().startswith("<!DOCTYPE html>")
+    (incomplete / "table1.csv").write_text("of the failure before")
+    write_partial_tables([job([str(lost)])])
+    assert not incomplete.exists(), "what an earlier failure left does not pass for this one's"
+    write_partial_tables([job(paths)])
     complete = [str(p) for k, p in score_files.items() if k[2] == "gene_gene"]
-    assert write_partial_tables([job(complete), job([str(lost)])]) == [], "finished or not begun: left to the rule"
-    write_table(make_table("table1", entries, read_scores(complete), setting), [tmp_path / "table1.csv"])
+    finished = make_table("table1", entries, read_scores(complete), setting)
+    write_table(finished, [tmp_path / "table1.csv"])
     assert not (incomplete / "table1.csv").exists() and (incomplete / "table1.md").exists()
+    write_table(finished, [tmp_path / f"table1{suffix}" for suffix in RENDERERS])
+    assert not incomplete.exists(), "no empty folder is left"
+    assert write_partial_tables([job(complete), job([str(lost)])]) == [], "finished or not begun: left to the rule"
+
+
+def test_the_report_of_an_earlier_run_says_that_a_later_one_failed(tmp_path):
+    page = tmp_path / "report.html"
+    mark_stale(page)
+    assert not page.exists()
+    page.write_text("<html><body><h1>Run</h1></body></html>")
+    mark_stale(page)
+    mark_stale(page)
+    assert page.read_text().count("The run failed after this page was made") == 1
 
 
 def test_bounds_and_chance_take_no_mark(entries, scores, setting):
@@ -222,3 +247,92 @@ def test_the_configurations_notes_stand_below_their_table(entries, scores, setti
     setting = replace(setting, notes={"table3": ["what a row stands for"]})
     assert make_table("table3", entries, scores, setting).notes[0] == "what a row stands for"
     assert "what a row stands for" not in make_table("table1", entries, scores, setting).notes
+
+
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4", "table7", "table8"])
+def test_printed_numbers_stand_beside_methods_on_rxrx3_core_only(name, entries, scores, setting, on_rxrx3_core):
+    """Beside a user's own plates or a simulated screen a difference to the paper says nothing."""
+
+    def printed(table):
+        cells = [(row, key, cell) for row in table.rows for key, cell in row.cells.items() if cell.quoted]
+        return {row.name for row, _, _ in cells}, [(r.name, k) for r, k, cell in cells if cell.difference is not None]
+
+    beside, differences = printed(make_table(name, entries, scores, on_rxrx3_core))
+    assert "cwa-msn" in beside and {row for row, _ in differences} >= {"cwa-msn"}
+    for own in (setting, replace(setting, simulated=False)):
+        table = make_table(name, entries, scores, own)
+        assert printed(table) == (set(), [])
+        text = to_markdown(table)
+        assert "printed" not in text and "RxRx3-core" not in text and "OpenPhenom" not in text
+    asked = make_table(name, entries, scores, replace(setting, quoted_rows=True))
+    beside, differences = printed(asked)
+    assert differences == [] and all(row.startswith("quoted:") for row in beside) and "quoted:CWA-MSN" in beside
+    assert "measured on RxRx3-core and not on this run's wells" in to_markdown(asked)
+    assert "Quoted from the paper (on RxRx3-core), not run here" in to_latex(asked)
+    silent = make_table(name, entries, scores, replace(on_rxrx3_core, quoted_rows=False))
+    assert not any(row.name.startswith("quoted:") for row in silent.rows)
+    assert silent.rows[-1].cells["CORUM"].quoted == ".386" if name == "table1" else True
+
+
+def test_nothing_printed_stands_beside_a_finished_map(entries, scores, on_rxrx3_core):
+    entries = [replace(e, kind="map") if e.name == "cwa-msn" else e for e in entries]
+    rows = {row.name: row for row in make_table("table1", entries, scores, on_rxrx3_core).rows}
+    assert rows["cwa-msn"].cells["CORUM"].quoted is None and rows["random"].cells["CORUM"].quoted == ".107"
+    assert rows["quoted:CWA-MSN"].cells["CORUM"].quoted == ".386"
+
+
+def test_replicate_map_signal_and_latent_probe_have_tables(entries, scores, setting):
+    rows = parse(to_csv(make_table("replicates", entries, scores, setting)))
+    assert float(rows["cwa-msn"]["replicates_mean_average_precision"]) == pytest.approx(0.301)
+    assert float(rows["cwa-msn"]["replicates_mean_average_precision_std"]) == pytest.approx(0.001)
+    assert rows["cwa-msn"]["targets_share_retrieved_mark"] == "best" and rows["cwa-msn"]["in_sample"] == "no"
+    rows = parse(to_csv(make_table("signal", entries, scores, setting)))
+    assert float(rows["cwa-msn"]["CRISPR_consistency_share"]) == 0.3
+    assert rows["cwa-msn"]["CRISPR_consistency_share_mark"] == "best"
+    assert rows["cwa-msn"]["CRISPR_magnitude_median_mark"] == "", "a magnitude depends on the number of dimensions"
+    rows = parse(to_csv(make_table("latent", entries, scores, setting)))
+    assert float(rows["cwa-msn"]["nuisance_r2"]) == pytest.approx(0.2)
+    assert rows["cwa-msn"]["nuisance_r2_mark"] == "best", "less nuisance is better"
+    notes = " ".join(make_table("signal", entries, scores, setting).notes)
+    assert "Perturbations: compounds 60, knockouts 40." in notes
+
+
+def test_a_row_that_saw_its_wells_in_training_is_named_so(entries, scores, setting):
+    seen = (scores["benchmark"] == "replicate_map") & (scores["model"] == "cwa-msn")
+    scores = scores.assign(source=scores["source"].where(~seen, scores["source"].astype(str) + " (in-sample)"))
+    table = make_table("replicates", entries, scores, setting)
+    rows = parse(to_csv(table))
+    assert rows["cwa-msn"]["in_sample"] == "yes" and rows["random"]["in_sample"] == "no"
+    assert float(rows["cwa-msn"]["replicates_mean_average_precision"]) == pytest.approx(0.301)
+    assert any(note.startswith("In-sample: the row was trained on the very wells") for note in table.notes)
+
+
+def test_what_jobs_noted_stands_below_the_table_by_method_once(entries, scores, setting, tmp_path):
+    def said(name, *lines):
+        write_json(list(lines), tmp_path / f"{name}.json")
+        return tmp_path / f"{name}.json"
+
+    few, half = "179 of 512 dimensions: 180 controls", "<5 wells of 2 genes & more"
+    notes = notes_by_row(
+        {
+            "cwa-msn": {0: [said("a", few, half)], 1: [said("b", few), said("c", few)]},
+            "random": {0: [said("d", few)], 1: [said("e", few)]},
+            "untrained-vit": {0: [said("f")]},
+        }
+    )
+    assert notes == {"cwa-msn": [few, f"{half} (seed 0)"], "random": [few]}
+    table = make_table("table1", entries, scores, setting, notes)
+    assert table.notes[:2] == [f"Random, CWA-MSN: {few}", f"CWA-MSN: {half} (seed 0)"]
+    assert parse(to_csv(table))["cwa-msn"]["notes"] == f"{few}; {half} (seed 0)"
+    for render in (to_markdown, to_latex, to_html):
+        assert f"Random, CWA-MSN: {few}" in render(table)
+    assert "&lt;5 wells of 2 genes &amp; more" in to_html(table) and r"$<$5 wells of 2 genes \& more" in to_latex(table)
+    assert named_lines({"a": ["x"], "b": ["x"]}, {"a": "A", "b": "B"}) == ["Every row: x"]
+
+
+def test_a_tables_page_stands_alone_and_gives_back_its_fragment(entries, scores, setting):
+    table = make_table("table1", entries, scores, replace(setting, run_title="My <plates>"))
+    page = to_html_page(table)
+    assert page.startswith("<!DOCTYPE html>") and "td.best { font-weight: 700; }" in page
+    assert f"<title>{table.title} · My &lt;plates&gt;</title>" in page and "<h1>My &lt;plates&gt;</h1>" in page
+    assert fragment(page) == to_html(table)

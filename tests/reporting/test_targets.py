@@ -27,7 +27,7 @@ def test_the_default_rows_make_the_tables_that_say_something():
 def test_a_finished_map_makes_table_1_alone():
     rows = [row("periscope", "map", path="map.csv")]
     assert targets.possible(targets.TABLES + targets.FIGURES, rows, ("gene_gene",)) == ["table1"]
-    assert targets.possible(targets.TABLES + targets.FIGURES, rows, ALL) == ["table1"]
+    assert targets.possible(targets.TABLES + targets.FIGURES, rows, (*ALL, "replicate_map", "signal")) == ["table1"]
     config = {"training_screen": None, "evaluation_screen": None}
     assert targets.manifests_of(rows, config, "data") == {"periscope": "map.csv"}
     assert targets.computations_of("table1", rows, "r") == []
@@ -46,6 +46,15 @@ def test_one_table_reads_the_scores_of_its_own_rows_and_benchmarks():
     probes = targets.scores_of("table8", [row("a", seeds=(0, 1))], ("plate_probe",), "r")
     assert probes == [f"r/scores/a/seed{k}/plate_probe.scores.parquet" for k in (0, 1)]
     assert targets.computations_of("table3", DEMO, "r") == []
+
+
+def test_benchmarks_without_a_table_of_the_paper_have_one_of_every_row():
+    rows = [*DEMO, row("mine", "wells", ()), row("map", "map", ())]
+    made = targets.possible(targets.TABLES, rows, ("replicate_map", "signal", "latent_probe"))
+    assert made == ["replicates", "signal", "latent"]
+    names = [r["name"] for r in targets.rows_of("replicates", rows)]
+    assert names == ["random", "single-well-msn", "cwa-msn", "mine"], "whatever tables of the paper a row stands in"
+    assert targets.scores_of("signal", rows, ("signal",), "r")[-1] == "r/scores/mine/seed0/signal.scores.parquet"
 
 
 def test_comparisons_are_read_where_both_rows_stand():

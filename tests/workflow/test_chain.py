@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from cwamsn import tables
+from cwamsn.files import read_json
 from tests.workflow.chain import TINY, csv_bytes, snakemake
 
 
@@ -25,6 +26,21 @@ def test_tables_hold_every_row_and_say_that_they_are_simulated(finished):
         assert "CWA-MSN" in text
     recall = scores[(scores["benchmark"] == "gene_gene") & (scores["metric"] == "recall")]
     assert recall["value"].between(0, 1).all() and (recall["n"] > 0).all()
+
+
+def test_provenance_and_report_hold_every_job_of_the_run_and_no_other(finished):
+    """The list of the run's jobs, worked out from the configuration, is what Snakemake really ran."""
+    results = finished / "results" / "tiny"
+    record = read_json(results / "provenance.json")
+    measured = {path.relative_to(results / "usage").with_suffix("").as_posix() for path in results.rglob("*.tsv")}
+    assert {job["job"] for job in record["usage"]} == measured
+    assert set(record["notes"]["screens"]) == {"bray-tiny", "rxrx3-tiny"}
+    report = (results / "report.html").read_text()
+    assert report.count("<!DOCTYPE html>") == 1 and report.count('<figure class="table"') == 5
+    for table in (results / "tables").glob("*.html"):
+        page = table.read_text()
+        assert page.startswith("<!DOCTYPE html>") and "<h1>Tiny simulated screens (test)</h1>" in page
+        assert "printed" not in page, "a difference to RxRx3-core says nothing on simulated screens"
 
 
 def test_a_second_run_has_nothing_to_do(finished):

@@ -14,7 +14,11 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from cwamsn.naming import check_name, check_names
 from cwamsn.tables import InputError
+
+# Folders of `paths.data` that belong to no screen.
+SHARED_FOLDERS = ("cache", "study")
 
 
 def load_schema(folder: str | Path) -> dict[str, Any]:
@@ -43,7 +47,17 @@ def resolve(config: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     for key, row in named:
         if row not in known:
             raise InputError(f"{key}: no row is called {row!r}{_nearest(row, known)}")
+    _check_names(config)
     return config
+
+
+def _check_names(config: dict[str, Any]) -> None:
+    """InputError for a name that would be another file or folder than one of its own."""
+    if "run" in config:
+        check_name(config["run"], "run: the name")
+    check_names(config.get("screens", {}), "screens: the name", SHARED_FOLDERS)
+    check_names([*config.get("models", {}), *config.get("embeddings", {})], "rows: the name")
+    check_names(config.get("study", {}).get("points", {}), "study.points: the name")
 
 
 def _nearest(word: str, known) -> str:

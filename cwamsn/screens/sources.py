@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from cwamsn.naming import check_names
 from cwamsn.tables import InputError
 
 _MODULES = {"bray": "bray", "rxrx3-core": "rxrx3_core", "load-data": "load_data"}
@@ -35,6 +36,7 @@ def parts(screen: str, spec: dict[str, Any]) -> list[str]:
     repeated = next((p for p in found if found.count(p) > 1), None) if len(set(found)) < len(found) else None
     if repeated:
         raise InputError(f"screens.{screen}: part {repeated} is listed twice; list each once")
+    check_names(found, "plate")
     return found
 
 

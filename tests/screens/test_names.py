@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cwamsn import screens
+from cwamsn.config import load_schema, resolve
+from cwamsn.naming import check_name, check_names
 from cwamsn.screens.names import (
     BRAY_WAVELENGTH,
     compound_id,
@@ -93,3 +96,52 @@ def test_compound_ids():
     assert compound_id("BRD-K18250272-003-03-7") == "BRD-K18250272"
     assert compound_id("BRD-K18250272") == "BRD-K18250272"
     assert compound_id("DMSO") == "DMSO"
+
+
+@pytest.mark.parametrize("name", ["P1", "24277", "cwa-msn", "a.b", "_x", "train-00000-of-00035", "crops", "SQ00015198"])
+def test_usual_names_pass(name):
+    check_name(name, "plate")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["..", ".", ".hidden", "", " ", "a/b", "../x", "a b", "a\\b", "é", "P.skipped", "P.json", "x" * 101, "a\n"],
+)
+def test_a_name_that_would_be_another_file_is_refused(name):
+    with pytest.raises(InputError, match=r"^plate "):
+        check_name(name, "plate")
+
+
+def test_a_barcode_that_a_spreadsheet_has_rounded_is_refused_as_such():
+    with pytest.raises(InputError, match="a spreadsheet has rounded it"):
+        check_name("2.02E+11", "plate")
+
+
+def test_names_that_differ_by_case_only_are_refused():
+    check_names(["P1", "P2", "P1"], "plate")
+    with pytest.raises(InputError, match="plates 'P1' and 'p1' differ by case only"):
+        check_names(["P1", "p1"], "plate")
+
+
+@pytest.mark.parametrize("source", ["bray", "load-data"])
+def test_no_source_hands_on_a_plate_named_dotdot(source):
+    spec = {"source": source, "plates": ["P1", ".."], "load_data": "l.csv", "platemap": "p.csv"}
+    with pytest.raises(InputError, match=r"plate '\.\.' cannot name a file"):
+        screens.parts("s", spec)
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [
+        ({"run": ".."}, "run: the name '..' cannot"),
+        ({"run": "."}, "run: the name '.' cannot"),
+        ({"screens": {"..": {"source": "bray"}}}, "screens: the name '..' cannot"),
+        ({"screens": {"cache": {"source": "bray"}}}, "screens: the name 'cache' is the name of a file"),
+        ({"screens": {"study": {"source": "bray"}}}, "screens: the name 'study' is the name of a file"),
+        ({"embeddings": {"..": {"kind": "map", "path": "x"}}}, "rows: the name '..' cannot"),
+        ({"study": {"points": {"..": {}}}}, "study.points: the name '..' cannot"),
+    ],
+)
+def test_no_name_of_the_configuration_is_a_folder_of_other_results(root, config, error):
+    with pytest.raises(InputError, match=re.escape(error)):
+        resolve(config, load_schema(root / "config" / "schemas"))

@@ -61,7 +61,7 @@ use rule simulate_plate as simulate_shard with:
 
 rule wells:
     input:
-        layout_of,
+        files_of("metadata"),
     output:
         wells=f"{DATA}/{{screen}}/wells.parquet",
         source=f"{DATA}/{{screen}}/source.json",
@@ -106,13 +106,14 @@ rule fetch:
     params:
         spec=source_spec,
         cache=CACHE,
+        state=state_of_part,
     script:
         "../workflow_scripts/screens_fetch.py"
 
 
 rule truth:
     input:
-        layout_of,
+        files_of("truth"),
     output:
         f"{DATA}/{{screen}}/compound_gene_truth.csv",
     log:
@@ -134,6 +135,8 @@ rule truth:
 
 
 rule released_embeddings:
+    input:
+        files_of("released"),
     output:
         f"{DATA}/{{screen}}/OpenPhenom_rxrx3_core_embeddings.parquet",
     log:

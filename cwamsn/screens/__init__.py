@@ -7,7 +7,17 @@ from pathlib import Path
 
 from cwamsn.lazy import lazy_names
 from cwamsn.screens.planes import PlaneReader, read_plane
-from cwamsn.screens.sources import fetch_part, fetch_released_embeddings, fetch_truth, host_spec, parts, write_wells
+from cwamsn.screens.sources import (
+    fetch_part,
+    fetch_released_embeddings,
+    fetch_truth,
+    host_spec,
+    lacks_images,
+    local_files,
+    part_state,
+    parts,
+    write_wells,
+)
 
 _HOME = {
     "layout_report": "layouts",
@@ -22,7 +32,10 @@ __all__ = [
     "fetch_released_embeddings",
     "fetch_truth",
     "host_spec",
+    "lacks_images",
     "layout_report",
+    "local_files",
+    "part_state",
     "parts",
     "read_plane",
     "simulate_layout",

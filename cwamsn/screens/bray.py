@@ -15,7 +15,7 @@ import pandas as pd
 
 from cwamsn.files import progress
 from cwamsn.screens import splits
-from cwamsn.screens.fetch import Fetched, FetchError, Missing, Policy, fetch, join, list_folder, policy
+from cwamsn.screens.fetch import Fetched, FetchError, Missing, Policy, fetch, join, list_folder, local_path, policy
 from cwamsn.screens.names import (
     BRAY_CHANNELS,
     BRAY_WAVELENGTH,
@@ -26,6 +26,7 @@ from cwamsn.screens.names import (
 )
 from cwamsn.screens.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.screens.watch import state_of
 from cwamsn.screens.zips import HostedZip
 from cwamsn.tables import InputError
 
@@ -354,7 +355,7 @@ class _Zips:
         self.raw, self.zips, self.images = raw, {}, {}
         absent = []
         for channel in BRAY_CHANNELS:
-            url = join(spec["cil_url"], "broad_data", f"plate_{part}", f"{part}-{channel}.zip")
+            url = _zip_url(spec, part, channel)
             try:
                 self.zips[channel] = HostedZip(url, cache, policy(spec))
             except Missing as error:
@@ -430,3 +431,33 @@ def _table(fetched: Fetched, separator: str, columns: tuple[str, ...]) -> pd.Dat
     frame = read_text_table(fetched.path, fetched.url, separator)
     require_columns(frame, columns, fetched.url)
     return frame
+
+
+# What the graph watches -----------------------------------------------------------------------------------------------
+
+
+def metadata_files(spec: dict[str, Any]) -> list[str]:
+    """Locations of the tables that `wells` reads, as far as they are known before anything is fetched."""
+    found = [spec["annotations_url"]] if spec["annotations_url"] else []
+    if spec["metadata"] == "gallery":
+        folder = join(spec["gallery_url"], f"{GALLERY}/workspace/metadata/platemaps/CDRP")
+        found.append(join(folder, "barcode_platemap.csv"))
+        maps = local_path(join(folder, "platemap"))
+        found += sorted(str(path) for path in maps.glob("*.txt")) if maps is not None else []
+    if spec["split"] != "own":
+        found += [join(spec["split_url"], f"{spec['split_name']}-{part}.csv") for part in splits.PARTS]
+    return found
+
+
+def state(spec: dict[str, Any], part: str) -> str:
+    """Changes when the images of a plate on a local host do; else ''."""
+    if local_path(spec[f"{spec['images']}_url"]) is None:
+        return ""
+    if spec["images"] == "cil":
+        return state_of(_zip_url(spec, part, channel) for channel in BRAY_CHANNELS)
+    folder = local_path(join(spec["gallery_url"], GALLERY, "images/CDRP/images", part))
+    return state_of(sorted(folder.iterdir()) if folder is not None and folder.is_dir() else [])
+
+
+def _zip_url(spec: dict[str, Any], part: str, channel: str) -> str:
+    return join(spec["cil_url"], "broad_data", f"plate_{part}", f"{part}-{channel}.zip")

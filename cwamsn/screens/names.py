@@ -40,7 +40,7 @@ def parse_addresses(column: pd.Series, source: str) -> pd.DataFrame:
         try:
             known[text] = parse_address(text)
         except ValueError as error:
-            row = int((column.astype(str) == text).to_numpy().argmax())
+            row = column.index[(column.astype(str) == text).to_numpy().argmax()]
             raise InputError(f"{source}: row {row}: {error}; correct it or leave the row out") from None
     return pd.DataFrame(
         [known[t] for t in column.astype(str)], columns=["address", "row", "column"], index=column.index

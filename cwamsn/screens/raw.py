@@ -84,6 +84,7 @@ class Acquired:
             pq.write_table(pa.Table.from_pylist(rows, schema=_SKIPPED), temporary, compression="zstd")
 
     def summary(self) -> str:
-        reasons = Counter(row["reason"] for row in self.skipped)
+        # behind a colon stands what differs from field to field: the file that was looked for
+        reasons = Counter(str(row["reason"]).partition(": ")[0] for row in self.skipped)
         told = "; ".join(f"{n} x {reason}" for reason, n in sorted(reasons.items()))
         return f"{len(self.fields)} fields, {len(self.skipped)} skipped" + (f" ({told})" if told else "")

@@ -18,6 +18,7 @@ from cwamsn.screens.names import RXRX3_CHANNELS, RxRx3Key, parse_addresses, pars
 from cwamsn.screens.ranges import NoRanges, RangeFile
 from cwamsn.screens.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.screens.watch import state_of
 from cwamsn.tables import InputError
 
 T = TypeVar("T")
@@ -325,3 +326,28 @@ def truth(spec: dict[str, Any], cache: Path) -> Fetched:
     fetched = fetch(spec["compound_gene_truth"] or spec["truth_url"], cache, policy(spec))
     require_columns(read_text_table(fetched.path, fetched.url), TRUTH_COLUMNS, fetched.url)
     return fetched
+
+
+# What the graph watches -----------------------------------------------------------------------------------------------
+
+
+def metadata_files(spec: dict[str, Any]) -> list[str]:
+    """Locations of the tables that `wells` reads."""
+    return [spec["metadata"] or join(spec["base_url"], METADATA)]
+
+
+def truth_files(spec: dict[str, Any]) -> list[str]:
+    return [spec["compound_gene_truth"] or spec["truth_url"]]
+
+
+def released_files(spec: dict[str, Any]) -> list[str]:
+    return [join(spec["base_url"], EMBEDDINGS)]
+
+
+def state(spec: dict[str, Any], part: str) -> str:
+    """Changes when a local shard or one of its neighbours, which may hold planes of its wells, does; else ''."""
+    if local_path(spec["base_url"]) is None:
+        return ""
+    at = int(part.split("-")[1])
+    near = range(max(0, at - 1), min(spec["shards"], at + 2))
+    return state_of(_shard_url(spec, shard_name(i, spec["shards"])) for i in near)

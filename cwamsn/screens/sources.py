@@ -8,9 +8,13 @@ raw)`. A simulated screen has no source of its own: the simulator writes files i
 import importlib
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 from cwamsn.naming import check_names
+from cwamsn.screens.locations import local_path
 from cwamsn.tables import InputError
 
 _MODULES = {"bray": "bray", "rxrx3-core": "rxrx3_core", "load-data": "load_data"}
@@ -77,9 +81,56 @@ def write_wells(
     module, full = _source(spec)
     frame, source = module.wells(screen, full, Path(cache_dir))
     tables.write(frame.sort_values("well_id", ignore_index=True), "wells", wells_path)
-    for note in source["notes"]:
-        print(f"{screen}: {note}")
+    for line in (*source["notes"], *_account(frame)):
+        print(f"{screen}: {line}")
     write_json({"screen": screen, "source": spec["source"], "wells": len(frame), **source}, source_path)
+
+
+def _account(wells: "pd.DataFrame") -> list[str]:
+    """What a wells table holds, in lines for the log."""
+    treated = wells[wells["control"].isna()]
+    perturbations = treated["perturbation"].dropna()
+    lines = [
+        f"{len(wells)} wells on {wells['plate'].nunique()} plates of {wells['experiment'].nunique()} experiments",
+        *(f"{n} controls ({kind})" for kind, n in wells["control"].value_counts().sort_index().items()),
+        f"{perturbations.nunique()} perturbations in {len(perturbations)} wells, "
+        f"{len(treated) - len(perturbations)} wells without one",
+    ]
+    if "concentration" in wells:
+        doses = treated["concentration"].dropna()
+        span = f", {doses.min():g} to {doses.max():g} µM" if len(doses) else ""
+        lines.append(f"{doses.nunique()} doses in {len(doses)} wells{span}")
+    split = wells.dropna(subset=["split"])
+    count = split.groupby("split")["perturbation"].nunique()
+    lines += [f"{part}: {n} wells, {count[part]} perturbations" for part, n in split["split"].value_counts().items()]
+    return lines if len(split) else [*lines, "no split"]
+
+
+def local_files(spec: dict[str, Any], kind: str) -> list[str]:
+    """The user's own files that `kind` (`metadata`, `truth` or `released`) is made from, as far as they exist.
+
+    A file that does not exist is left to the job, whose message says what to correct. A simulated screen has none:
+    rules make its files.
+    """
+    if spec["source"].startswith("simulated-"):
+        return []
+    module, full = _source(spec)
+    listing = getattr(module, f"{kind}_files", None)
+    paths = [local_path(location) for location in (listing(full) if listing else [])]
+    return sorted({str(path) for path in paths if path is not None and path.is_file()})
+
+
+def part_state(spec: dict[str, Any], part: str) -> str:
+    """A text that changes when the user's own files that a part is fetched from do; '' where there is nothing local."""
+    if spec["source"].startswith("simulated-"):
+        return ""
+    module, full = _source(spec)
+    return module.state(full, part) if hasattr(module, "state") else ""
+
+
+def lacks_images(spec: dict[str, Any]) -> bool:
+    """Whether a screen has no images, its wells coming from a plate map alone."""
+    return spec["source"] == "load-data" and spec.get("load_data") is None
 
 
 def fetch_part(

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from cwamsn import screens
-from cwamsn.screens.load_data import _location
+from cwamsn.notes import collected
+from cwamsn.screens.fetch import Policy
+from cwamsn.screens.image_files import find_image, image_locations, known_location
 from cwamsn.tables import InputError
 
 from .loopback import plane, tiff
@@ -89,18 +91,44 @@ def test_a_plate_map_for_each_plate(lab, run):
     assert wells.loc[["P1_A01", "P2_A01"], "plate_map"].tolist() == ["M1", "M2"]
 
 
-def test_what_can_be_skipped_is_listed(lab, run):
+def test_what_can_be_skipped_is_listed_and_said(lab, run):
     lab.map.loc[1, "well_position"] = "c03"
-    (lab.root / "img/P1/A01-ER.tif").unlink()
+    lost = lab.root / "img/P1/A01-ER.tif"
+    lost.unlink()
+    lab.table = pd.concat([lab.table, lab.table.iloc[[0]].assign(Metadata_Site=4)])
+    lab.table.iloc[-1, lab.table.columns.get_loc("FileName_OrigER")] = "A01-RNA.tif"
     this = run(lab.spec())
     this.wells()
-    fields, skipped, _ = this.fetch("P1")
-    assert fields.empty and set(fields.columns) == {"well_id", "site", *(f"uri_{stain}" for stain in STAINS.values())}
+    with collected() as notes:
+        fields, skipped, _ = this.fetch("P1")
+    assert fields.index.tolist() == ["P1-A01-4"]
     assert dict(zip(skipped["field_id"], skipped["reason"])) == {
-        "P1-A01-3": "no image of channel ERSyto",
+        "P1-A01-3": f"no image of channel ERSyto: looked for {lost} (no such file in that folder)",
         "P1-B02-3": "well without a plate-map entry",
         "P1-C03-0": "well without any image in load_data",
     }
+    assert len(notes) == 1 and "plate P1: 2 of 3 fields left out" in notes[0] and str(lost) in notes[0]
+
+
+def test_a_plate_without_a_usable_field_stops_with_a_path_that_was_looked_for(lab, run):
+    lab.table.loc[lab.table["Metadata_Plate"] == "P2", "PathName_OrigER"] = "/home/someone/images"
+    this = run(lab.spec())
+    this.wells()
+    assert len(this.fetch("P1")[0]) == 2
+    error = (
+        r"plate P2: none of its 2 fields can be used; 2 x no image of channel ERSyto: "
+        r"looked for /home/someone/images/A01-ER\.tif \(the folder /home/someone is not there\)"
+    )
+    with pytest.raises(InputError, match=error):
+        this.fetch("P2")
+
+
+def test_plates_that_no_plate_map_knows_stop(lab, run):
+    lab.map["well_position"] = ["c03", "c04"]
+    this = run(lab.spec())
+    this.wells()
+    with pytest.raises(InputError, match="none of its 2 fields can be used; 2 x well without a plate-map entry"):
+        this.fetch("P1")
 
 
 @pytest.mark.parametrize(
@@ -164,8 +192,327 @@ def test_the_real_bray_field_through_a_small_table(run, shared, tmp_path):
 
 
 def test_locations():
-    assert _location("a.tif", "s3://bucket/x y", "") == "https://bucket.s3.amazonaws.com/x%20y/a.tif"
-    assert _location("a.tif", "/abs", "base") == "/abs/a.tif"
-    assert _location("a b.tif", "sub", "https://h/base") == "https://h/base/sub/a%20b.tif"
-    assert _location("a.tif", "", "base") == "base/a.tif"
-    assert _location(" ", "sub", "base") == ""
+    def first(*arguments):
+        return next(iter(image_locations(*arguments, "l.csv")), "")
+
+    assert first("a.tif", "s3://bucket/x y", "") == "https://bucket.s3.amazonaws.com/x%20y/a.tif"
+    assert first("a.tif", "/abs", "base") == "/abs/a.tif"
+    assert first("a b.tif", "sub", "https://h/base") == "https://h/base/sub/a%20b.tif"
+    assert first("a.tif", "", "base") == "base/a.tif"
+    assert first("a#%.tif", "https://h/x", "") == "https://h/x/a%23%25.tif"
+    assert first("https://h/a#1.tif?key=2", "", "") == "https://h/a%231.tif?key=2"
+    assert first("a.tif", "file:/data/x%20y", "") == "/data/x y/a.tif"
+    assert first("file:/data/a.tif", "", "") == "file:///data/a.tif"
+    assert first("a%41.tif", "file:///data", "") == "/data/a%41.tif"
+    for nothing in (" ", "nan", "NA"):
+        assert first(nothing, "sub", "base") == ""
+
+
+def test_a_file_name_that_the_user_has_quoted_is_tried_as_it_stands_too():
+    assert image_locations("a%20b.tif", "https://h", "", "l.csv") == ["https://h/a%2520b.tif", "https://h/a%20b.tif"]
+    assert image_locations("a.tif", "file:///x%20y", "", "l.csv") == ["/x y/a.tif", "/x%20y/a.tif"]
+
+
+@pytest.mark.parametrize("location", ["gs://bucket/x", "az://bucket/x", "ftp://host/x", "abfss://a@b/x"])
+def test_a_scheme_that_is_not_known_is_named_with_those_that_are(location, lab, run):
+    known = "is not known; use https://, http://, s3://, file:// or a path"
+    with pytest.raises(InputError, match=f"load_data: {location}: .*{known}"):
+        known_location(location, "load_data")
+    with pytest.raises(InputError, match=f"platemap: {location}.*{known}"):
+        run(lab.spec(platemap=location)).wells()
+    lab.table["PathName_OrigER"] = location
+    this = run(lab.spec())
+    this.wells()
+    with pytest.raises(InputError, match=rf"load_data\.csv: row 0: {location}.*{known}"):
+        this.fetch("P1")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "reason"),
+    [
+        (
+            "a.tif",
+            "C:\\data",
+            r"looked for C:\data\a.tif (which looks like a Windows path; write it as this",
+        ),
+        ("a.tif", "\\\\server\\share", r"looked for \\server\share\a.tif (which looks like a Windows path"),
+        ("C:/data/a.tif", "", "looked for C:/data/a.tif (which looks like a Windows path"),
+        ("sub\\a.tif", "", "sub\\a.tif (which looks like a Windows path"),
+        ("a.tif", "/mnt/other/x", "looked for /mnt/other/x/a.tif (the folder /mnt/other is not there)"),
+        ("a.TIF", "", "/a.TIF (the folder has a.tif, which differs in case)"),
+        ("e\u0301.tif", "", "(the folder has \u00e9.tif, which differs in its Unicode form)"),
+        ("b.tif", "", "/b.tif (no such file in that folder)"),
+        ("folder", "", "/folder (which is not a file)"),
+        ("x" * 300, "", "(File name too long)"),
+        ("", "", "no file is named"),
+    ],
+)
+def test_why_an_image_is_not_there(tmp_path, name, folder, reason):
+    for there in ("a.tif", "\u00e9.tif"):
+        (tmp_path / there).write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    fetched, why = find_image(image_locations(name, folder, str(tmp_path), "l.csv"), tmp_path, Policy())
+    assert fetched is None and reason in why
+
+
+def test_what_a_host_answers_is_in_the_reason(host):
+    how = Policy(attempts=1, backoff=0.01)
+    fetched, why = find_image([f"{host.url}/gone.tif"], host.root / "cache", how)
+    assert fetched is None and f"looked for {host.url}/gone.tif (HTTP 404" in why
+
+
+def test_names_with_a_hash_below_a_url_are_fetched(lab, host, run):
+    for path in (lab.root / "img").rglob("*.tif"):
+        path.rename(path.with_name(path.name.replace("-", "#%")))
+    for c in CHANNELS:
+        lab.table[f"FileName_Orig{c}"] = lab.table[f"FileName_Orig{c}"].str.replace("-", "#%")
+        lab.table[f"PathName_Orig{c}"] = host.url + "/" + lab.table[f"PathName_Orig{c}"]
+    this = run(lab.spec(retry={"attempts": 2, "backoff_s": 0.01}))
+    this.wells()
+    fields, skipped, _ = this.fetch("P1")
+    assert len(fields) == 2 and skipped.empty
+    np.testing.assert_array_equal(screens.read_plane(fields.loc["P1-A01-3", "uri_Mito"]), plane(4))
+
+
+# Plates ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ids", "plates", "error"),
+    [
+        (("20210727_1", "20210727_2"), [202107271, 202107272], 'quote it in `plates`, "20210727_1"'),
+        (("00121", "00122"), [81, 82], 'YAML reads 00121 as the number 81: quote it in `plates`, "00121"'),
+        (("00121", "00122"), ["121", "122"], "it has 00121: write the plate in one way"),
+        (("P1", "P2"), ["p1", "p2"], "it has P1: write the plate in one way"),
+        (("P1", "P2"), ["P9"], "it has P1, P2: correct `plates`, or add it"),
+    ],
+)
+def test_a_plate_that_load_data_lacks_stops_before_anything_is_fetched(lab, run, ids, plates, error):
+    lab.table["Metadata_Plate"] = lab.table["Metadata_Plate"].map(dict(zip(("P1", "P2"), ids)))
+    with pytest.raises(InputError, match=r"load_data\.csv: has no row of plate") as raised:
+        run(lab.spec(plates=plates)).wells()
+    assert error in str(raised.value)
+
+
+def test_plate_ids_that_a_spreadsheet_wrote_as_decimal_numbers_are_integers(lab, run):
+    lab.table["Metadata_Plate"] = lab.table["Metadata_Plate"].map({"P1": "81.0", "P2": "24,277"})
+    assert set(run(lab.spec(plates=[81, 24277])).wells()["plate"]) == {"81", "24277"}
+
+
+@pytest.mark.parametrize("batches", [["b1", "b2", "b1", "b1"], ["b1", "", "b1", "b1"], ["", "", "b", "b"]])
+def test_a_plate_of_two_batches_or_of_none_is_refused(lab, run, batches):
+    lab.table["Batch"] = batches
+    with pytest.raises(InputError, match=r"plate P1 has (2 values of|no) Batch"):
+        run(lab.spec(experiment_column="Batch")).wells()
+
+
+def test_two_batches_of_a_plate_are_said_even_if_no_key_names_the_column(lab, run):
+    lab.table["Batch"] = ["b1", "b2", "b1", "b1"]
+    with collected() as notes:
+        run(lab.spec()).wells()
+    assert any("plate P1 has several values of Batch" in line for line in notes)
+
+
+def test_a_barcode_table_gives_each_plate_one_map(lab, run):
+    spec = lab.spec(barcode_platemap=str(lab.root / "barcodes.csv")) | {"platemap": str(lab.root / "{platemap}.csv")}
+    lab.map.to_csv(lab.root / "M1.csv", index=False)
+    head = "Assay_Plate_Barcode;Plate_Map_Name\n"  # another separator than the comma
+    (lab.root / "barcodes.csv").write_text(head + "P1;M1\nP2;M1\nP3;M1\n")
+    with collected() as notes:
+        assert set(run(spec).wells()["plate_map"]) == {"M1"}
+    assert notes == ["1 plates of barcode_platemap are not in load_data and are left out: P3"]
+    for body, error in [
+        ("P1;M1\nP1;M2\nP2;M1\n", "plate P1 has 2 plate maps; keep one"),
+        ("P1;M1\nP2;\n", "plate P2 has no Plate_Map_Name"),
+        ("P1;M1\n", "has no plate P2; it has P1: correct `plates`, or add it"),
+    ]:
+        (lab.root / "barcodes.csv").write_text(head + body)
+        with pytest.raises(InputError, match=error):
+            run(spec).wells()
+
+
+def test_plates_of_the_map_that_load_data_lacks_are_said_and_the_reverse_stops(lab, run):
+    lab.map = pd.concat([lab.map.assign(plate=p) for p in ("P1", "P2", "P3")])
+    with collected() as notes:
+        assert set(run(lab.spec(platemap_plate_column="plate")).wells()["plate"]) == {"P1", "P2"}
+    assert notes == ["1 plates of platemap are not in load_data and are left out: P3"]
+    lab.map = lab.map[lab.map["plate"] != "P2"]
+    with pytest.raises(InputError, match="has no row of plate P2"):
+        run(lab.spec(platemap_plate_column="plate")).wells()
+
+
+# Wells, controls, doses -----------------------------------------------------------------------------------------------
+
+
+def _map(lab, compounds, **more):
+    """A plate map of as many wells as `compounds`; the images' wells are the first two."""
+    wells = ["A01", "B02", *(f"C{k:02d}" for k in range(1, len(compounds) - 1))]
+    lab.map = pd.DataFrame({"well_position": wells, "broad_sample": compounds, "mmoles_per_liter": "", **more})
+
+
+def test_a_control_is_a_control_in_any_case_and_has_one_name(lab, run):
+    _map(lab, ["X", "DMSO", "dmso", " Dmso "])
+    with collected() as notes:
+        wells = run(lab.spec(control_values=["DMSO"])).wells()
+    assert wells["control"].eq("negative").sum() == 6
+    assert wells.loc[wells["control"].notna(), "perturbation"].unique().tolist() == ["DMSO"]
+    assert notes == ["4 wells are controls though broad_sample is written 'dmso', 'Dmso', not as in control_values"]
+
+
+def test_a_column_that_tells_controls_is_read_in_any_case_too(lab, run):
+    _map(lab, ["X", "dmso", "DMSO"], pert_type=["trt", "NegCon", "negcon"])
+    wells = run(lab.spec(control_column="pert_type", control_values=["negcon"])).wells()
+    assert wells["control"].eq("negative").sum() == 4 and wells["perturbation"].nunique() == 2
+
+
+@pytest.mark.parametrize(
+    ("compounds", "keys", "said"),
+    [
+        (
+            ["X", "Y"],
+            {},
+            "no well is a negative control: control_values ['DMSO', ''] are not in broad_sample ('X'",
+        ),
+        (["", "DMSO"], {}, "every well is a negative control"),
+        (["X", "DMSO", "x"], {}, "2 perturbations differ from another by case only: 'X', 'x'"),
+        (["X", "DMSO", "NEG"], {"control_values": ["NEG"]}, "2 wells of 'DMSO' are taken for treated"),
+        (["X", "DMSO", "NA", "None"], {}, "4 wells have no perturbation (broad_sample is 'NA', 'None')"),
+        (["BRD-K18250272-003-03-7", "BRD-K18250272-001-01-1", "DMSO"], {}, "1 compounds stand under several salts or"),
+    ],
+)
+def test_odd_controls_and_compounds_are_said(lab, run, compounds, keys, said):
+    _map(lab, compounds)
+    with collected() as notes:
+        run(lab.spec(**keys)).wells()
+    assert [line for line in notes if line.startswith(said)], notes
+
+
+def test_text_that_says_nothing_is_no_perturbation(lab, run):
+    _map(lab, ["X", "DMSO", "NA", "nan", "None"])
+    wells = run(lab.spec()).wells()
+    assert set(wells["perturbation"].dropna()) == {"X", "DMSO"} and wells["control"].eq("negative").sum() == 2
+    assert wells.loc["P1_C01", ["perturbation", "treatment", "control"]].isna().all()
+    assert run(lab.spec(control_values=["DMSO", "NA"])).wells()["control"].eq("negative").sum() == 4
+
+
+def test_salts_and_batches_become_one_compound_by_a_pattern(lab, run):
+    _map(lab, ["BRD-K18250272-003-03-7", "BRD-K18250272-001-01-1", "other", "DMSO"])
+    with collected() as notes:
+        wells = run(lab.spec(compound_pattern="^BRD-[A-Z][0-9]+")).wells()
+    assert set(wells["perturbation"]) == {"BRD-K18250272", "other", "DMSO"} and not notes
+    assert wells.loc["P1_A01", "treatment"] == "BRD-K18250272-003-03-7"
+    with pytest.raises(InputError, match="compound_pattern: '\\(' is no regular expression"):
+        run(lab.spec(compound_pattern="(")).wells()
+
+
+@pytest.mark.parametrize(
+    ("dose", "error"),
+    [
+        ("10 uM", "concentration '10 uM' is no number; write the number alone, its unit is concentration_unit"),
+        ("1,5", "concentration '1,5' is no number; write a decimal point"),
+        ("-1", "concentration '-1' is no dose; it must be finite and not below 0"),
+        ("inf", "concentration 'inf' is no dose"),
+        ("low", "concentration 'low' is no number"),
+    ],
+)
+def test_a_dose_that_is_none_stops_with_what_to_do(lab, run, dose, error):
+    lab.map["mmoles_per_liter"] = ["", dose]
+    with pytest.raises(InputError, match=r"map\.csv: row 1: ") as raised:
+        run(lab.spec()).wells()
+    assert error in str(raised.value)
+
+
+def test_a_dose_that_says_nothing_is_none(lab, run):
+    lab.map["mmoles_per_liter"] = ["1e-3", "NA"]
+    doses = run(lab.spec()).wells()["concentration"]
+    assert doses["P1_A01"] == 1.0 and np.isnan(doses["P1_B02"])
+
+
+@pytest.mark.parametrize("site", ["", "s1", "1.5", "inf", "-1"])
+def test_a_site_that_is_no_number_stops(lab, run, site):
+    lab.table["Metadata_Site"] = lab.table["Metadata_Site"].astype(object)
+    lab.table.loc[0, "Metadata_Site"] = site
+    this = run(lab.spec())
+    this.wells()
+    with pytest.raises(InputError, match=r"row 0: .* is no number of a field of view .*; correct Metadata_Site"):
+        this.fetch("P1")
+
+
+# Without images, and genes --------------------------------------------------------------------------------------------
+
+
+def test_a_plate_map_is_enough_where_no_images_are_needed(lab, run):
+    spec = lab.spec(plates=["P1", "P2"], load_data=None)
+    this = run(spec)
+    assert len(this.wells()) == 4 and screens.lacks_images(spec)
+    with pytest.raises(InputError, match="load_data: is null, and images are needed after all"):
+        this.fetch("P1")
+    with pytest.raises(InputError, match="plates: must be listed, or platemap_plate_column set"):
+        screens.parts("s", lab.spec(load_data=None))
+
+
+def test_without_load_data_the_plates_are_those_of_the_plate_map(lab, run):
+    lab.map = pd.concat([lab.map.assign(plate=p) for p in ("P2", "P7")])
+    spec = lab.spec(platemap_plate_column="plate", load_data=None)
+    assert screens.parts("s", spec) == ["P2", "P7"]
+    assert sorted(run(spec).wells().index) == ["P2_A01", "P2_B02", "P7_A01", "P7_B02"]
+    (lab.root / "barcodes.csv").write_text("Assay_Plate_Barcode,Plate_Map_Name\nP5,map\n")
+    spec = lab.spec(barcode_platemap=str(lab.root / "barcodes.csv"), load_data=None)
+    assert screens.parts("s", spec) == ["P5"]
+
+
+def test_genes_and_guides_of_a_crispr_screen(lab, run):
+    _map(
+        lab,
+        ["TP53_g1", "TP53_g2", "MYC_g1", "DMSO", "NA"],
+        gene=["TP53", "TP53", "MYC", "", ""],
+        guide=["1", "2", "3", "", ""],
+    )
+    keys = {"perturbation_type": "CRISPR", "gene_column": "gene"}
+    wells = run(lab.spec(**keys, guide_column="guide")).wells()
+    assert wells.loc["P1_B02", ["perturbation", "gene", "guide", "treatment"]].tolist() == [
+        "TP53",
+        "TP53",
+        "2",
+        "TP53_g2",
+    ]
+    assert wells.loc["P1_C02", ["control", "perturbation"]].tolist() == ["negative", "DMSO"]
+    assert wells.loc[["P1_C02", "P1_C03"], ["gene", "guide"]].isna().all(axis=None)
+    assert wells.loc["P1_C03", ["control", "perturbation"]].isna().all()
+    assert run(lab.spec(**keys)).wells().loc["P1_B02", "guide"] == "TP53_g2"
+    named = run(lab.spec(perturbation_type="CRISPR", compound_pattern="^[^_]+")).wells()
+    assert named.loc["P1_B02", ["perturbation", "gene", "guide"]].tolist() == ["TP53", "TP53", "TP53_g2"]
+    plain = run(lab.spec(perturbation_type="CRISPR", compound_column="gene", control_column="broad_sample")).wells()
+    assert plain.loc["P1_B02", "gene"] == "TP53" and plain["guide"].isna().all()
+
+
+# What the graph watches -----------------------------------------------------------------------------------------------
+
+
+def test_the_users_tables_are_inputs_of_wells_and_urls_are_not(lab):
+    lab.map.to_csv(lab.root / "M1.csv", index=False)
+    (lab.root / "barcodes.csv").write_text("Assay_Plate_Barcode,Plate_Map_Name\nP1,M1\nP2,M1\n")
+    spec = lab.spec(barcode_platemap=str(lab.root / "barcodes.csv")) | {"platemap": str(lab.root / "{platemap}.csv")}
+    names = [path.rsplit("/", 1)[1] for path in screens.local_files(spec, "metadata")]
+    assert names == ["M1.csv", "barcodes.csv", "load_data.csv"]
+    remote = {"load_data": "https://h/{plate}.csv", "platemap": "s3://b/m.csv", "plates": ["P1"]}
+    assert screens.local_files(lab.spec() | remote, "metadata") == []
+
+
+def test_a_part_is_fetched_again_when_its_rows_or_its_images_change_and_not_when_others_do(lab):
+    spec = lab.spec()
+    before = [screens.part_state(spec, p) for p in ("P1", "P2")]
+    lab.table["note"] = "a column that nothing reads"
+    assert [screens.part_state(lab.spec(), p) for p in ("P1", "P2")] == before
+    lab.table.loc[lab.table["Metadata_Plate"] == "P2", "Metadata_Site"] = 9
+    rows = [screens.part_state(lab.spec(), p) for p in ("P1", "P2")]
+    assert rows[0] == before[0] and rows[1] != before[1]
+    image = lab.root / "img/P1/A01-ER.tif"
+    image.write_bytes(image.read_bytes() + b"\0")
+    images = [screens.part_state(lab.spec(), p) for p in ("P1", "P2")]
+    assert images[0] != rows[0] and images[1] == rows[1]
+    image.unlink()
+    assert screens.part_state(lab.spec(), "P1") not in (rows[0], images[0])
+    assert screens.part_state(lab.spec(watch_images=False), "P1") == screens.part_state(
+        lab.spec(watch_images=False, control_values=["X1"]), "P1"
+    )

@@ -40,6 +40,7 @@ EMBEDDINGS = "OpenPhenom_rxrx3_core_embeddings.parquet"
 _KEYS = 1 << 30  # bytes that a shard's column of keys may unpack to; 38,000 keys have about a megabyte
 _ROW_GROUP = 4 << 30  # bytes that a row group of images may unpack to; 1,000 rows have about 14 MB
 _COLUMNS = ("well_id", "experiment_name", "plate", "address", "gene", "treatment", "SMILES", "concentration")
+_GUIDE = r"_guide_[^_]+$"  # TP53_guide_3; any other underscore is part of a name
 _CONTROLS = {"EMPTY_control": "negative", "CRISPR_control": "other"}
 TRUTH_COLUMNS = ("gene_symbol", "nM_value", "treatment")
 
@@ -87,12 +88,13 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
         raise InputError(f"{fetched.url}: row {row}: perturbation_type must be COMPOUND or CRISPR")
     treatment = frame["treatment"]
     control = treatment.map(_CONTROLS).astype(object)
+    perturbation = _perturbation(frame).where(control.isna(), treatment)
     frame = frame.assign(
         screen=screen,
         experiment=frame["experiment_name"],
         control=control.where(control.notna(), None),
-        perturbation=treatment.str.split("_").str[0].where(control.isna(), treatment),
-        guide=treatment.where(treatment.str.contains("_guide_", na=False), None),
+        perturbation=perturbation,
+        guide=treatment.where((frame["perturbation_type"] == "CRISPR") & (perturbation != treatment), None),
         gene=frame["gene"].where(control.isna(), None),
         smiles=frame["SMILES"],
         inchikey=inchikeys(frame["SMILES"]),
@@ -101,6 +103,14 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
         **parse_addresses(frame["address"], fetched.url),
     )
     return frame, {"files": [fetched.entry()], "notes": [f"{len(frame)} wells, no split"]}
+
+
+def _perturbation(frame: pd.DataFrame) -> pd.Series:
+    """The gene of a guide, or the compound; the column `gene` where a knockout names no guide."""
+    treatment = frame["treatment"]
+    crispr = frame["perturbation_type"] == "CRISPR"
+    cut = treatment.str.replace(_GUIDE, "", regex=True).where(crispr, treatment)
+    return cut.where(~(crispr & (cut == treatment) & frame["gene"].notna()), frame["gene"])
 
 
 def _concentration(column: pd.Series, source: str) -> pd.Series:

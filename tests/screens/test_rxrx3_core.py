@@ -81,6 +81,22 @@ def test_wells(host, run):
     assert pd.isna(wells.loc["gene-060_11_P28", "gene"]) and pd.isna(wells.loc["gene-060_11_P28", "guide"])
 
 
+def test_a_name_is_cut_at_its_guide_and_nowhere_else(host, run):
+    mini = MiniRxRx3(host.root)
+    path = host.root / "metadata_rxrx3_core.csv"
+    more = [
+        "compound-001_1_B01,compound-001,1,B01,,BRD_K123,,1.0,COMPOUND,HUVEC,",
+        "compound-001_1_B02,compound-001,1,B02,,BRD_K456,,1.0,COMPOUND,HUVEC,",
+        "gene-060_9_B03,gene-060,9,B03,TP53,TP53_sg1,,,CRISPR,HUVEC,",
+        "gene-060_9_B04,gene-060,9,B04,,NKX2_5_guide_A,,,CRISPR,HUVEC,",
+    ]
+    path.write_text(path.read_text() + "\n".join(more) + "\n")
+    wells = run(mini.spec(str(host.root))).wells()
+    added = ["compound-001_1_B01", "compound-001_1_B02", "gene-060_9_B03", "gene-060_9_B04"]
+    assert wells.loc[added, "perturbation"].tolist() == ["BRD_K123", "BRD_K456", "TP53", "NKX2_5"]
+    assert wells.loc[added, "guide"].tolist() == [None, None, "TP53_sg1", "NKX2_5_guide_A"]
+
+
 def test_the_published_example_rows(run, shared):
     path = shared / "rxrx3_core/metadata_example_rows.csv"
     wells = run({"source": "rxrx3-core", "metadata": str(path), "compound_gene_truth": "x"}).wells()

@@ -69,7 +69,7 @@ rule compound_gene:
         runtime=runtime(15),
     params:
         options=config["compound_gene"],
-        concentrations=config["alignment"]["concentrations"],
+        concentrations=DOSES,
         bootstrap=config["bootstrap"],
         fixed=fixed_columns("compound_gene"),
     script:
@@ -222,7 +222,7 @@ rule compare_rows:
     params:
         gene_gene=config["gene_gene"],
         compound_gene=config["compound_gene"],
-        concentrations=config["alignment"]["concentrations"],
+        concentrations=DOSES,
         bootstrap=config["bootstrap"],
         fixed=fixed_columns("comparison"),
     script:

@@ -32,7 +32,7 @@ with job(snakemake):
     if snakemake.input.get("embeddings"):
         features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))
         how = snakemake.params.alignment
-        aligned = align(features, wells, how["method"], **align_options(how))
+        aligned = align(features, wells, how["method"], **align_options(how), say=False)  # the map's rule has said it
         halves = gg.split_half_by_guide(aligned, wells, section["thresholds"], section["split_half_repeats"])
         parts.append(gg.split_half_summary(halves))
     with atomic_path(snakemake.output.table) as path:

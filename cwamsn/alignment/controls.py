@@ -1,16 +1,16 @@
 """The negative controls that an alignment is fitted on, in an order that does not depend on the order of the rows."""
 
-import logging
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from cwamsn.notes import note
 from cwamsn.tables import InputError
 
-log = logging.getLogger(__name__)
-
 FEW = 32  # fewer controls than this give a poor mean and standard deviation
+CONSTANT = 1e-10  # a standard deviation below this share of the feature's size is rounding, not variation
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Batches:
     fitted: np.ndarray
 
 
-def batches(wells: pd.DataFrame, fit: np.ndarray | None = None) -> Batches:
+def batches(wells: pd.DataFrame, fit: np.ndarray | None = None, say: bool = True) -> Batches:
     """Group `wells` (N rows) by experiment. `fit` (N, bool) picks the controls; default: `control == "negative"`.
 
-    Raises InputError when an experiment has fewer than 2 controls, and warns below 32.
+    Raises InputError when an experiment has fewer than 2 controls, and notes fewer than 32 where `say`.
     """
     fit = negative(wells) if fit is None else np.asarray(fit, dtype=bool)
     names, codes = np.unique(wells["experiment"].to_numpy(dtype=object).astype(str), return_inverse=True)
@@ -43,16 +43,41 @@ def batches(wells: pd.DataFrame, fit: np.ndarray | None = None) -> Batches:
             f"experiment {names[bad]}: {counts[bad]} negative controls with an embedding, an alignment needs 2 "
             f"({int((counts < 2).sum())} of {len(names)} experiments); add controls or set alignment.method to none"
         )
-    if (counts < FEW).any():
-        log.warning(
-            "%d of %d experiments have fewer than %d negative controls (least: %s with %d)",
-            int((counts < FEW).sum()),
-            len(names),
-            FEW,
-            names[int(counts.argmin())],
-            int(counts.min()),
+    if say and (counts < FEW).any():
+        note(
+            f"{int((counts < FEW).sum())} of {len(names)} experiments have fewer than {FEW} negative controls "
+            f"(least: {names[int(counts.argmin())]} with {int(counts.min())}): mean and deviation are poorly known"
         )
     return Batches(order, bounds, list(names), fit[order])
+
+
+def refuse_constant(controls: np.ndarray, bounds: np.ndarray, names: list[str], say: bool = True) -> None:
+    """Raise InputError where all controls of an experiment have the same vector: there is no variation to scale by.
+
+    controls: (n, D) sorted by experiment; bounds: (E + 1,) where each begins; names: the E experiments. Notes how many
+    features do not vary among the controls of some experiment.
+    """
+    spread = controls.std(axis=0)
+    flat = np.stack(
+        [
+            part.std(axis=0) <= CONSTANT * (np.abs(part.mean(axis=0)) + spread)
+            for part in (controls[a:b] for a, b in pairwise(bounds))
+        ]
+    )
+    still = flat.all(axis=1)
+    if still.any():
+        e = int(still.argmax())
+        raise InputError(
+            f"experiment {names[e]}: its {bounds[e + 1] - bounds[e]} negative controls all have the same vector "
+            f"({int(still.sum())} of {len(names)} experiments), so nothing says how much wells vary; "
+            "correct the controls' embeddings or set alignment.method to none"
+        )
+    if say and flat.any():
+        some = flat.any(axis=0)
+        note(
+            f"{int(some.sum())} of {len(some)} features do not vary among the negative controls of "
+            f"{int(flat.any(axis=1).sum())} of {len(names)} experiments"
+        )
 
 
 def negative(wells: pd.DataFrame) -> np.ndarray:

@@ -11,21 +11,28 @@ from itertools import pairwise
 import numpy as np
 from scipy import linalg
 
+from cwamsn.alignment.controls import CONSTANT
+
 Transform = Callable[[np.ndarray], np.ndarray]
 Fitted = Callable[[int], Transform]
 
-CONSTANT = 1e-10  # a standard deviation below this share of the feature's size is rounding, not variation
+POOL_BELOW = 8  # controls of an experiment below which its deviation leans on all experiments'
 ROWS = 4096  # rows handled at once: enough for BLAS, little memory
 
 
-def fit_center_scale(controls: np.ndarray, bounds: np.ndarray) -> Fitted:
+def fit_center_scale(controls: np.ndarray, bounds: np.ndarray, *, pool_below: int = POOL_BELOW) -> Fitted:
     """Per experiment: subtract its controls' mean, divide by their population standard deviation."""
-    mean, std = batch_moments(controls, bounds)
+    mean, std = batch_moments(controls, bounds, pool_below)
     return lambda e: lambda wells: (wells - mean[e]) / std[e]
 
 
 def fit_pca_center_scale(
-    controls: np.ndarray, bounds: np.ndarray, *, n_components: int | None = None, prescale: bool = False
+    controls: np.ndarray,
+    bounds: np.ndarray,
+    *,
+    n_components: int | None = None,
+    prescale: bool = False,
+    pool_below: int = POOL_BELOW,
 ) -> Fitted:
     """PCA fitted on the controls of all experiments, then centre and scale per experiment.
 
@@ -34,7 +41,7 @@ def fit_pca_center_scale(
     """
     origin, axes = scaled_pca(controls, n_components) if prescale else pca(controls, n_components)
     project = lambda wells: (wells - origin) @ axes  # noqa: E731
-    center, std = batch_moments(_chunked(project, controls), bounds)
+    center, std = batch_moments(_chunked(project, controls), bounds, pool_below)
     return lambda e: lambda wells: (project(wells) - center[e]) / std[e]
 
 
@@ -106,10 +113,23 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.where(std <= CONSTANT * np.abs(mean), 1.0, std)
 
 
-def batch_moments(values: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`moments` of each experiment: (E, D) and (E, D). A std that is rounding beside the pooled one is set to 1 too."""
+def batch_moments(values: np.ndarray, bounds: np.ndarray, pool_below: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`moments` of each experiment: (E, D) and (E, D). A std that is rounding beside the pooled one is set to 1 too.
+
+    An experiment with n < `pool_below` controls has a std that a well or two decide. Its variance is the mean of its
+    own, n times, and of that within all experiments, `pool_below` - n times.
+    """
     mean, std = map(np.stack, zip(*(moments(values[a:b]) for a, b in pairwise(bounds))))
-    return mean, np.where(std <= CONSTANT * values.std(axis=0), 1.0, std)
+    std = np.where(std <= CONSTANT * values.std(axis=0), 1.0, std)
+    sizes = np.diff(bounds)
+    few = np.flatnonzero(sizes < pool_below)
+    if len(few):
+        own = np.stack([values[a:b].var(axis=0) for a, b in pairwise(bounds)])
+        within = (sizes[:, None] * own).sum(axis=0) / (sizes - 1).sum()
+        weight = sizes[few, None] / pool_below
+        shrunk = np.sqrt(weight * own[few] + (1 - weight) * within)
+        std[few] = np.where(shrunk <= CONSTANT * np.abs(mean[few]), 1.0, shrunk)
+    return mean, std
 
 
 def _chunked(function: Transform, values: np.ndarray) -> np.ndarray:

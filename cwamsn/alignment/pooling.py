@@ -7,10 +7,11 @@ import pandas as pd
 from scipy import sparse
 
 from cwamsn.alignment.controls import text_rank
+from cwamsn.alignment.doses import CONCENTRATIONS
+from cwamsn.notes import note
 from cwamsn.tables import InputError
 
-# Doses of RxRx3-core that the published evaluation keeps, µM (COMPOUND_CONCENTRATIONS); strays such as 0.26 are dropped
-CONCENTRATIONS = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)
+NEAR = 1e-6  # relative: a dose read as float32 is the same dose
 KEYS = ["perturbation_type", "perturbation", "concentration"]
 
 
@@ -24,6 +25,7 @@ def aggregate(
 
     Controls of compound experiments are dropped (the CRISPR controls stay, as one row); the mean is taken by
     perturbation type, perturbation and concentration; doses not among `concentrations` (µM; None: all) are dropped.
+    What is left out is noted.
 
     Parameters
     ----------
@@ -39,11 +41,13 @@ def aggregate(
         raise InputError(f"alignment.pool: {pool!r} is not known; known: wells, guide_mean, guide_median")
     if len(features) != len(wells):
         raise InputError(f"aggregate: {len(features)} embeddings for {len(wells)} wells; match them by well_id first")
+    dose = listed_doses(column(wells, "concentration").to_numpy(dtype=float), concentrations)
     rows = kept_rows(wells, concentrations)
+    _say_left_out(wells, rows, concentrations)
     if not len(rows):
         raise InputError("aggregate: no well is left to pool; check perturbation, control and alignment.concentrations")
     table = pd.DataFrame({key: column(wells, key).to_numpy()[rows] for key in KEYS})
-    table["concentration"] = table["concentration"].astype(float)
+    table["concentration"] = dose[rows]
     # wells of a group are summed in the order of well_id, so that the order of the rows does not change a digit
     order = np.argsort(text_rank(wells["well_id"].iloc[rows]), kind="stable")
     group, keys = group_codes(table)
@@ -64,15 +68,49 @@ def aggregate(
     return pd.concat([keys, frame], axis=1)
 
 
+def listed_doses(doses: np.ndarray, concentrations) -> np.ndarray:
+    """`doses` (µM), those that differ from one of `concentrations` by rounding alone set to it."""
+    doses = np.array(doses, dtype=float)
+    for value in concentrations if concentrations is not None else ():
+        doses[np.isclose(doses, value, rtol=NEAR, atol=0)] = value
+    return doses
+
+
 def kept_rows(wells: pd.DataFrame, concentrations) -> np.ndarray:
     """Numbers of the wells that enter the map."""
+    return np.flatnonzero(_poolable(wells) & _listed(wells, concentrations))
+
+
+def _poolable(wells: pd.DataFrame) -> np.ndarray:
+    """(N,) wells with a perturbation that are no controls of compound experiments."""
     compound = (wells["perturbation_type"] == "COMPOUND").to_numpy()
-    control = wells["control"].notna().to_numpy()
+    return wells["perturbation"].notna().to_numpy() & ~(compound & wells["control"].notna().to_numpy())
+
+
+def _listed(wells: pd.DataFrame, concentrations) -> np.ndarray:
+    """(N,) wells without a dose, or with one of `concentrations`."""
     dose = column(wells, "concentration").to_numpy(dtype=float)
-    listed = np.isnan(dose) if concentrations is not None else np.ones(len(wells), dtype=bool)
-    if concentrations is not None:
-        listed |= np.isin(dose, np.asarray(concentrations, dtype=float))
-    return np.flatnonzero(wells["perturbation"].notna().to_numpy() & ~(compound & control) & listed)
+    if concentrations is None:
+        return np.ones(len(wells), dtype=bool)
+    return np.isnan(dose) | np.isin(listed_doses(dose, concentrations), np.asarray(concentrations, dtype=float))
+
+
+def _say_left_out(wells: pd.DataFrame, rows: np.ndarray, concentrations) -> None:
+    """Note the wells, doses and compounds that do not enter the map."""
+    unnamed = int(wells["perturbation"].isna().sum())
+    if unnamed:
+        note(f"{unnamed} of {len(wells)} wells have no perturbation and are not in the map")
+    out = wells[_poolable(wells) & ~_listed(wells, concentrations)]
+    if out.empty:
+        return
+    counts = out["concentration"].astype(float).value_counts().sort_index()
+    doses = ", ".join(f"{dose:g}" for dose in counts.index[:8]) + (", ..." if len(counts) > 8 else "")
+    lost = sorted(set(out["perturbation"]) - set(wells["perturbation"].iloc[rows]))
+    whole = f"; {len(lost)} perturbations are lost with them ({', '.join(lost[:5])}{', ...' * (len(lost) > 5)})"
+    note(
+        f"{len(out)} wells of {out['perturbation'].nunique()} perturbations at doses that alignment.concentrations "
+        f"does not list ({doses} µM) are not in the map{whole if lost else ''}"
+    )
 
 
 def group_codes(table: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:

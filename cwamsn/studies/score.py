@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cwamsn.alignment import aggregate, align, align_options
+from cwamsn.alignment import aggregate, align, align_options, doses_kept
 from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks import plate_probe as pp
@@ -32,13 +32,14 @@ def evaluation_scores(
     features = frame[feature_columns(frame.columns)].to_numpy(np.float64)
     how = sections["alignment"]
     aligned = align(features, wells, how["method"], **align_options(how))
-    found = aggregate(aligned, wells, how["pool"], how["concentrations"])
+    doses = doses_kept(how["concentrations"], "simulated-rxrx3-core")  # the one simulated screen with a truth table
+    found = aggregate(aligned, wells, how["pool"], doses)
     section = sections["gene_gene"]
     similar = gg.Similarities(found, section["null_rows"])
     recalls = gg.summary(
         similar, section["sources"], section["thresholds"][:1], resamples=1, folder=section["annotations"]
     )
-    scores = cg.score_compounds(found, truth, DRAWS, "published", how["concentrations"] or cg.doses_of(found))
+    scores = cg.score_compounds(found, truth, DRAWS, "published", doses or cg.doses_of(found))
     best = scores.concentrations.index(cg.MAX)
     compounds = [
         {

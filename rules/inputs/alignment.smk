@@ -1,11 +1,19 @@
 """Input functions and constants of stage alignment."""
 
+from cwamsn.alignment.doses import doses_kept
+
+# Doses in the map, µM; None: all.
+DOSES = doses_kept(
+    config["alignment"]["concentrations"],
+    (SCREENS.get(config["evaluation_screen"]) or {}).get("source"),
+)
+
 # Parts of the section that change a map, so that a change of the others does not make it again.
 ALIGNMENT = {
     k: v
     for k, v in config["alignment"].items()
     if k not in ("method", "also", "threads")
-}
+} | {"concentrations": DOSES}
 
 
 def map_path(model, seed, alignment=None):

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cwamsn.alignment import aggregate
+from cwamsn.alignment import CONCENTRATIONS, aggregate, doses_kept
+from cwamsn.notes import collected
 from cwamsn.tables import InputError, check, feature_columns
 
 
@@ -97,3 +98,36 @@ def test_bad_input(screen):
         aggregate(values, wells.assign(perturbation=None))
     with pytest.raises(InputError, match="match them by well_id"):
         aggregate(values[1:], wells)
+
+
+def test_what_is_not_in_the_map_is_counted_and_said(screen):
+    values, wells = screen
+    wells = wells.assign(
+        concentration=wells["concentration"].where(wells["perturbation"] != "aspirin", 5.0),
+    )
+    with collected() as said:
+        got = aggregate(values, wells)
+    assert "aspirin" not in set(got["perturbation"])
+    assert said == [
+        "2 of 110 wells have no perturbation and are not in the map",
+        "16 wells of 2 perturbations at doses that alignment.concentrations does not list (0.26, 5 µM) are not in the "
+        "map; 1 perturbations are lost with them (aspirin)",
+    ]
+    with collected() as said:
+        assert len(aggregate(values, wells, concentrations=None)) == 7
+    assert said == ["2 of 110 wells have no perturbation and are not in the map"]
+
+
+def test_a_dose_read_as_float32_is_the_same_dose(screen):
+    values, wells = screen
+    blurred = wells.assign(concentration=wells["concentration"].replace(0.25, float(np.float32(0.1))))
+    exact = wells.assign(concentration=wells["concentration"].replace(0.25, 0.1))
+    pd.testing.assert_frame_equal(aggregate(values, blurred), aggregate(values, exact))
+
+
+def test_the_list_of_doses_belongs_to_rxrx3_core():
+    for source in ("rxrx3-core", "simulated-rxrx3-core"):
+        assert doses_kept("auto", source) == list(CONCENTRATIONS)
+    for source in ("load-data", "bray", None):
+        assert doses_kept("auto", source) is None
+    assert doses_kept([5.0], "load-data") == [5.0] and doses_kept(None, "rxrx3-core") is None

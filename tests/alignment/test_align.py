@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from cwamsn.alignment import METHODS, align, control_holdout_report
+from cwamsn.notes import collected
 from cwamsn.tables import InputError
 
 
@@ -223,3 +224,78 @@ def test_holdout_needs_controls_for_both_halves():
     wells.loc[few, "control"] = None
     with pytest.raises(InputError, match="experiment e2: 3 negative controls; a hold-out of half of them needs 4"):
         control_holdout_report(values, wells)
+
+
+def with_controls(wells, experiment, n):
+    """`wells` with the first n controls of an experiment alone."""
+    some = wells.index[(wells["experiment"] == experiment) & (wells["control"] == "negative")][n:]
+    return wells.assign(control=wells["control"].where(~wells.index.isin(some), None))
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "none"])
+def test_controls_that_do_not_vary_are_refused(method):
+    values, wells = screen()
+    same = (wells["control"] == "negative") & (wells["experiment"] == "e1")
+    values[same] = 5.0
+    with pytest.raises(InputError, match=r"experiment e1: its \d+ negative controls all have the same vector \(1 of 3"):
+        align(values, wells, method)
+    assert align(values, wells, "none").shape == values.shape
+
+
+def test_two_controls_borrow_the_deviation_of_all_experiments():
+    values, wells = screen(n=900)
+    few = with_controls(wells, "e1", 2)
+    here = (wells["experiment"] == "e1").to_numpy()
+    control = (wells["control"] == "negative").to_numpy()
+    with collected() as said:
+        got = align(values, few, "center-scale")
+    own = values[(few["control"] == "negative").to_numpy() & here]
+    parts = [values[(few["control"] == "negative").to_numpy() & (wells["experiment"] == e)] for e in ("e0", "e1", "e2")]
+    within = sum(len(p) * p.var(axis=0) for p in parts) / sum(len(p) - 1 for p in parts)
+    expected = (values[here] - own.mean(axis=0)) / np.sqrt(0.25 * own.var(axis=0) + 0.75 * within)
+    np.testing.assert_allclose(got[here], expected, rtol=1e-12)
+    np.testing.assert_array_equal(got[~here], align(values, wells, "center-scale")[~here])
+    assert any("experiment e1 has 2 negative controls (1 of 3 experiments have fewer than 8)" in line for line in said)
+    alone = align(values, few, "center-scale", pool_deviation_below=0)[here]
+    spread = values[here & control].std(axis=0)  # what all controls of the experiment know of it
+    error = lambda x: np.abs(np.log(values[here].std(axis=0) / x[:].std(axis=0) / spread)).max()  # noqa: E731
+    assert error(got[here]) < 0.5 * error(alone)
+
+
+def test_eight_controls_stand_on_their_own():
+    values, wells = screen(n=900)
+    few = with_controls(wells, "e1", 8)
+    np.testing.assert_array_equal(align(values, few), align(values, few, pool_deviation_below=0))
+
+
+@pytest.mark.parametrize("method, kept", [("pca-center-scale", 11), ("tvn-coral", 11), ("sphering", 24)])
+def test_dimensions_lost_to_few_controls_are_said(method, kept):
+    values, wells = screen()
+    for e in ("e0", "e1", "e2"):
+        wells = with_controls(wells, e, 4)
+    with collected() as said:
+        assert align(values, wells, method).shape[1] == kept
+    wanted = (
+        "sphering: 12 negative controls of 3 experiments vary in at most 9 of 24 dimensions"
+        if method == "sphering"
+        else f"{method} keeps 11 of 24 dimensions: 12 negative controls"
+    )
+    assert any(line.startswith(wanted) for line in said)
+    with collected() as quiet:
+        align(values, wells, method, say=False)
+    assert quiet == []
+
+
+def test_sphering_without_epsilon_is_refused_where_it_divides_by_nothing():
+    values, wells = screen()
+    values[:, -1] = values[:, 0]
+    with pytest.raises(InputError, match=r"sphering_epsilon: 0 with controls that vary in 23 of 24 dimensions"):
+        align(values, wells, "sphering", sphering_epsilon=0.0)
+
+
+def test_features_that_do_not_vary_among_controls_are_counted():
+    values, wells = screen()
+    values[(wells["control"] == "negative") & (wells["experiment"] == "e0"), 3] = 1.0
+    with collected() as said:
+        align(values, wells, "center-scale")
+    assert "1 of 24 features do not vary among the negative controls of 1 of 3 experiments" in said

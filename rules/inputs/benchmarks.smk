@@ -13,7 +13,9 @@ TRUTH = config["compound_gene"]["truth"] or f"{EVALUATION}/compound_gene_truth.c
 def has_truth():
     """Whether the evaluation screen comes with a compound-gene truth table, or the configuration names one."""
     screen = SCREENS.get(config["evaluation_screen"]) or {}
-    return bool(config["compound_gene"]["truth"]) or "rxrx3-core" in screen["source"]
+    return bool(config["compound_gene"]["truth"]) or "rxrx3-core" in screen.get(
+        "source", ""
+    )
 
 
 def alignment_of(wildcards):

@@ -65,6 +65,7 @@ rule wells:
     output:
         wells=f"{DATA}/{{screen}}/wells.parquet",
         source=f"{DATA}/{{screen}}/source.json",
+        split=f"{DATA}/{{screen}}/split_fields.parquet",
         notes=f"{DATA}/{{screen}}/wells.notes.json",
     log:
         log_path("wells/{screen}"),
@@ -88,6 +89,7 @@ rule fetch:
     input:
         host=host_files,
         wells=f"{DATA}/{{screen}}/wells.parquet",
+        split=f"{DATA}/{{screen}}/split_fields.parquet",
     output:
         raw=temp(directory(f"{DATA}/{{screen}}/raw/{{part}}")),
         fields=f"{DATA}/{{screen}}/fields/{{part}}.parquet",

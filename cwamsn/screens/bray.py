@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.files import progress
+from cwamsn.notes import note
 from cwamsn.screens import splits
 from cwamsn.screens.fetch import Fetched, FetchError, Missing, Policy, fetch, join, list_folder, local_path, policy
 from cwamsn.screens.names import (
@@ -46,6 +47,7 @@ DEFAULTS: dict[str, Any] = {
     "split_name": "datasplit1",
     "split_seed": 0,
     "shared_blocks": "keep_in_first",
+    "identity": "inchikey",
     "perturbation": "compound",
     "keep": "split",
 }
@@ -73,10 +75,11 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
     table = _control_and_compound(table)
     table["smiles"] = _smiles(table, spec, cache, used, notes)
     published, table = _inchikeys(table, spec, cache, used, notes)
-    block = splits.block(table["inchikey"])
-    compound = block.fillna(table["pert_id"])
-    table["perturbation"] = compound.where(table["control"].isna(), "DMSO")
-    table = _split(table, published, compound, spec, notes)
+    name = splits.identities(table["inchikey"], table["pert_id"], spec["identity"])
+    table["perturbation"] = name.where(table["control"].isna(), "DMSO")
+    # Whatever a perturbation is, a molecule and its stereo-isomers stand in one part of the split.
+    molecule = splits.identities(table["inchikey"], table["pert_id"], "connectivity").where(table["control"].isna())
+    table = _split(table, published, molecule, spec, notes)
     if spec["perturbation"] == "compound_dose":
         dose = table["concentration"].map(lambda v: "" if pd.isna(v) else f"@{float(v)}")
         table["perturbation"] = table["perturbation"].where(table["control"].notna(), table["perturbation"] + dose)
@@ -87,7 +90,9 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
         perturbation_type="COMPOUND",
         treatment=table["broad_sample"],
     )
-    source = {"files": [f.entry() for f in used], "notes": notes, "plates": len(parts(spec))}
+    taken = f"own, seed {spec['split_seed']}" if published is None else f"published, {spec['split_name']}"
+    source = {"files": [f.entry() for f in used], "notes": notes, "plates": len(parts(spec)), "split": taken}
+    source["split_fields"] = None if published is None else published[published["plate"].isin(parts(spec))]
     return table, source
 
 
@@ -218,10 +223,11 @@ def _inchikeys(
     return published, table
 
 
-def published_split(
-    spec: dict[str, Any], cache: Path, used: list[Fetched] | None = None, notes: list[str] | None = None
-) -> pd.DataFrame | None:
-    """The published split (see :func:`splits.read_published`), or None when the screen splits by itself."""
+def published_split(spec: dict[str, Any], cache: Path, used: list[Fetched], notes: list[str]) -> pd.DataFrame | None:
+    """The published split (see :func:`splits.read_published`), or None when the screen splits by itself.
+
+    Asked for once, with the wells: `auto` would otherwise be decided by whether the host answers each job.
+    """
     if spec["split"] == "own":
         return None
     urls = {part: join(spec["split_url"], f"{spec['split_name']}-{part}.csv") for part in splits.PARTS}
@@ -230,21 +236,20 @@ def published_split(
     except FetchError as error:
         if spec["split"] == "published":
             raise
-        if notes is not None:
-            notes.append(f"own split, because the published one was not to be had: {error}")
+        notes.append(f"own split, because the published one was not to be had: {error}")
+        note(f"screen with split: auto takes an own split, because the published one was not to be had: {error}")
         return None
-    if used is not None:
-        used.extend(files.values())
+    used.extend(files.values())
     return splits.read_published({part: f.path for part, f in files.items()})
 
 
 def _split(
-    table: pd.DataFrame, published: pd.DataFrame | None, compound: pd.Series, spec: dict[str, Any], notes: list[str]
+    table: pd.DataFrame, published: pd.DataFrame | None, molecule: pd.Series, spec: dict[str, Any], notes: list[str]
 ) -> pd.DataFrame:
     treated = table["control"].isna()
     if published is None:
-        labels = splits.own_split(compound[treated], spec["split_seed"])
-        table["split"] = compound.where(treated).map(labels).astype(object).where(treated, None)
+        labels = splits.own_split(molecule, spec["split_seed"])
+        table["split"] = molecule.map(labels).astype(object).where(treated, None)
         notes.append(f"own split: 70/10/20 of {len(labels)} compounds, seed {spec['split_seed']}")
         source = "own split"
     else:
@@ -257,8 +262,10 @@ def _split(
         table["split"] = table["split"].astype(object).where(table["split"].notna() & treated, None)
         notes.append(f"published split {spec['split_name']}: {int(table['split'].notna().sum())} wells")
         source = spec["split_url"]
-    table, told = splits.settle_shared_blocks(table, spec["shared_blocks"], source)
+    table, told = splits.settle_shared_blocks(table, molecule, spec["shared_blocks"], source)
     notes.extend(told)
+    for line in told:
+        note(line)
     return table
 
 
@@ -271,7 +278,7 @@ def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, r
     """Fetch what the split needs of plate `part`; its fields, and those that lack an image with the reason."""
     found = Acquired(BRAY_CHANNELS)
     plate = wells[wells["plate"] == part].set_index("address")
-    chosen, exact = _wanted(spec, part, plate, cache)
+    chosen, exact = _wanted(spec, part, plate)
     if chosen.empty:
         return found
     host = (_Gallery if spec["images"] == "gallery" else _Zips)(spec, part, cache, raw)
@@ -296,16 +303,15 @@ def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, r
 
 
 def _wanted(
-    spec: dict[str, Any], part: str, plate: pd.DataFrame, cache: Path
+    spec: dict[str, Any], part: str, plate: pd.DataFrame
 ) -> tuple[pd.Series, dict[Place, dict[str, str]] | None]:
     """(address → 'split' or 'extra' of the wells to fetch, place → image names of the published split's fields)."""
     kind = pd.Series(np.where(plate["split"].notna(), "split", "extra"), plate.index)
     extra = plate["control"].eq("negative") if spec["keep"] == "split_and_controls" else spec["keep"] == "all"
     chosen = kind[(kind == "split") | extra]
-    published = published_split(spec, cache)
-    if published is None:
+    mine = splits.read_fields(spec["split_fields"], part)
+    if mine is None:
         return chosen, None
-    mine = published[published["plate"] == part]
     names = [(c, f"image_{c}") for c in BRAY_CHANNELS if f"image_{c}" in mine]
     rows = mine.to_dict("records")
     return chosen, {(r["address"], r["site"]): {c: r[n] for c, n in names if r[n]} for r in rows}

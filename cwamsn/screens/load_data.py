@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "guide_column": None,
     "smiles_column": None,
     "inchikey_column": None,
+    "identity": "inchikey",
     "control_column": None,
     "control_values": ["DMSO", ""],
     "perturbation_type": "COMPOUND",
@@ -103,9 +104,10 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
     frames = [frame.assign(plate=plate, plate_map=name) for plate, (name, frame) in maps.items()]
     table = pd.concat(frames, ignore_index=True)
     treated = table["control"].isna()
-    label = splits.block(table["inchikey"]).fillna(table["compound"]).astype(object)
+    label = splits.identities(table["inchikey"], table["compound"], spec["identity"]).astype(object)
+    molecule = splits.identities(table["inchikey"], table["compound"], "connectivity").astype(object)
     if spec["perturbation_type"] == "CRISPR":
-        label = table["gene"]
+        label = molecule = table["gene"]
     perturbation = label.where(label.notna(), None).where(treated, table["treatment"])
     table = table.assign(
         well_id=table["plate"] + "_" + table["address"],
@@ -117,8 +119,8 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
     )
     say_what_is_odd(table, spec)
     if spec["split"] == "own":
-        labels = splits.own_split(perturbation[treated], spec["split_seed"])
-        table["split"] = perturbation.where(treated).map(labels)
+        labels = splits.own_split(molecule[treated], spec["split_seed"])  # stereo-isomers stay in one part
+        table["split"] = molecule.where(treated).map(labels)
         table["split"] = table["split"].astype(object).where(table["split"].notna(), None)
         notes.append(f"own split: 70/10/20 of {len(labels)} compounds, seed {spec['split_seed']}")
     return table, {"files": [f.entry() for f in used], "notes": notes}

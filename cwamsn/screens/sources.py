@@ -67,19 +67,28 @@ def host_spec(screen: str, spec: dict[str, Any], data_dir: str | Path) -> dict[s
             "shards": spec["shards"],
             "truth_url": file_url(host / "compound_gene_interactions.csv"),
         }
-    chosen = {k: spec[k] for k in ("keep", "perturbation") if k in spec}
+    chosen = {k: spec[k] for k in ("keep", "identity", "perturbation") if k in spec}
     return {"source": spec["source"].removeprefix("simulated-"), **real, **chosen}
+
+
+def _split_fields(wells_path: str | Path) -> Path:
+    return Path(wells_path).with_name("split_fields.parquet")
 
 
 def write_wells(
     screen: str, spec: dict[str, Any], cache_dir: str | Path, wells_path: str | Path, source_path: str | Path
 ) -> None:
-    """Fetch a screen's metadata; write its wells table, and `source.json` (files with size and digest, notes)."""
+    """Fetch a screen's metadata; write its wells table, and `source.json` (files with size and digest, notes).
+
+    Beside the wells, `split_fields.parquet` keeps which fields a published split names, for the jobs that fetch.
+    """
     from cwamsn import tables
     from cwamsn.files import write_json
+    from cwamsn.screens.splits import write_fields
 
     module, full = _source(spec)
     frame, source = module.wells(screen, full, Path(cache_dir))
+    write_fields(source.pop("split_fields", None), _split_fields(wells_path))
     tables.write(frame.sort_values("well_id", ignore_index=True), "wells", wells_path)
     for line in (*source["notes"], *_account(frame)):
         print(f"{screen}: {line}")
@@ -153,6 +162,7 @@ def fetch_part(
     from cwamsn.screens.raw import Raw
 
     module, full = _source(spec)
+    full["split_fields"] = _split_fields(wells_path)
     raw = Raw(part, Path(raw_dir))
     fields_path = Path(fields_path)
     found = module.acquire(full, part, tables.read("wells", wells_path), Path(cache_dir), raw)

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet as pq
 
+from cwamsn.files import atomic_path
 from cwamsn.screens.names import BRAY_CHANNELS, parse_address, plate_text
 from cwamsn.tables import InputError
 
@@ -16,6 +18,16 @@ PARTS = ("train", "val", "test")
 def block(inchikey: pd.Series) -> pd.Series:
     """First 14 characters of an InChIKey (the connectivity), null where there is none."""
     return inchikey.str[:14].where(inchikey.notna() & inchikey.str.fullmatch(r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?", na=False))
+
+
+def identities(inchikey: pd.Series, fallback: pd.Series, identity: str) -> pd.Series:
+    """What one compound is: its InChIKey, whole (`identity` `inchikey`) or its first block (`connectivity`).
+
+    Stereo-isomers are two compounds by the first and one by the second. `fallback` serves where there is no InChIKey;
+    a lone first block is taken as it is.
+    """
+    blocks = block(inchikey)
+    return (blocks if identity == "connectivity" else inchikey.where(blocks.notna())).fillna(fallback)
 
 
 def read_published(paths: dict[str, Path]) -> pd.DataFrame:
@@ -56,6 +68,27 @@ def _read_one(path: Path, split: str) -> pd.DataFrame:
     return frame.assign(split=split)
 
 
+def write_fields(published: pd.DataFrame | None, path: Path) -> None:
+    """Keep the fields of a published split for the jobs that fetch; without one, that there is none."""
+    columns = ["plate", "address", "site", *(f"image_{c}" for c in BRAY_CHANNELS)]
+    frame = pd.DataFrame(columns=columns) if published is None else published.reindex(columns=columns)
+    schema = pa.schema([(c, pa.int32() if c == "site" else pa.string()) for c in columns])
+    table = pa.Table.from_pandas(frame.sort_values(columns[:3]), schema=schema, preserve_index=False)
+    table = table.replace_schema_metadata({"split": "own" if published is None else "published"})
+    with atomic_path(path) as temporary:
+        # Small row groups, since a job reads those of its plate alone.
+        pq.write_table(table, temporary, compression="zstd", row_group_size=10_000)
+
+
+def read_fields(path: Path, plate: str) -> pd.DataFrame | None:
+    """The fields of `plate` that :func:`write_fields` kept (address, site, image_<channel>), None without a split."""
+    try:
+        table = pq.read_table(path, filters=[("plate", "==", plate)])
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]}); write the wells again") from None
+    return table.to_pandas() if (table.schema.metadata or {}).get(b"split") == b"published" else None
+
+
 def own_split(compounds: pd.Series, seed: int) -> pd.Series:
     """Seeded 70/10/20 split of compounds: a Series compound → train, val or test.
 
@@ -71,20 +104,26 @@ def own_split(compounds: pd.Series, seed: int) -> pd.Series:
     return pd.Series(labels, index=unique)
 
 
-def shared_blocks(wells: pd.DataFrame) -> pd.Series:
-    """Perturbations of `wells` that stand in more than one split: perturbation → 'train+val'."""
-    held = wells.dropna(subset=["perturbation", "split"])
-    splits = held.groupby("perturbation")["split"].unique()
+def shared_blocks(wells: pd.DataFrame, compound: pd.Series) -> pd.Series:
+    """Compounds that stand in more than one split: compound → 'train+val'.
+
+    `compound` holds each well's connectivity block (else its id): two stereo-isomers are one molecule drawn twice as
+    far as a leak between parts is concerned, whatever a perturbation is.
+    """
+    held = wells.assign(compound=compound).dropna(subset=["compound", "split"])
+    splits = held.groupby("compound")["split"].unique()
     return splits[splits.map(len) > 1].map(lambda found: "+".join(sorted(found)))
 
 
-def settle_shared_blocks(wells: pd.DataFrame, policy: str, source: str) -> tuple[pd.DataFrame, list[str]]:
-    """Make every connectivity block stand in one part only; (wells, notes).
+def settle_shared_blocks(
+    wells: pd.DataFrame, compound: pd.Series, policy: str, source: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Make every connectivity block (`compound`, one a well) stand in one part only; (wells, notes).
 
     `policy` `error` stops; `keep_in_first` leaves such a block in the first of train, val, test that has it, and takes
     its other wells out of the split: the training part stays as published and nothing leaks into the parts that score.
     """
-    shared = shared_blocks(wells)
+    shared = shared_blocks(wells, compound)
     if shared.empty:
         return wells, []
     first = shared.index[0]
@@ -94,7 +133,10 @@ def settle_shared_blocks(wells: pd.DataFrame, policy: str, source: str) -> tuple
             "set shared_blocks: keep_in_first, or split: own"
         )
     rank = wells["split"].map({name: k for k, name in enumerate(PARTS)})
-    best = rank.groupby(wells["perturbation"]).transform("min")
+    best = rank.groupby(compound).transform("min")
     out = wells["split"].notna() & (rank > best)
     wells = wells.assign(split=wells["split"].mask(out, None))
-    return wells, [f"{len(shared)} compounds stood in two parts; {int(out.sum())} wells left the later part"]
+    return wells, [
+        f"{len(shared)} compounds (by the first block of the InChIKey) stood in two parts of the split; "
+        f"{int(out.sum())} wells left the later part"
+    ]

@@ -52,7 +52,7 @@ def test_unknown_sources_and_missing_extras():
 def test_doses_apart(host, run):
     mini = MiniBray(host.root)
     wells = run(mini.spec(str(host.root), "cil", perturbation="compound_dose")).wells()
-    assert wells.loc["24277_A01", ["perturbation", "split"]].tolist() == ["LFQSCWFLJHTTHZ@5000.0", "train"]
+    assert wells.loc["24277_A01", ["perturbation", "split"]].tolist() == ["LFQSCWFLJHTTHZ-UHFFFAOYSA-N@5000.0", "train"]
     assert wells.loc["24277_B01", "perturbation"] == "DMSO"
 
 

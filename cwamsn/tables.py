@@ -90,6 +90,11 @@ CONTRACTS: dict[str, Contract] = {
     "qc": Contract(
         required={"field_id": TEXT, "well_id": TEXT, "plate": TEXT, "site": INT, "status": TEXT},  # kept | skipped
         nullable={"reason": TEXT},
+        optional={
+            "warning": TEXT,  # what looks suspicious, `kind: details; kind: details`, see cwamsn.crops.judge
+            "bits": TEXT,  # of the stored pixels
+            "pixels": TEXT,  # equal only for equal crops
+        },
         families={"focus_": REAL, "saturation_": REAL, "mean_": REAL},
     ),
     # one well

@@ -27,7 +27,7 @@ rule crops_part:
         runtime=runtime(60),
     params:
         spec=crop_params,
-        crops=config["crops"],
+        crops=CROPS,
         channel_maps=config["channel_maps"],
     script:
         "../workflow_scripts/crops_part.py"
@@ -53,6 +53,8 @@ rule crops_gather:
     resources:
         mem_mb=mem_mb(2000),
         runtime=runtime(30),
+    params:
+        plates=config["crops"]["plates"],
     script:
         "../workflow_scripts/crops_gather.py"
 

@@ -16,4 +16,5 @@ with job(snakemake):
         snakemake.output.index,
         snakemake.output.qc,
         snakemake.output.statistics,
+        snakemake.params.plates,
     )

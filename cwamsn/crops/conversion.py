@@ -13,11 +13,19 @@ _BLOCK = 1 << 15  # pixels a step, so that the intermediate values stay in the c
 _LIMIT = np.full(_BLOCK, 255, np.float32)
 
 
-def compress_to_uint8(image: np.ndarray, *, convert_uint8: bool = False, out: np.ndarray | None = None) -> np.ndarray:
+def compress_to_uint8(
+    image: np.ndarray,
+    *,
+    convert_uint8: bool = False,
+    out: np.ndarray | None = None,
+    saturated_share: float = SATURATED_SHARE,
+    black_level: int = 0,
+) -> np.ndarray:
     """8-bit version of one plane.
 
     With n = max(1, round(H * W * 0.0028 %)) and T the n-th largest value, a pixel v becomes
     trunc(min(v * (256 / T), 255)) in double precision: the published formula, factor 256 and display minimum 0.
+    saturated_share: in place of 0.0028 %, against hot pixels; black_level: taken from every value first (not below 0).
 
     image: (H, W) uint16 (either byte order), or uint8, which is returned as it is unless `convert_uint8`.
     out: C-contiguous (H, W) uint8 to fill and return.
@@ -39,7 +47,10 @@ def compress_to_uint8(image: np.ndarray, *, convert_uint8: bool = False, out: np
     image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
     if out is None:
         out = np.empty(image.shape, np.uint8)
-    threshold = display_threshold(image)
+    if black_level:
+        black = image.dtype.type(min(black_level, np.iinfo(image.dtype).max))
+        image = np.maximum(image, black) - black
+    threshold = display_threshold(image, saturated_share)
     if threshold == 0:
         # Fewer than n pixels are above zero: the limit of the formula shows those white.
         np.multiply(image > 0, np.uint8(255), out=out)
@@ -48,9 +59,9 @@ def compress_to_uint8(image: np.ndarray, *, convert_uint8: bool = False, out: np
     return out
 
 
-def display_threshold(image: np.ndarray) -> int:
-    """T: the n-th largest of the (H, W) values, n = max(1, round(H * W * 0.0028 %))."""
-    n = max(1, int(np.around(image.size * SATURATED_SHARE)))
+def display_threshold(image: np.ndarray, saturated_share: float = SATURATED_SHARE) -> int:
+    """T: the n-th largest of the (H, W) values, n = max(1, round(H * W * saturated_share))."""
+    n = max(1, int(np.around(image.size * saturated_share)))
     columns = image.max(axis=0)
     if columns.size < n:
         return int(np.partition(image, -n, axis=None)[-n])

@@ -1,14 +1,16 @@
 """All parts of a screen: one index, one QC table, one set of channel statistics."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from cwamsn import tables
+from cwamsn.crops.plates import commonest, copies, lost, repeats, suspicious, thinned, unlike
 from cwamsn.crops.statistics import channel_statistics
 from cwamsn.files import read_json, write_json
+from cwamsn.notes import note
 from cwamsn.tables import InputError
 
 log = logging.getLogger(__name__)
@@ -21,25 +23,42 @@ def gather_crops(
     index_path: str | Path,
     qc_path: str | Path,
     statistics_path: str | Path,
+    plates: Mapping[str, str] | None = None,
 ) -> None:
     """Gather what :func:`write_crops` wrote for each part; the result does not depend on the order of the parts.
 
-    A part without a usable field is named and passed over. Raises InputError when no part has one, when parts differ in
-    the size of their fields or in channels, and when a field is in two parts.
+    plates: the section `crops.plates`: whether a plate without a usable field (`lost`) and one that repeats another
+    (`repeated`) `stop`, which is the default, or `warn`. What looks suspicious is noted with a count a plate.
+    Raises InputError when no part has a usable field, for such plates, when parts differ in the size of their fields or
+    in channels, and when a field is in two parts.
     """
-    qc = pd.concat([tables.read("qc", p) for p in sorted(map(Path, qc_paths))], ignore_index=True)
+    plates = {"lost": "stop", "repeated": "stop"} | dict(plates or {})
+    tables_of_parts = sorted(map(Path, qc_paths))
+    qc = pd.concat([tables.read("qc", p).astype({"reason": object}) for p in tables_of_parts], ignore_index=True)
     qc = qc.sort_values(["plate", "field_id"], kind="stable", ignore_index=True)
-    tables.write(qc, "qc", qc_path)
     kept = qc["status"] == "kept"
     log.info("%d fields kept, %d skipped", kept.sum(), (~kept).sum())
-    for plate, usable in kept.groupby(qc["plate"]).any().items():
-        if not usable:
-            log.warning("plate %s: no usable field; see %s", plate, qc_path)
+    # Snakemake removes the gathered table of a job that fails, not those of the parts.
+    see = f"see column `reason` in {tables_of_parts[0].parent}"
+    for path in tables_of_parts:
+        if not len(tables.read("qc", path)):
+            note(f"part {path.stem}: holds no field of the screen")
+    if not kept.any():
+        why = f" ({commonest(qc['reason'])})" if len(qc) else ""
+        raise InputError(f"none of the {len(qc):,} fields of the screen is usable{why}; {see}")
+    advice = f"mend its images, leave the plate out, or set crops.plates.lost: warn; {see}"
+    _stop_or_note(lost(qc), plates["lost"], advice)
+    repeated = repeats(qc)
+    advice = "keep one of them, or set crops.plates.repeated: warn"
+    _stop_or_note(copies(qc, repeated), plates["repeated"], advice)
+    if len(repeated):
+        qc = _warn_of(qc, repeated)
+    for line in [*thinned(qc), *unlike(qc), *suspicious(qc)]:
+        note(line)
+    tables.write(qc, "qc", qc_path)
 
     indices = {p: tables.read("crops", p) for p in sorted(map(Path, index_paths))}
     indices = {p: index for p, index in indices.items() if len(index)}
-    if not indices:
-        raise InputError(f"{qc_path}: none of the {len(qc)} fields is usable; its column `reason` says why")
     sizes = {p: tuple(index[["height", "width"]].iloc[0]) for p, index in indices.items()}
     first = next(iter(sizes))
     for path, size in sizes.items():
@@ -53,3 +72,20 @@ def gather_crops(
     statistics = channel_statistics([read_json(p) for p in sorted(map(Path, statistics_paths))])
     tables.write(index, "crops", index_path)
     write_json(statistics, statistics_path)
+
+
+def _stop_or_note(lines: list[str], choice: str, advice: str) -> None:
+    """Raise InputError with `lines` of faulty plates and what to do, or note them if that is the choice."""
+    if lines and choice == "stop":
+        more = f" (and {len(lines) - 3} more plates)" if len(lines) > 3 else ""
+        raise InputError(f"{'; '.join(lines[:3])}{more}; {advice}")
+    for line in lines:
+        note(f"{line}; taken as crops.plates allows")
+
+
+def _warn_of(qc: pd.DataFrame, repeated: pd.DataFrame) -> pd.DataFrame:
+    """`qc` with a warning at each field that repeats one of another plate."""
+    text = "repeated: the pixels of field " + repeated["of_field"] + " of plate " + repeated["of_plate"]
+    before = qc["warning"] if "warning" in qc else pd.Series(None, qc.index, object)
+    joined = (before[text.index].fillna("") + "; " + text).str.removeprefix("; ")
+    return qc.assign(warning=before.astype(object).where(~qc.index.isin(text.index), joined.reindex(qc.index)))

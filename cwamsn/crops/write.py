@@ -1,8 +1,10 @@
 """One part of a screen: its fields to a shard of the crop store, index, QC table and channel sums."""
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,14 @@ import pandas as pd
 
 from cwamsn import tables
 from cwamsn.crops.channels import channel_sources, combine_planes
-from cwamsn.crops.conversion import compress_to_uint8
+from cwamsn.crops.conversion import SATURATED_SHARE, compress_to_uint8
+from cwamsn.crops.judge import broken_tail, same_planes, suspicions
+from cwamsn.crops.plates import commonest
 from cwamsn.crops.qc import Measures, fault, measure
 from cwamsn.crops.statistics import channel_sums
 from cwamsn.crops.store import SHARD, ShardWriter
 from cwamsn.files import atomic_directory, progress, write_json
+from cwamsn.notes import note
 from cwamsn.screens import PlaneReader
 from cwamsn.tables import InputError
 
@@ -41,7 +46,8 @@ def write_crops(
     shard_dir must lie at `<screen folder>/crops/<part>`, since the index names shards below the screen's folder.
 
     A field that cannot be used (unreadable plane, planes of different sizes, a size other than the part's, no
-    wells entry, a failed QC threshold, a repetition of an earlier field) is listed in the QC table with its reason.
+    wells entry, two stains with the same pixels, a plane that breaks off, a failed QC threshold, a repetition of an
+    earlier field) is listed in the QC table with its reason, what looks suspicious in its column `warning`.
     Raises InputError for what makes every field wrong: an unknown stain or channel map.
     """
     shard_dir, part = Path(shard_dir), Path(index_path).stem
@@ -59,7 +65,7 @@ def write_crops(
         PlaneReader() as planes,
         ShardWriter(temporary / SHARD, channels, crops["codec"]) as writer,
     ):
-        reader = _FieldReader(sources, combine, planes, crops["convert_uint8"])
+        reader = _FieldReader(sources, combine, planes, crops)
         for field in progress(fields.to_dict("records"), f"crops {part}", unit="field"):
             well = wells.get(field["well_id"])
             row = {
@@ -74,16 +80,24 @@ def write_crops(
             if well is None:
                 continue
             try:
-                crop = reader.read(field)
+                crop, raw = reader.read(field)
             except InputError as error:
                 row["reason"] = str(error)
                 continue
             measures = measure(crop)
+            row["warning"] = "; ".join(suspicions(raw, crop, channels, crops["convert_uint8"])) or None
+            row["bits"] = None if crops["convert_uint8"] else _bits(raw)
             for name in ("focus", "saturation", "mean"):
                 row |= {f"{name}_{c}": float(v) for c, v in zip(channels, getattr(measures, name))}
-            row["reason"] = _size_fault(crop, crops["size"]) or fault(measures, channels, crops["qc"])
+            row["reason"] = (
+                _size_fault(crop, crops["size"])
+                or fault(measures, channels, crops["qc"])
+                or same_planes(raw)
+                or broken_tail(raw, crops["qc"].get("max_blank_tail"))
+            )
             if row["reason"]:
                 continue
+            row["pixels"] = _digest(measures)
             first = first_with.setdefault(measures.digest, field["field_id"])
             if crops["qc"]["skip_duplicates"] and first != field["field_id"]:
                 row["reason"] = f"repeats the pixels of field {first}"
@@ -95,7 +109,7 @@ def write_crops(
     kept = _of_one_size(kept, {r["field_id"]: r for r in rows})
     tables.write(pd.DataFrame([r for r, _ in kept], columns=_columns("crops")), "crops", index_path)
     measured = [f"{name}_{c}" for name in ("focus", "saturation", "mean") for c in channels]
-    qc = pd.DataFrame(rows, columns=[*_columns("qc"), *measured])
+    qc = pd.DataFrame(rows, columns=[*_columns("qc"), *tables.CONTRACTS["qc"].optional, *measured])
     tables.write(qc, "qc", qc_path)
     write_json({"part": part, **channel_sums(kept, channels)}, statistics_path)
     _report(part, qc)
@@ -104,17 +118,26 @@ def write_crops(
 class _FieldReader:
     """Reads fields into one array, anew for each, since fresh memory costs as much as converting a plane."""
 
-    def __init__(self, sources: list[list[str]], combine: str, planes: PlaneReader, convert_uint8: bool) -> None:
-        self.sources, self.combine, self.planes, self.convert_uint8 = sources, combine, planes, convert_uint8
+    def __init__(self, sources: list[list[str]], combine: str, planes: PlaneReader, crops: Mapping[str, Any]) -> None:
+        self.sources, self.combine, self.planes = sources, combine, planes
+        self.convert = partial(
+            compress_to_uint8,
+            convert_uint8=crops["convert_uint8"],
+            saturated_share=crops.get("saturated_share", SATURATED_SHARE),
+            black_level=crops.get("black_level", 0),
+        )
         self._crop = np.empty((len(sources), 0, 0), np.uint8)
 
-    def read(self, field: Mapping[str, Any]) -> np.ndarray:
-        """(C, H, W) uint8, valid until the next call. Raises InputError naming the plane that cannot be used."""
+    def read(self, field: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(C, H, W) uint8, valid until the next call, and the planes by stain. Raises InputError naming a bad plane."""
         planes: dict[str, np.ndarray] = {}
+        named: dict[str, str] = {}
         for stain in dict.fromkeys(stain for stains in self.sources for stain in stains):
             uri = field[f"uri_{stain}"]
             if pd.isna(uri):
                 raise InputError(f"plane {stain} is missing")
+            if (other := named.setdefault(uri, stain)) != stain:
+                raise InputError(f"{uri}: named for {other} and {stain}; correct the columns of one of them")
             planes[stain] = self.planes.read(uri)
             shape, expected = planes[stain].shape, next(iter(planes.values())).shape
             if shape != expected:
@@ -123,11 +146,22 @@ class _FieldReader:
             self._crop = np.empty((len(self.sources), *shape), np.uint8)
         for stains, out in zip(self.sources, self._crop):
             if len(stains) == 1:
-                compress_to_uint8(planes[stains[0]], convert_uint8=self.convert_uint8, out=out)
+                self.convert(planes[stains[0]], out=out)
             else:
-                parts = [compress_to_uint8(planes[s], convert_uint8=self.convert_uint8) for s in stains]
-                out[...] = combine_planes(parts, self.combine)
-        return self._crop
+                out[...] = combine_planes([self.convert(planes[s]) for s in stains], self.combine)
+        return self._crop, planes
+
+
+def _bits(planes: Mapping[str, np.ndarray]) -> str:
+    """Bits of the stored pixels: `8`, `16` or `16, 8`."""
+    return ", ".join(sorted({str(8 * plane.dtype.itemsize) for plane in planes.values()}))
+
+
+def _digest(measures: Measures) -> str | None:
+    """Text that is equal only for equal crops; None for constant ones, which are alike without being copies."""
+    if not measures.std.any():
+        return None
+    return hashlib.blake2b(repr(measures.digest).encode(), digest_size=8).hexdigest()
 
 
 def _index_row(
@@ -185,8 +219,8 @@ def _report(part: str, qc: pd.DataFrame) -> None:
     for row in skipped.itertuples():
         log.info("%s: skipped %s: %s", part, row.field_id, row.reason)
     if len(skipped) == len(qc):
-        first = f"; the first: {skipped['reason'].iloc[0]}" if len(qc) else ""
-        log.warning("%s: no usable field among %d; see the QC table%s", part, len(qc), first)
+        why = f" ({commonest(skipped['reason'])})" if len(qc) else ""
+        note(f"{part}: no usable field among {len(qc)}{why}; see the QC table")
 
 
 def _columns(name: str) -> list[str]:

@@ -1,5 +1,8 @@
 """Input functions and constants of stage crops."""
 
+# What decides the crops of a part; the key `plates` only judges all parts together.
+CROPS = {key: value for key, value in config["crops"].items() if key != "plates"}
+
 
 def crop_params(wildcards):
     """What of the configuration decides the bytes of a part's crops."""

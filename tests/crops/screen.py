@@ -81,10 +81,10 @@ def write(paths: dict, sections: dict, channel_map: str | None = None, **changes
     write_crops(**paths, spec=spec, crops=sections["crops"] | changes, channel_maps=sections["channel_maps"])
 
 
-def gather(parts: list[dict], folder: Path) -> tuple[Path, Path, Path]:
+def gather(parts: list[dict], folder: Path, plates: dict | None = None) -> tuple[Path, Path, Path]:
     """`gather_crops` over `parts`, into `folder`: paths of index, QC table and statistics."""
     out = folder / "crops.parquet", folder / "qc.parquet", folder / "statistics.json"
-    gather_crops(*([p[k] for p in parts] for k in ("index_path", "qc_path", "statistics_path")), *out)
+    gather_crops(*([p[k] for p in parts] for k in ("index_path", "qc_path", "statistics_path")), *out, plates)
     return out
 
 

@@ -14,6 +14,7 @@ import pytest
 from cwamsn import tables
 from cwamsn.crops import CropStore, compress_to_uint8
 from cwamsn.files import read_json
+from cwamsn.notes import collected
 from cwamsn.tables import InputError
 from tests.crops.screen import CHANNELS, gather, make_part, random_field, write
 
@@ -217,7 +218,7 @@ def test_focus_does_not_depend_on_gain():
     assert (measure(crop[:, :2]).focus == 0).all()
 
 
-def test_a_plate_without_a_usable_field_is_named_and_passed_over(tmp_path, sections, caplog):
+def test_a_plate_without_a_usable_field_stops_unless_it_may_be_lost(tmp_path, sections, caplog):
     caplog.set_level("INFO")
     blank = np.zeros((5, 40, 48), np.uint16)
     parts = [
@@ -227,17 +228,36 @@ def test_a_plate_without_a_usable_field_is_named_and_passed_over(tmp_path, secti
     ]
     for p in parts:
         write(p, sections)
-    assert "p2: no usable field among 1" in caplog.text and "p3: no usable field among 0" in caplog.text
-    index, qc, _ = gather(parts, tmp_path)
-    assert "plate p2: no usable field" in caplog.text
+    assert "p2: no usable field among 1 (empty: Mito has std 0" in caplog.text
+    assert "p3: no usable field among 0" in caplog.text
+    with pytest.raises(InputError) as caught:
+        gather(parts, tmp_path)
+    assert str(caught.value) == (
+        "plate p2: none of its 1 fields is usable (empty: Mito has std 0, min_std is 0); mend its images, leave the "
+        f"plate out, or set crops.plates.lost: warn; see column `reason` in {tmp_path / 'qc'}"
+    )
+    assert not (tmp_path / "crops.parquet").exists()
+    with collected() as lines:
+        index, qc, _ = gather(parts, tmp_path, plates={"lost": "warn"})
+    assert lines == [
+        "part p3: holds no field of the screen",
+        "plate p2: none of its 1 fields is usable (empty: Mito has std 0, min_std is 0); taken as crops.plates allows",
+    ]
     assert len(tables.read("crops", index)) == 1 and len(tables.read("qc", qc)) == 2
 
 
-def test_a_screen_without_a_usable_field_stops(tmp_path, sections):
-    paths = make_part(tmp_path, "p1", {"A01": np.zeros((5, 40, 48), np.uint16)})
+def test_a_screen_without_a_usable_field_stops_with_the_commonest_reason(tmp_path, sections):
+    planes = {"A01": np.zeros((5, 40, 48), np.uint16)} | {f"A{k:02d}": random_field(k) for k in range(2, 6)}
+    paths = make_part(tmp_path, "p1", planes)
+    for k in range(2, 6):
+        (tmp_path / "raw" / "p1" / f"A{k:02d}_Mito.tif").unlink()
     write(paths, sections)
-    with pytest.raises(InputError, match="none of the 1 fields is usable; its column `reason` says why"):
+    with pytest.raises(InputError) as caught:
         gather([paths], tmp_path)
+    text = str(caught.value)
+    assert text.startswith("none of the 5 fields of the screen is usable (4 of 5: ") and "\n" not in text
+    assert str(tmp_path / "raw/p1/A02_Mito.tif") in text and text.endswith(f"in {tmp_path / 'qc'}")
+    assert (tmp_path / "qc" / "p1.parquet").exists()
     assert not (tmp_path / "crops.parquet").exists() and not (tmp_path / "statistics.json").exists()
 
 

@@ -14,6 +14,7 @@ from cwamsn.tables import InputError
 
 SCHEMES = ("https://", "http://", "s3://", "file://")
 _SCHEME = re.compile(r"(file|[a-z][a-z0-9+.-]+(?=://)):/", re.IGNORECASE)
+_PLAIN = re.compile(r"[\w#%+ -]+\.\w+")  # a file name that is looked for as it stands
 _WINDOWS = re.compile(r"(file:/+)?[A-Za-z]:[\\/]|\\\\")
 
 
@@ -66,6 +67,22 @@ def image_locations(file_name: str, folder: str, base: str, label: str) -> list[
     if (path := local_path(base)) is not None:
         return [str(path / whole)]
     return [join(base, whole)]
+
+
+def local_images(file_names: list[str], folders: list[str], base: str, label: str) -> list[str]:
+    """The first place of each image that may be on this machine, as a path; images on hosts are left out."""
+    found = []
+    heads: dict[str, str | None] = {}
+    for name, folder in zip(file_names, folders):
+        if not _PLAIN.fullmatch(name):
+            found += [str(p) for p in map(local_path, image_locations(name, folder, base, label)[:1]) if p]
+            continue
+        if folder not in heads:
+            path = local_path(image_locations("x.tif", folder, base, label)[0])
+            heads[folder] = None if path is None else str(path).removesuffix("x.tif")
+        if heads[folder] is not None:
+            found.append(f"{heads[folder]}{name}")
+    return found
 
 
 def find_image(locations: list[str], cache: Path, how: Policy) -> tuple[Fetched | None, str]:

@@ -14,12 +14,12 @@ import pandas as pd
 from cwamsn.notes import note
 from cwamsn.screens import splits
 from cwamsn.screens.fetch import Fetched, fetch, local_path, policy
-from cwamsn.screens.image_files import find_image, image_locations, known_location, suffix_of
+from cwamsn.screens.image_files import find_image, image_locations, known_location, local_images, suffix_of
 from cwamsn.screens.names import parse_address, plate_text
 from cwamsn.screens.plate_maps import read_plate_map, say_what_is_odd
 from cwamsn.screens.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
-from cwamsn.screens.watch import state_of
+from cwamsn.screens.watch import state_of_paths
 from cwamsn.tables import InputError
 
 DEFAULTS: dict[str, Any] = {
@@ -304,10 +304,9 @@ def state(spec: dict[str, Any], part: str) -> str:
     if spec["watch_images"]:
         base = spec["base"] or str(path.parent)
         for file_column, path_column in columns.values():
-            folders = rows[path_column] if path_column else [""] * len(rows)
-            for name, folder in zip(rows[file_column], folders):
-                images += image_locations(name, folder, base, str(path))[:1]
-    return state_of(images, rows.to_csv(index=False))
+            folders = list(rows[path_column]) if path_column else [""] * len(rows)
+            images += local_images(list(rows[file_column]), folders, base, str(path))
+    return state_of_paths(images, rows.to_csv(index=False))
 
 
 # Fields ---------------------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import pytest
 
 from cwamsn import screens
 from cwamsn.notes import collected
-from cwamsn.screens.fetch import Policy
-from cwamsn.screens.image_files import find_image, image_locations, known_location
+from cwamsn.screens.fetch import Policy, local_path
+from cwamsn.screens.image_files import find_image, image_locations, known_location, local_images
 from cwamsn.tables import InputError
 
 from .loopback import plane, tiff
@@ -497,6 +497,14 @@ def test_the_users_tables_are_inputs_of_wells_and_urls_are_not(lab):
     assert names == ["M1.csv", "barcodes.csv", "load_data.csv"]
     remote = {"load_data": "https://h/{plate}.csv", "platemap": "s3://b/m.csv", "plates": ["P1"]}
     assert screens.local_files(lab.spec() | remote, "metadata") == []
+
+
+@pytest.mark.parametrize("folder", ["", "sub", "/abs/x", "file:///x%20y", "https://h/x", "C:\\data", "s3://b/x"])
+def test_the_watched_images_are_those_that_are_fetched(folder):
+    names = ["a.tif", "a b#%41.tif", "", "nan", "sub/a.tif", "/abs/a.tif", "https://h/a.tif", "a.b.tif", "é.TIF", "a"]
+    places = [image_locations(name, folder, "base", "l.csv") for name in names]
+    paths = [local_path(found[0]) for found in places if found]
+    assert local_images(names, [folder] * len(names), "base", "l.csv") == [str(p) for p in paths if p is not None]
 
 
 def test_a_part_is_fetched_again_when_its_rows_or_its_images_change_and_not_when_others_do(lab):

@@ -5,6 +5,7 @@ folder a plate); metadata from the Gallery's plate maps or from the table that t
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,18 @@ import pandas as pd
 from cwamsn.files import progress
 from cwamsn.notes import note
 from cwamsn.screens import splits
-from cwamsn.screens.fetch import Fetched, FetchError, Missing, Policy, fetch, join, list_folder, local_path, policy
+from cwamsn.screens.fetch import (
+    Fetched,
+    FetchError,
+    Missing,
+    Policy,
+    fetch,
+    join,
+    list_folder,
+    local_path,
+    policy,
+    usable,
+)
 from cwamsn.screens.names import (
     BRAY_CHANNELS,
     BRAY_WAVELENGTH,
@@ -240,7 +252,10 @@ def published_split(spec: dict[str, Any], cache: Path, used: list[Fetched], note
         note(f"screen with split: auto takes an own split, because the published one was not to be had: {error}")
         return None
     used.extend(files.values())
-    return splits.read_published({part: f.path for part, f in files.items()})
+    with ExitStack() as stack:
+        for fetched in files.values():
+            stack.enter_context(usable(fetched))
+        return splits.read_published({part: f.path for part, f in files.items()})
 
 
 def _split(
@@ -434,8 +449,9 @@ def _get(url: str, cache: Path, how: Policy, used: list[Fetched]) -> Fetched:
 
 def _table(fetched: Fetched, separator: str, columns: tuple[str, ...]) -> pd.DataFrame:
     """A host's text table, every cell a string; InputError naming the file when a column is missing."""
-    frame = read_text_table(fetched.path, fetched.url, separator)
-    require_columns(frame, columns, fetched.url)
+    with usable(fetched):
+        frame = read_text_table(fetched.path, fetched.url, separator)
+        require_columns(frame, columns, fetched.url)
     return frame
 
 

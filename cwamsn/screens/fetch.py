@@ -36,6 +36,7 @@ from cwamsn.screens.web import (
     pause,
     request,
 )
+from cwamsn.tables import InputError
 
 __all__ = [
     "Again",
@@ -54,6 +55,7 @@ __all__ = [
     "local_path",
     "policy",
     "shown_uri",
+    "usable",
 ]
 
 _PATIENT = Policy()
@@ -139,6 +141,20 @@ def cached_path(remote: Remote, cache: str | Path) -> Path:
     key = hashlib.sha256(f"{remote.url} {remote.digest or ''}".encode()).hexdigest()[:24]
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", unquote(urlsplit(remote.url).path.rsplit("/", 1)[-1]))[-80:]
     return Path(cache) / key[:2] / f"{key}-{name}"
+
+
+@contextmanager
+def usable(fetched: Fetched) -> Iterator[None]:
+    """When the block finds a fetched file to be none of its kind (InputError), the next run asks the host for it again.
+
+    A host's page about maintenance is whole, too, and would else be found in the cache for ever.
+    """
+    try:
+        yield
+    except InputError:
+        if not fetched.local:
+            fetched.path.unlink(missing_ok=True)
+        raise
 
 
 def forget(fetched: Fetched, cache: str | Path) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from cwamsn.notes import note
 from cwamsn.screens import splits
-from cwamsn.screens.fetch import Fetched, fetch, local_path, policy
+from cwamsn.screens.fetch import Fetched, fetch, local_path, policy, usable
 from cwamsn.screens.image_files import find_image, image_locations, known_location, local_images, suffix_of
 from cwamsn.screens.names import parse_address, plate_text
 from cwamsn.screens.plate_maps import read_plate_map, say_what_is_odd
@@ -162,7 +162,8 @@ def _plate_maps(spec: dict[str, Any], cache: Path, used: list[Fetched]) -> dict[
 
 def _barcodes(fetched: Fetched) -> dict[str, str]:
     """Plate → name of its plate map."""
-    frame = read_text_table(fetched.path, fetched.url)
+    with usable(fetched):
+        frame = read_text_table(fetched.path, fetched.url)
     require_columns(frame, ("Assay_Plate_Barcode", "Plate_Map_Name"), fetched.url)
     frame = frame.assign(plate=frame["Assay_Plate_Barcode"].map(plate_text))[["plate", "Plate_Map_Name"]]
     several = frame.drop_duplicates()["plate"].value_counts()
@@ -263,7 +264,8 @@ def _batches(frame: pd.DataFrame, column: str, spec: dict[str, Any]) -> dict[str
 
 
 def _read_load_data(fetched: Fetched, spec: dict[str, Any]) -> pd.DataFrame:
-    return _with_plate(read_text_table(fetched.path, fetched.url, spec["separator"]), fetched.url, spec)
+    with usable(fetched):
+        return _with_plate(read_text_table(fetched.path, fetched.url, spec["separator"]), fetched.url, spec)
 
 
 def _with_plate(frame: pd.DataFrame, label: str, spec: dict[str, Any]) -> pd.DataFrame:

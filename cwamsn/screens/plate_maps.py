@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cwamsn.notes import note
-from cwamsn.screens.fetch import Fetched
+from cwamsn.screens.fetch import Fetched, usable
 from cwamsn.screens.names import parse_addresses, plate_text
 from cwamsn.screens.text import NOTHING, read_text_table, require_columns
 from cwamsn.tables import InputError
@@ -28,7 +28,8 @@ def read_plate_map(fetched: Fetched, spec: dict[str, Any]) -> pd.DataFrame:
     `compound` is the label that makes wells one perturbation, `treatment` the text of the file, both null in a well
     without one. A screen of kind CRISPR has `gene` and `guide` too. `_plate` is the plate where the map names it.
     """
-    frame = read_text_table(fetched.path, fetched.url, spec["platemap_separator"])
+    with usable(fetched):
+        frame = read_text_table(fetched.path, fetched.url, spec["platemap_separator"])
     require_columns(frame, tuple(spec[k] for k in _COLUMNS if spec[k]), fetched.url)
     where = parse_addresses(frame[spec["platemap_well_column"]], fetched.url)
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cwamsn.files import atomic_path, sha256
-from cwamsn.screens.fetch import Fetched, Missing, Remote, cached_path, fetch, forget, join, local_path, policy
+from cwamsn.screens.fetch import Fetched, Missing, Remote, cached_path, fetch, join, local_path, policy, usable
 from cwamsn.screens.names import RXRX3_CHANNELS, RxRx3Key, parse_addresses, parse_rxrx3_key
 from cwamsn.screens.ranges import NoRanges, RangeFile
 from cwamsn.screens.raw import Acquired, Raw
@@ -75,8 +75,9 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
     from cwamsn.screens.chemistry import inchikeys
 
     fetched = _get(spec, spec["metadata"] or join(spec["base_url"], METADATA), cache)
-    frame = read_text_table(fetched.path, fetched.url)
-    require_columns(frame, (*_COLUMNS, "perturbation_type"), fetched.url)
+    with usable(fetched):
+        frame = read_text_table(fetched.path, fetched.url)
+        require_columns(frame, (*_COLUMNS, "perturbation_type"), fetched.url)
     repeated = frame["well_id"].duplicated()
     if repeated.any():
         row = int(repeated.to_numpy().argmax())
@@ -130,7 +131,7 @@ def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, r
     found = Acquired(RXRX3_CHANNELS)
     shard = _get(spec, _shard_url(spec, part), cache)
     path = raw.add(shard, f"{part}.parquet")
-    keys = _keys(shard, cache)
+    keys = _keys(shard)
     planes: dict[tuple[str, int], dict[int, str]] = {}
     for row, key in enumerate(keys):
         if key is not None:
@@ -201,16 +202,14 @@ def _parse(keys: list[str | None]) -> list[RxRx3Key | None]:
     return [key if key and 1 <= key.channel <= len(RXRX3_CHANNELS) else None for key in found]
 
 
-def _keys(shard: Fetched, cache: Path) -> list[RxRx3Key | None]:
+def _keys(shard: Fetched) -> list[RxRx3Key | None]:
     """The parsed key of every row, None for rows that name no plane."""
-    try:
-        with _open(shard.path, shard.url) as file:
-            return _parse(file.read(columns=["__key__"]).column("__key__").to_pylist())
-    except (pa.ArrowException, OSError, KeyError, InputError) as error:
-        forget(shard, cache)  # else the next run would find it there again
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{shard.url}: not a readable shard ({error}); fetch or copy it again") from None
+    with usable(shard):
+        return _parse(_read(shard.path, shard.url, _key_column))
+
+
+def _key_column(file: pq.ParquetFile) -> list[str | None]:
+    return file.read(columns=["__key__"]).column("__key__").to_pylist()
 
 
 def _open(source: Path | RangeFile, url: str) -> pq.ParquetFile:
@@ -264,7 +263,7 @@ def _read(source: Path | RangeFile, url: str, read: Callable[[pq.ParquetFile], T
     try:
         with _open(source, url) as file:
             return read(file)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         raise InputError(f"{url}: not a readable shard ({error}); fetch or copy it again") from None
 
 
@@ -334,7 +333,8 @@ def released_embeddings(spec: dict[str, Any], cache: Path) -> Fetched:
 def truth(spec: dict[str, Any], cache: Path) -> Fetched:
     """The compound-gene truth table: columns gene_symbol, nM_value, treatment and more."""
     fetched = fetch(spec["compound_gene_truth"] or spec["truth_url"], cache, policy(spec))
-    require_columns(read_text_table(fetched.path, fetched.url), TRUTH_COLUMNS, fetched.url)
+    with usable(fetched):
+        require_columns(read_text_table(fetched.path, fetched.url), TRUTH_COLUMNS, fetched.url)
     return fetched
 
 

@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from cwamsn.files import atomic_path, sha256
-from cwamsn.screens.fetch import Fetched, FetchError, Policy, Remote, cached_path, fetch, forget, local_path
+from cwamsn.screens.fetch import Fetched, FetchError, Policy, Remote, cached_path, fetch, local_path, usable
 from cwamsn.screens.ranges import NoRanges, RangeFile
 from cwamsn.tables import InputError
 
@@ -43,15 +43,18 @@ class HostedZip:
         self.members = self._directory()
 
     def _directory(self) -> dict[str, zipfile.ZipInfo]:
-        source = self._fetched.path if self._fetched else BufferedReader(self._remote, 1 << 16)
+        if self._fetched is None:
+            return self._read(BufferedReader(self._remote, 1 << 16))
+        with usable(self._fetched):
+            return self._read(self._fetched.path)
+
+    def _read(self, source: Path | BufferedReader) -> dict[str, zipfile.ZipInfo]:
         try:
             with zipfile.ZipFile(source) as archive:
                 return {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        except InputError:
+            raise
         except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-            if isinstance(error, InputError):
-                raise
-            if self._fetched:
-                forget(self._fetched, self.cache)  # else the next run would find it there again
             raise FetchError(f"{self.url}: not a whole zip file ({error}); fetch or copy it again") from None
 
     @property

@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,9 @@ from cwamsn.screens.names import BRAY_CHANNELS
 from cwamsn.tables import InputError
 
 from . import loopback
-from .loopback import GALLERY, MiniBray
+from .loopback import GALLERY, MiniBray, Odd
 
+MAPS = f"{GALLERY}/workspace/metadata/platemaps/CDRP"
 URIS = [f"uri_{c}" for c in BRAY_CHANNELS]
 
 
@@ -247,6 +249,17 @@ def test_the_split_is_decided_once_and_obeyed_whatever_the_host_does_later(host,
     (this.folder / "split_fields.parquet").unlink()
     with pytest.raises(InputError, match=r"split_fields\.parquet: cannot be read .*write the wells again"):
         this.fetch("24278")
+
+
+@pytest.mark.parametrize(
+    "name", [f"{MAPS}/barcode_platemap.csv", f"{MAPS}/platemap/H-BIOA-004-3.txt", "datasplit1-val.csv"]
+)
+def test_a_table_that_is_none_is_asked_for_again_in_the_next_run(host, run, name):
+    this = run(MiniBray(host.root).spec(host.url, "cil"))
+    host.faults[name] = [Odd(body=b"<html>\n<p>maintenance</p>\n</html>")]
+    with pytest.raises(InputError, match=Path(name).name):
+        this.wells()
+    assert len(this.wells()) == 10
 
 
 def test_a_plate_that_the_metadata_lacks(host, run):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cwamsn import tables
-from cwamsn.crops.plates import commonest, copies, lost, repeats, suspicious, thinned, unlike
+from cwamsn.crops.plates import commonest, copies, lost, repeated_channels, repeats, suspicious, thinned, unlike
 from cwamsn.crops.statistics import channel_statistics
 from cwamsn.files import read_json, write_json
 from cwamsn.notes import note
@@ -48,11 +48,12 @@ def gather_crops(
         raise InputError(f"none of the {len(qc):,} fields of the screen is usable{why}; {see}")
     advice = f"mend its images, leave the plate out, or set crops.plates.lost: warn; {see}"
     _stop_or_note(lost(qc), plates["lost"], advice)
-    repeated = repeats(qc)
+    whole, single = repeats(qc), repeated_channels(qc)
     advice = "keep one of them, or set crops.plates.repeated: warn"
-    _stop_or_note(copies(qc, repeated), plates["repeated"], advice)
-    if len(repeated):
-        qc = _warn_of(qc, repeated)
+    _stop_or_note(copies(qc, whole) + copies(qc, single), plates["repeated"], advice)
+    qc = _warn_of(qc, whole, "repeated: the pixels of field " + whole["of_field"] + " of plate " + whole["of_plate"])
+    texts = single["channel"] + " of field " + single["of_field"] + " of plate " + single["of_plate"]
+    qc = _warn_of(qc, single, "repeated channel: " + texts)
     for line in [*thinned(qc), *unlike(qc), *suspicious(qc)]:
         note(line)
     tables.write(qc, "qc", qc_path)
@@ -83,9 +84,11 @@ def _stop_or_note(lines: list[str], choice: str, advice: str) -> None:
         note(f"{line}; taken as crops.plates allows")
 
 
-def _warn_of(qc: pd.DataFrame, repeated: pd.DataFrame) -> pd.DataFrame:
-    """`qc` with a warning at each field that repeats one of another plate."""
-    text = "repeated: the pixels of field " + repeated["of_field"] + " of plate " + repeated["of_plate"]
+def _warn_of(qc: pd.DataFrame, repeated: pd.DataFrame, texts: pd.Series) -> pd.DataFrame:
+    """`qc` with the warning `texts` at each row of `repeated`, whose index is that of `qc`."""
+    if not len(repeated):
+        return qc
+    text = texts.groupby(level=0).agg("; ".join)
     before = qc["warning"] if "warning" in qc else pd.Series(None, qc.index, object)
     joined = (before[text.index].fillna("") + "; " + text).str.removeprefix("; ")
     return qc.assign(warning=before.astype(object).where(~qc.index.isin(text.index), joined.reindex(qc.index)))

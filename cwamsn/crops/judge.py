@@ -30,6 +30,7 @@ ADVICE = {
     "mixed depths": "8-bit pixels are taken as they are, 16-bit ones are scaled; export both alike, or set "
     "crops.convert_uint8",
     "repeated": "the same image under two names?",
+    "repeated channel": "a file that is named for two fields?",
 }
 
 _ROWS = 64  # a sample is every 64th row

@@ -66,15 +66,41 @@ def repeats(qc: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["plate"] != frame["of_plate"]]
 
 
+def repeated_channels(qc: pd.DataFrame) -> pd.DataFrame:
+    """Kept fields of which a channel, though not the whole, has the pixels of an earlier field's.
+
+    Columns as of :func:`repeats`, and `channel`. Told by mean and focus, which are exact and are equal by chance for
+    constant channels only.
+    """
+    kept = qc[qc["status"] == "kept"].assign(plate=lambda rows: plate_of(rows)).sort_values(["plate", "field_id"])
+    found = []
+    for channel in [c.removeprefix("focus_") for c in qc.columns if c.startswith("focus_")]:
+        key = [f"mean_{channel}", f"focus_{channel}"]
+        frame = kept.loc[kept[key[1]] > 0, ["plate", "field_id", *key, *({"pixels"} & {*kept})]]
+        frame = frame[frame.duplicated(key, keep=False)]
+        first = frame.groupby(key)[list(frame.columns.difference(key))].transform("first")
+        other = frame["field_id"] != first["field_id"]
+        if "pixels" in frame:
+            other &= frame["pixels"] != first["pixels"]
+        frame = frame.assign(of_plate=first["plate"], of_field=first["field_id"], channel=channel)[other]
+        found.append(frame[["plate", "field_id", "of_plate", "of_field", "channel"]])
+    return pd.concat(found) if found else pd.DataFrame(columns=["plate", "field_id", "of_plate", "of_field", "channel"])
+
+
 def copies(qc: pd.DataFrame, repeated: pd.DataFrame) -> list[str]:
-    """A line for each plate of which at least half of the kept fields repeat one other plate."""
+    """A line for each plate (and channel) of which at least half of the kept fields repeat one plate's.
+
+    repeated: what :func:`repeats` or :func:`repeated_channels` gave for `qc`.
+    """
     size = plate_of(qc)[qc["status"] == "kept"].value_counts()
+    by = ["plate", "of_plate", *({"channel"} & {*repeated})]
     lines = []
-    for (plate, of_plate), rows in repeated.groupby(["plate", "of_plate"], sort=True):
+    for (plate, of_plate, *channel), rows in repeated.groupby(by, sort=True):
         if len(rows) * 2 >= min(size[plate], size[of_plate]):
             example = f"{rows['field_id'].iloc[0]} and {rows['of_field'].iloc[0]}"
+            what = f"has channel {channel[0]} of" if channel else "repeats"
             lines.append(
-                f"plate {plate} repeats plate {of_plate}: {len(rows):,} of its {size[plate]:,} fields have the same "
+                f"plate {plate} {what} plate {of_plate}: {len(rows):,} of its {size[plate]:,} fields have the same "
                 f"pixels (as {example})"
             )
     return lines

@@ -106,6 +106,25 @@ def test_a_single_field_that_repeats_another_plates_is_a_warning(tmp_path, secti
     assert tables.read("qc", qc)["warning"].notna().sum() == 1
 
 
+def test_one_channel_of_another_field_is_a_warning_and_of_most_fields_stops(tmp_path, sections):
+    fields = {f"A{k:02d}": random_field(k) for k in range(1, 6)}
+    fields["A04"][2] = fields["A01"][2]
+    parts = plates(tmp_path, sections, {"p1": fields})
+    with collected() as lines:
+        _, qc, _ = gather(parts, tmp_path)
+    (line,) = lines
+    assert line.startswith("repeated channel: plate p1 1 of 5 fields, e.g. ERSytoBleed of field p1-A01-1 of plate p1; ")
+    assert tables.read("qc", qc).set_index("field_id")["warning"].dropna().index.tolist() == ["p1-A04-1"]
+    other = {a: random_field(20 + k) for k, a in enumerate(fields)}
+    for address in ("A01", "A02", "A03"):
+        other[address][0] = fields[address][0]
+    parts += plates(tmp_path, sections, {"p2": other})
+    with pytest.raises(
+        InputError, match=r"plate p2 has channel Mito of plate p1: 3 of its 5 fields have the same pixels"
+    ):
+        gather(parts, tmp_path)
+
+
 def test_blank_fields_do_not_repeat_each_other(tmp_path, sections):
     blank = np.zeros((5, 40, 48), np.uint16)
     keep = {

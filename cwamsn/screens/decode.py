@@ -11,6 +11,7 @@ import numpy as np
 MOST_PIXELS = 1 << 26
 
 _JPEG2000 = b"\xff\x4f\xff\x51"  # start of a codestream, and its size marker
+_JPEGS = (6, 7, 34892, 33007)  # the TIFF compressions that hold JPEG streams
 _GREY = "expected a grey 8- or 16-bit plane, found"
 # What is met in place of an image, by its first bytes.
 _OTHERS = (
@@ -150,6 +151,10 @@ def _hidden_planes(tiff: Any) -> int:
 def _judge_page(page: Any, size: int) -> None:
     """Raise Refused unless the directory describes a grey plane whose bytes are there. size: of the file, bytes."""
     _within_bounds(page.imagelength, page.imagewidth)
+    if page.is_tiled:
+        _within_bounds(page.tilelength, page.tilewidth)
+    if int(page.compression) in _JPEGS:
+        raise Refused(f"{_GREY} pixels in JPEG compression, which is lossy; export it without")
     samples, photometric = page.samplesperpixel, int(page.photometric)
     if samples != 1:
         kind = "RGB" if photometric == 2 else "an image"

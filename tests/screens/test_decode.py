@@ -112,6 +112,7 @@ FLOAT[3, 4] = np.nan
         pytest.param(png(BYTES, "LA"), "grey with alpha", id="PNG with alpha"),
         pytest.param(png(BYTES, "RGB"), "PNG of RGB", id="PNG in colour"),
         pytest.param(jpeg2000(np.stack([BYTES] * 3, axis=-1)), "3 components a pixel", id="JPEG 2000 in colour"),
+        pytest.param(saved(BYTES, compression="jpeg"), "JPEG compression, which is lossy", id="JPEG within TIFF"),
         pytest.param(b"\xff\xd8\xff\xe0 JFIF", "a JPEG, which is lossy", id="JPEG"),
         pytest.param(b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer", id="Git LFS pointer"),
         pytest.param(b"<html><body>403 Forbidden", "markup", id="error page"),
@@ -187,7 +188,17 @@ def huge_tiff() -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("data", [huge_png(), huge_jpeg2000(), huge_tiff()], ids=["png", "jpeg2000", "tiff"])
+def huge_tile() -> bytes:
+    data = bytearray(saved(np.zeros((16, 16), np.uint8), compression="zlib", metadata=None, tile=(16, 16)))
+    for name in ("TileWidth", "TileLength"):
+        tag = tifffile.TiffFile(io.BytesIO(data)).pages[0].tags[name]
+        struct.pack_into("<I" if tag.dtype == 4 else "<H", data, tag.valueoffset, 32_000)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data", [huge_png(), huge_jpeg2000(), huge_tiff(), huge_tile()], ids=["png", "jpeg2000", "tiff", "tile of a tiff"]
+)
 def test_a_header_that_names_gigabytes_is_refused_before_anything_is_decoded(data, monkeypatch):
     import imagecodecs
 

@@ -90,6 +90,14 @@ def test_zip_members(tmp_path, compression):
     np.testing.assert_array_equal(read_plane(f"{path}!folder/0.tif"), plane(0))
 
 
+def test_a_zip_member_that_names_gigabytes_is_refused(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m.tif", bytes(5_000_000))
+    monkeypatch.setattr("cwamsn.screens.planes._MOST_BYTES", 4_000_000)
+    with pytest.raises(InputError, match=r"a\.zip!m\.tif: 5,000,000 bytes, which no plane has"):
+        read_plane(f"{tmp_path}/a.zip!m.tif")
+
+
 def test_more_archives_than_are_kept_open(tmp_path):
     for i in range(20):
         with zipfile.ZipFile(tmp_path / f"{i}.zip", "w") as archive:

@@ -17,6 +17,7 @@ from cwamsn import files
 from cwamsn.screens import web
 from cwamsn.screens.fetch import FetchError, Forbidden, Missing, Policy, Remote, fetch, list_folder
 from cwamsn.screens.ranges import NoRanges, RangeFile
+from cwamsn.screens.raw import Raw
 from cwamsn.tables import InputError
 
 from .loopback import Odd
@@ -332,3 +333,13 @@ def test_temporary_names_differ_between_nodes_with_equal_process_ids(tmp_path, m
 
 def test_errors_are_one_kind():
     assert all(issubclass(kind, InputError) for kind in (FetchError, Forbidden, Missing, NoRanges))
+
+
+def test_a_file_that_another_job_took_out_of_the_cache_is_one_line(host, tmp_path):
+    fetched = fetch(f"{host.url}/file.bin", tmp_path / "cache", FAST)
+    raw = Raw("24277", tmp_path / "raw")
+    raw.add(fetched)
+    fetched.path.unlink()
+    with pytest.raises(InputError, match="another job has taken it out of the cache; run again"):
+        raw.finish()
+    assert not raw.folder.exists()

@@ -6,6 +6,7 @@ import traceback
 from contextlib import contextmanager
 
 from cwamsn.files import write_json
+from cwamsn.live import show_on
 from cwamsn.notes import collected
 from cwamsn.tables import InputError
 
@@ -15,11 +16,13 @@ def job(snakemake):
     """Send output to the rule's log; an InputError becomes one line, in the log and on the terminal.
 
     Notes (:mod:`cwamsn.notes`) are shown on the terminal and written to the output `notes` where the rule has one.
+    What takes minutes shows on the terminal that it lives, see :mod:`cwamsn.live`.
     Thread counts need nothing here: Snakemake sets OMP_NUM_THREADS and its kin to the rule's threads before a script
     starts, and Arrow, BLAS and torch all follow them.
     """
     before, terminal = sys.stdout, sys.stderr
     name = " ".join([snakemake.rule, *(str(value) for value in snakemake.wildcards)])
+    show_on(terminal, name)
     with open(snakemake.log[0], "w", buffering=1) as log:  # noqa: PTH123 - log paths are plain strings
         sys.stdout = sys.stderr = log
         logging.basicConfig(stream=log, level=logging.INFO, format="%(message)s", force=True)

@@ -1,0 +1,85 @@
+"""Signs of life of a job that takes minutes or hours: a line now and then, in its log and on the terminal.
+
+Several jobs run side by side and share one terminal, so each line is whole and says whose it is; none is overwritten.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+# The terminal of the workflow's user and the name of the job, set by workflow_scripts/_script.py. Variables, since a
+# job's own processes inherit them.
+TERMINAL, JOB = "CWAMSN_TERMINAL", "CWAMSN_JOB"
+
+
+def terminal_of(stream: Any) -> str | None:
+    """Path of the terminal that `stream` writes to; None where it is none."""
+    try:
+        return os.ttyname(stream.fileno()) if stream.isatty() else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def say(text: str) -> None:
+    """One line to standard output, which is a job's log, and to the user's terminal where there is one."""
+    print(text, flush=True)
+    if path := os.environ.get(TERMINAL):
+        name = os.environ.get(JOB)
+        try:
+            with Path(path).open("a") as terminal:
+                terminal.write(f"{name}: {text}\n" if name else f"{text}\n")
+        except OSError:  # the terminal was closed meanwhile
+            os.environ.pop(TERMINAL)
+
+
+class Pace:
+    """Says how far a loop has come: the first time after `first` seconds, then every `every` seconds.
+
+    total: what the loop counts to; done: where it begins; unit: what it counts.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        done: int = 0,
+        unit: str = "step",
+        first: float = 5,
+        every: float = 30,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.total, self.begun, self.unit, self.every, self.clock = total, done, unit, every, clock
+        self.start = self.last = clock()
+        self.due = self.start + first
+        self.images = 0
+
+    def __call__(self, done: int, images: int, numbers: Mapping[str, float] | None = None) -> None:
+        """`done` of the loop are done; `images` were seen since the last call; `numbers` are printed beside."""
+        self.images += images
+        now = self.clock()
+        if now < self.due or done >= self.total:
+            return
+        left = (now - self.start) / max(done - self.begun, 1) * (self.total - done)
+        parts = [f"{self.unit} {done} of {self.total}"]
+        parts += [f"{name} {value:.4g}" for name, value in (numbers or {}).items()]
+        parts += [f"{self.images / max(now - self.last, 1e-9):.3g} images per second", f"{duration(left)} left"]
+        say(", ".join(parts))
+        self.last, self.due, self.images = now, now + self.every, 0
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def show_on(stream: Any, job: str) -> None:
+    """From now on :func:`say` of this process and its children reaches the terminal of `stream`, as `job`."""
+    os.environ[JOB] = job
+    if path := terminal_of(stream):
+        os.environ[TERMINAL] = path
+    else:
+        os.environ.pop(TERMINAL, None)

@@ -15,7 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cwamsn import tables
 from cwamsn.crops import CropStore
-from cwamsn.files import progress, sha256
+from cwamsn.files import sha256
+from cwamsn.live import Pace, say
 from cwamsn.precision import autocast, gradient_scaler, resolve_attention, resolve_precision
 from cwamsn.tables import InputError
 from cwamsn.training.batch import ViewMaker
@@ -44,19 +45,21 @@ def train(
     out_dir: str | Path,
     seed: int,
     threads: int,
+    device: str | None = None,
 ) -> None:
     """Train one row and write `encoder.safetensors`, `encoder.json`, `log.csv` and `events/` to `out_dir`.
 
     recipe: every key of the configuration's `training` section but those of how a job is run (see `recipe_of`).
     index_path, data_root: crops table and the folder of its shards; statistics_path: channel statistics; wells_path:
-    wells table. A run that was killed goes on from `out_dir/checkpoint/`. Under torchrun each process takes its share
-    of the batch; the result does not depend on the number of processes but for rounding.
+    wells table; device: a torch device in place of the recipe's. A run that was killed goes on from
+    `out_dir/checkpoint/`. Under torchrun each process takes its share of the batch; the result does not depend on the
+    number of processes but for rounding.
 
     Raises :class:`InputError` where no batch can be filled, and where the loss is not finite or the training has
     collapsed, with the step and the numbers that say so.
     """
     torch.set_num_threads(threads)
-    with process_group(recipe["device"]) as device:
+    with process_group(device or recipe["device"]) as own:
         _train(
             recipe,
             Path(index_path),
@@ -65,7 +68,7 @@ def train(
             Path(wells_path),
             Path(out_dir),
             seed,
-            device,
+            own,
         )
 
 
@@ -180,10 +183,11 @@ def optimise(
         log.resume(state["log"])
         torch.set_rng_state(state["rng"].cpu())
         step = state["step"]
-        print(f"resumed after step {step}", flush=True)
+        if rank == 0:
+            say(f"resumed after step {step} of {steps}")
     model.train()
     parallel = DistributedDataParallel(model, forward_sync_buffers=False) if size > 1 else model
-    saved = time.monotonic()
+    saved, pace = time.monotonic(), Pace(steps, step)
 
     def load(pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor]:
         anchor, target = (images[x[share]] for x in (pairs.anchor, pairs.target))
@@ -192,7 +196,7 @@ def optimise(
         batch = torch.from_numpy(batch).to(device, non_blocking=True)
         return (batch, batch) if same else batch.chunk(2)
 
-    for number, pairs in progress(batches(sampler, step, steps), "training", total=steps - step, unit="step"):
+    for number, pairs in batches(sampler, step, steps):
         batch = views(pairs, *load(pairs), share, seed, number)
         with autocast(device, recipe["precision"]):
             numbers = parallel(batch)
@@ -221,8 +225,11 @@ def optimise(
         model.update_target(plan.momentum[number])
 
         same = {key: float(np.mean(code[pairs.anchor] == code[pairs.target])) for key, code in codes.items()}
-        log.add(numbers | same, images=len({*pairs.anchor, *pairs.target}))
+        seen = len({*pairs.anchor, *pairs.target})
+        log.add(numbers | same, images=seen)
         step = number + 1
+        if rank == 0:
+            pace(step, seen, {"loss": numbers["loss"]})
         if step % recipe["log_every"] == 0 or step == steps:
             row = log.close_window(step, number // len(sampler), {k: v[number] for k, v in plan._asdict().items()})
             refuse_collapse(row, recipe, steps)

@@ -71,8 +71,10 @@ def restore_encoder(
 
 
 def code_version() -> str:
-    """Version of the package and a digest of its training sources, so that a changed loop is noticed."""
+    """Version of the package and a digest of the sources that weights depend on, so that a changed loop is noticed."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    package = Path(__file__).parents[1]
+    beside = [package / name for name in ("precision.py", "crops/store.py", "crops/codec.py")]
+    for path in [*sorted((package / "training").rglob("*.py")), *beside]:
         digest.update(path.read_bytes())
     return f"{cwamsn.__version__}+training.{digest.hexdigest()[:12]}"

@@ -1,0 +1,56 @@
+"""A checkpoint is used whole, for what it belongs to, or not at all."""
+
+import pytest
+import torch
+
+from cwamsn.training import checkpoint
+from cwamsn.training.checkpoint import identity, load_checkpoint, save_checkpoint
+from tests.training.tiny import recipe
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "checkpoint" / "last.pt"
+    save_checkpoint(path, {"identity": "mine", "step": 3, "model": {"w": torch.arange(999.0)}})
+    return path
+
+
+def test_a_checkpoint_is_what_was_saved(saved):
+    state = load_checkpoint(saved, "mine", CPU)
+    assert state["step"] == 3 and torch.equal(state["model"]["w"], torch.arange(999.0))
+
+
+def test_a_flipped_byte_anywhere_is_noticed(saved, capsys):
+    whole = saved.read_bytes()
+    places = sorted({*range(0, 200), *range(0, len(whole), 61), *range(len(whole) - 100, len(whole))})
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x10
+        saved.write_bytes(damaged)
+        assert load_checkpoint(saved, "mine", CPU) is None, place
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(places)
+    assert set(lines) == {f"{saved}: is damaged, its SHA-256 is another than when it was written; starting afresh"}
+
+
+def test_half_a_checkpoint_is_noticed(saved):
+    whole = saved.read_bytes()
+    for content in (b"", whole[:30], whole[: len(whole) // 2], whole[:-1], whole + b"x", b"no checkpoint at all"):
+        saved.write_bytes(content)
+        assert load_checkpoint(saved, "mine", CPU) is None
+
+
+def test_a_checkpoint_belongs_to_its_recipe_seed_data_and_code(monkeypatch):
+    own = identity(recipe(), 0, {"crops": "a"})
+    assert identity(recipe(checkpoint_minutes=1, keep_checkpoint=True), 0, {"crops": "a"}) == own
+    others = [
+        identity(recipe(temperature=0.2), 0, {"crops": "a"}),
+        identity(recipe() | {"precision": "float32"}, 0, {"crops": "a"}),
+        identity(recipe(), 1, {"crops": "a"}),
+        identity(recipe(), 0, {"crops": "b"}),
+    ]
+    monkeypatch.setattr(checkpoint, "code_version", lambda: "another")
+    others.append(identity(recipe(), 0, {"crops": "a"}))
+    assert len({own, *others}) == 6

@@ -24,12 +24,12 @@ rule pretrained_embedding:
         "../envs/pretrained.yaml"
     threads: config["embedding"]["threads"]
     resources:
-        mem_mb=mem_mb(4000),
-        runtime=runtime(480),
+        mem_mb=embedding_mem_mb(4000),
+        runtime=runtime(config["embedding"]["runtime_minutes"]),
+        gpu=embedding_gpus,
     params:
         entry=lambda wildcards: row_entry(wildcards.model),
-        options=lambda wildcards: config["embedding"]
-        | row_entry(wildcards.model)["embedding"],
+        options=embedding_options,
         max_missing_share=config["max_missing_share"],
         accept=config["accept_noncommercial_licence"],
     script:

@@ -26,11 +26,11 @@ rule embed:
         "../envs/embeddings.yaml"
     threads: config["embedding"]["threads"]
     resources:
-        mem_mb=mem_mb(2000),
-        runtime=runtime(240),
+        mem_mb=embedding_mem_mb(2000),
+        runtime=runtime(config["embedding"]["runtime_minutes"]),
+        gpu=embedding_gpus,
     params:
-        options=lambda wildcards: config["embedding"]
-        | row_entry(wildcards.model)["embedding"],
+        options=embedding_options,
         max_missing_share=config["max_missing_share"],
     script:
         "../workflow_scripts/embeddings_embed.py"

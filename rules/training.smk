@@ -1,6 +1,7 @@
 """Stage training: crop index of the training screen to encoder weights, one job a row and seed."""
 
 
+include: "inputs/devices.smk"
 include: "inputs/training.smk"
 
 
@@ -27,7 +28,7 @@ rule train:
     resources:
         mem_mb=mem_mb(config["training"]["memory_mb"]),
         runtime=runtime(config["training"]["runtime_minutes"]),
-        gpu=config["training"]["gpus"],
+        gpu=training_gpus,
     params:
         recipe=lambda wildcards: RECIPES[wildcards.model],
         processes=PROCESSES,

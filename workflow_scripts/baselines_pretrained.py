@@ -11,8 +11,11 @@ with job(snakemake):
 
     from cwamsn import tables
     from cwamsn.crops import CropStore
+    from cwamsn.devices import leased_devices
     from cwamsn.embeddings import arithmetic, count_wells, embed
     from cwamsn.files import write_json
+    from cwamsn.gpus import required_gpus
+    from cwamsn.live import say
     from cwamsn.training import load_pretrained
 
     torch.set_num_threads(snakemake.threads)
@@ -29,9 +32,13 @@ with job(snakemake):
     )
     statistics = {"mean": entry["mean"] or meta["mean"], "std": entry["std"] or meta["std"]}
     statistics["channels"] = store.channels
-    frame = embed(encoder, meta, store, statistics, snakemake.params.options)
+    asked = snakemake.params.options
+    gpus = required_gpus(snakemake.config, "embedding", asked["device"])
+    with leased_devices(asked["device"], gpus=gpus, key="embedding", say=say) as (device,):
+        options = asked | {"device": device}
+        frame = embed(encoder, meta, store, statistics, options)
+        told = arithmetic(options)
     wells = tables.read("wells", snakemake.input.wells)
     counts = count_wells(frame, wells, snakemake.params.max_missing_share, snakemake.input.crops)
     tables.write(frame, "embeddings", snakemake.output.embeddings)
-    told = arithmetic(snakemake.params.options)
     write_json(counts | told | {"encoder": meta | statistics}, snakemake.output.counts)

@@ -8,10 +8,16 @@ sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
 
 with job(snakemake):
-    from cwamsn.training import launch
+    import os
 
+    from cwamsn.gpus import required_gpus
+    from cwamsn.training import end_with, launch
+
+    # a training of hours must not go on when the Snakemake that waits for it was killed
+    end_with(os.getppid())
     launch(
         snakemake.params.processes,
+        gpus=required_gpus(snakemake.config, "training", snakemake.params.recipe["device"]),
         recipe=snakemake.params.recipe,
         index_path=snakemake.input.crops,
         data_root=str(Path(snakemake.input.crops).parent),

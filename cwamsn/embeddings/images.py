@@ -8,9 +8,10 @@ import pandas as pd
 import torch
 
 from cwamsn.crops import CropStore
+from cwamsn.devices import choose_devices
 from cwamsn.embeddings.external import features_frame
 from cwamsn.embeddings.views import views
-from cwamsn.files import progress
+from cwamsn.live import Pace
 from cwamsn.precision import autocast, resolve_attention, resolve_precision
 from cwamsn.tables import InputError
 from cwamsn.training.distributed import device_name
@@ -19,7 +20,7 @@ from cwamsn.training.encoder import set_attention
 
 def arithmetic(options: dict[str, Any]) -> dict[str, str]:
     """`precision`, `attention` and name of the `device` that :func:`embed` takes for these options."""
-    device = torch.device(options["device"])
+    device = torch.device(*choose_devices(options["device"], key="embedding"))
     precision = resolve_precision(options["precision"], device)
     attention = resolve_attention("auto", device, precision)
     return {"precision": precision, "attention": attention, "device": device_name(device)}
@@ -55,7 +56,8 @@ def embed(
     channels = store.load_batch([0]).shape[1]
     _check_channels(meta, statistics, channels)
     mean, std = (torch.tensor(statistics[k], dtype=torch.float32).view(1, -1, 1, 1) for k in ("mean", "std"))
-    device, (precision, attention, name) = torch.device(options["device"]), arithmetic(options).values()
+    device = torch.device(*choose_devices(options["device"], key="embedding"))
+    precision, attention, name = arithmetic(options).values()
     size = options["view_size"] or meta["view_size"]
     encoder = encoder.to(device).eval()
     set_attention(encoder, attention)
@@ -63,7 +65,8 @@ def embed(
     names, codes = np.unique(store.frame["well_id"].to_numpy(dtype=str), return_inverse=True)
     sums, counts = None, np.bincount(codes)
     batches = list(_batches(store.frame, options["batch_size"]))
-    for rows in progress(batches, "embedding", unit="batch"):
+    pace = Pace(len(batches), unit="batch")
+    for number, rows in enumerate(batches, start=1):
         images = torch.from_numpy(store.load_batch(rows))
         seen = views(images, store.frame["crop_id"].iloc[rows].tolist(), size, options)
         inputs = ((seen.flatten(0, 1) - mean) / std).to(device)
@@ -77,6 +80,7 @@ def embed(
         if sums is None:
             sums = np.zeros((len(names), features.shape[1]))
         np.add.at(sums, codes[rows], features)
+        pace(number, len(rows))
     return features_frame(names, (sums / counts[:, None]).astype(np.float32))
 
 

@@ -23,6 +23,7 @@ _HOME = {
     "recipe_of": "recipe",
     "train": "loop",
     "launch": "processes",
+    "end_with": "processes",
 }
 __all__ = sorted(_HOME)
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -35,3 +35,25 @@ def embedding_file(wildcards):
             f"models.{wildcards.model}.path: is missing; give the path of a local copy{where}"
         )
     return entry["path"]
+
+
+def embedding_options(wildcards):
+    """Options of a row's embedding, without those of how a job is run."""
+    shared = {
+        key: value
+        for key, value in config["embedding"].items()
+        if key not in ("gpus", "runtime_minutes")
+    }
+    return shared | row_entry(wildcards.model)["embedding"]
+
+
+def embedding_gpus(wildcards):
+    """The resource `gpu` of a job that embeds images."""
+    return gpus_of("embedding", embedding_options(wildcards)["device"])
+
+
+def embedding_mem_mb(base):
+    """Memory of a job that embeds images; CUDA's libraries alone take gigabytes of it."""
+    return lambda wildcards, attempt: mem_mb(
+        base + 4000 * bool(embedding_gpus(wildcards))
+    )(wildcards, attempt)

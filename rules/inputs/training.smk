@@ -34,6 +34,11 @@ except InputError as error:
 PROCESSES = config["training"]["gpus"] or config["training"]["processes"]
 
 
+def training_gpus(wildcards):
+    """The resource `gpu` of a training job."""
+    return gpus_of("training", RECIPES[wildcards.model]["device"], PROCESSES)
+
+
 def trained_rows(molecules):
     """Pattern of trained rows, of those whose training does or does not look at molecules."""
     rows = [

@@ -1,0 +1,78 @@
+"""Which device a job computes on: what the configuration's words mean here, and one GPU for one job."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from cwamsn.gpus import leases, required_gpus
+from cwamsn.tables import InputError
+
+WORDS = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def choose_devices(device: str, processes: int = 1, gpus: int = 0, key: str = "training") -> list[str]:
+    """The torch device of each process: `cpu`, or `cuda:<number>`, each a GPU of its own.
+
+    device : `auto` (CUDA where there is a GPU for each process, else the CPU), `cpu`, `cuda` or `cuda:<number>`
+    gpus : GPUs that the configuration asks for; with one or more there is no way but CUDA
+    key : section of the configuration that messages name
+
+    Raises InputError, in one line, where the machine does not have what is asked for.
+    """
+    if not WORDS.fullmatch(device):
+        raise InputError(f"{key}.device: {device!r} is not a device; take auto, cpu, cuda or cuda:<number>")
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    required_gpus({key: {"gpus": gpus}}, key, device)  # refuses GPUs for the CPU
+    if gpus and found < gpus:
+        raise InputError(f"{key}.gpus: {gpus}, but torch can use {_usable(found)}; set gpus to {found}")
+    if device == "cpu" or (device == "auto" and not gpus and found < processes):
+        return ["cpu"] * processes
+    if ":" in device:
+        number = int(device.partition(":")[2])
+        if number >= found:
+            raise InputError(f"{key}.device: {device}, but torch can use {_usable(found)}; set it to auto")
+        if processes > 1:
+            raise InputError(
+                f"{key}.device: {device} is one GPU for {processes} processes; take cuda, and name the GPUs to use "
+                "in CUDA_VISIBLE_DEVICES"
+            )
+        return [device]
+    if found < processes:
+        raise InputError(
+            f"{key}.device: {device} for {processes} process(es), but torch can use {_usable(found)}; "
+            "set device to auto or fewer processes"
+        )
+    return [f"cuda:{number}" for number in range(processes)]
+
+
+def _usable(found: int) -> str:
+    if found:
+        return f"{found} GPU(s) here, cuda:0 to cuda:{found - 1}"
+    built = "" if torch.version.cuda or torch.version.hip else " (this torch is built for the CPU only)"
+    return f"no GPU here{built}"
+
+
+@contextmanager
+def leased_devices(
+    device: str, processes: int = 1, gpus: int = 0, key: str = "training", say: Callable[[str], None] = print
+) -> Iterator[list[str]]:
+    """:func:`choose_devices`, with GPUs that no other job of this user holds on this machine.
+
+    Several jobs that start at once on one machine would all compute on its first GPU. Each takes a lock a GPU, and
+    waits, with a line, until there are enough; the system frees the locks of a job that ends in whatever way.
+    """
+    devices = choose_devices(device, processes, gpus, key)
+    if devices[0] == "cpu":
+        yield devices
+        return
+    numbers = [int(device.partition(":")[2])] if ":" in device else range(torch.cuda.device_count())
+    names = {number: _identity(number) for number in numbers}
+    with leases(names, len(devices), say) as taken:
+        yield [f"cuda:{number}" for number in taken]
+
+
+def _identity(number: int) -> str:
+    """A name of GPU `number` that does not depend on CUDA_VISIBLE_DEVICES."""
+    return str(getattr(torch.cuda.get_device_properties(number), "uuid", number))

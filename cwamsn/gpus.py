@@ -1,0 +1,75 @@
+"""The GPUs of this machine without torch: how many there are, and which a job holds."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from cwamsn.tables import InputError
+
+
+@contextmanager
+def leases(
+    names: dict[int, str], wanted: int, say: Callable[[str], None] = print, folder: Path | None = None, wait: float = 2
+) -> Iterator[list[int]]:
+    """Numbers of `wanted` GPUs out of `names`, each held by a lock on a file of that name, all or none at a time."""
+    folder = folder or Path(tempfile.gettempdir()) / f"cwamsn-gpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    told = False
+    while True:
+        with ExitStack() as held:
+            taken = []
+            for number, name in names.items():
+                if len(taken) < wanted and _lock(held.enter_context((folder / f"{name}.lock").open("a"))):
+                    taken.append(number)
+            if len(taken) == wanted:
+                yield taken
+                return
+        if not told:
+            say(f"waiting for {wanted} free GPU(s) of {len(names)}; other jobs hold them")
+            told = True
+        time.sleep(wait)
+
+
+def _lock(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: better two jobs on one GPU than none
+        return True
+    return True
+
+
+def required_gpus(config: dict[str, Any], section: str, device: str) -> int:
+    """GPUs that a job of `training` or `embedding` must have, by the resolved configuration; 0: it may do without.
+
+    An embedding job follows the training's `gpus` where its own is null. Raises InputError where `device` is the CPU
+    and the section asks for GPUs.
+    """
+    asked = config[section]["gpus"]
+    if asked and device == "cpu":
+        raise InputError(f"{section}.gpus: {asked}, but {section}.device is cpu; set gpus to 0, or device to auto")
+    if asked is None and section == "embedding" and device != "cpu":
+        return min(config["training"]["gpus"] or 0, 1)
+    return asked or 0
+
+
+def visible_gpus() -> int:
+    """How many NVIDIA GPUs jobs on this machine may use, without importing torch's CUDA; 0 where there is no driver."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    installed = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    if not installed and (program := shutil.which("nvidia-smi")):
+        listed = subprocess.run([program, "-L"], capture_output=True, text=True, check=False, timeout=60)
+        installed = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    if named is None or not installed:
+        return installed
+    entries = [entry.strip() for entry in named.split(",")]
+    stop = next((i for i, entry in enumerate(entries) if entry in ("", "-1")), len(entries))
+    return stop

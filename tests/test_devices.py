@@ -1,0 +1,135 @@
+"""Which device a job takes, on machines with as many GPUs as a test says, and one GPU for one job."""
+
+import multiprocessing
+import threading
+
+import pytest
+import torch
+
+from cwamsn import devices
+from cwamsn.devices import choose_devices, leased_devices
+from cwamsn.gpus import leases, required_gpus, visible_gpus
+from cwamsn.tables import InputError
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    def with_gpus(count):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(devices, "_identity", lambda number: f"GPU-{number}")
+
+    return with_gpus
+
+
+@pytest.mark.parametrize(
+    "found,device,processes,gpus,wanted",
+    [
+        (0, "auto", 1, 0, ["cpu"]),
+        (0, "auto", 3, 0, ["cpu"] * 3),
+        (1, "auto", 1, 0, ["cuda:0"]),
+        (1, "auto", 2, 0, ["cpu", "cpu"]),  # not two processes on one GPU
+        (2, "auto", 2, 0, ["cuda:0", "cuda:1"]),
+        (4, "auto", 2, 2, ["cuda:0", "cuda:1"]),
+        (1, "cuda", 1, 0, ["cuda:0"]),
+        (2, "cuda:1", 1, 0, ["cuda:1"]),
+        (2, "cuda:1", 1, 1, ["cuda:1"]),
+        (2, "cpu", 2, 0, ["cpu", "cpu"]),
+    ],
+)
+def test_each_process_gets_a_device_of_its_own(machine, found, device, processes, gpus, wanted):
+    machine(found)
+    assert choose_devices(device, processes, gpus) == wanted
+
+
+@pytest.mark.parametrize(
+    "found,device,processes,gpus,message",
+    [
+        (0, "auto", 1, 1, r"^training\.gpus: 1, but torch can use no GPU here.*; set gpus to 0$"),
+        (1, "auto", 2, 2, r"^training\.gpus: 2, but torch can use 1 GPU\(s\) here, cuda:0 to cuda:0; set gpus to 1$"),
+        (0, "cuda", 1, 0, r"^training\.device: cuda for 1 process\(es\), but torch can use no GPU"),
+        (1, "cuda", 2, 0, r"^training\.device: cuda for 2 process\(es\), but torch can use 1 GPU\(s\)"),
+        (1, "cuda:1", 1, 0, r"^training\.device: cuda:1, but torch can use 1 GPU\(s\) here, cuda:0 to cuda:0"),
+        (2, "cuda:1", 2, 0, r"^training\.device: cuda:1 is one GPU for 2 processes; take cuda"),
+        (1, "gpu", 1, 0, r"^training\.device: 'gpu' is not a device; take auto, cpu, cuda or cuda:<number>$"),
+        (1, "cuda:x", 1, 0, r"^training\.device: 'cuda:x' is not a device"),
+        (1, "mps", 1, 0, r"^training\.device: 'mps' is not a device"),
+        (1, "cpu", 1, 1, r"^training\.gpus: 1, but training\.device is cpu; set gpus to 0, or device to auto$"),
+    ],
+)
+def test_what_the_machine_has_not_is_refused_in_one_line(machine, found, device, processes, gpus, message):
+    machine(found)
+    with pytest.raises(InputError, match=message) as refusal:
+        choose_devices(device, processes, gpus)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_embedding_asks_for_a_gpu_where_the_training_does():
+    def config(training, embedding):
+        return {"training": {"gpus": training}, "embedding": {"gpus": embedding}}
+
+    assert required_gpus(config(4, None), "training", "auto") == 4
+    assert required_gpus(config(4, None), "embedding", "auto") == 1
+    assert required_gpus(config(4, 0), "embedding", "auto") == 0
+    assert required_gpus(config(4, None), "embedding", "cpu") == 0
+    assert required_gpus(config(None, None), "embedding", "auto") == 0
+    assert required_gpus(config(None, 1), "embedding", "cuda:1") == 1
+    with pytest.raises(InputError, match=r"embedding\.gpus: 1, but embedding\.device is cpu"):
+        required_gpus(config(None, 1), "embedding", "cpu")
+
+
+def test_jobs_that_start_at_once_take_different_gpus_and_wait_for_a_third(tmp_path):
+    names, said = {0: "GPU-a", 1: "GPU-b"}, []
+    with leases(names, 1, folder=tmp_path) as first, leases(names, 1, folder=tmp_path) as second:
+        assert (first, second) == ([0], [1])
+        free, taken = threading.Event(), []
+
+        def third():
+            with leases(names, 2, said.append, tmp_path, wait=0.01) as both:
+                taken.extend(both)
+            free.set()
+
+        threading.Thread(target=third).start()
+        assert not free.wait(0.1) and said == ["waiting for 2 free GPU(s) of 2; other jobs hold them"]
+    assert free.wait(5) and taken == [0, 1]
+
+
+def _hold(names, folder, held):
+    with leases(names, 1, folder=folder):
+        held.set()
+        threading.Event().wait()
+
+
+def test_a_killed_job_leaves_its_gpu_free(tmp_path):
+    context = multiprocessing.get_context("fork")
+    held = context.Event()
+    job = context.Process(target=_hold, args=({0: "GPU-a"}, tmp_path, held))
+    job.start()
+    assert held.wait(10)
+    job.kill()
+    job.join()
+    with leases({0: "GPU-a"}, 1, folder=tmp_path) as taken:
+        assert taken == [0]
+
+
+def test_leased_devices_are_those_that_are_free(machine, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    machine(3)
+    with leased_devices("auto") as one, leased_devices("cuda", 2) as two:
+        assert (one, two) == (["cuda:0"], ["cuda:1", "cuda:2"])
+    with leased_devices("cuda:2") as named, leased_devices("auto", 2) as rest:
+        assert (named, rest) == (["cuda:2"], ["cuda:0", "cuda:1"])
+    with leased_devices("cpu", 2) as none:
+        assert none == ["cpu", "cpu"]
+
+
+def test_visible_gpus_obey_the_environment(monkeypatch, tmp_path):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'\necho 'GPU 1: A (UUID: GPU-2)'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for named, wanted in ((None, 2), ("", 0), ("1", 1), ("GPU-2,GPU-1", 2), ("0,-1,1", 1)):
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if named is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+        assert visible_gpus() == wanted

@@ -206,7 +206,7 @@ rule report_html:
         screens=[
             f"{folder}/{name}.parquet"
             for folder in PICTURED.values()
-            for name in ("wells", "qc", "crops")
+            for name in ("qc", "crops")
         ],
         logs=[path for paths in LOGS.values() for path in paths],
     output:

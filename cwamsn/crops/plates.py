@@ -21,13 +21,14 @@ def plate_of(qc: pd.DataFrame) -> pd.Series:
 def commonest(reasons: Sequence[str]) -> str:
     """The commonest reason, how many share it (paths and numbers apart) and one of them in full."""
     texts = pd.Series(list(reasons), dtype=object).fillna("no reason given")
-    kinds = texts.map(_kind)
+    kinds = texts.map(kind_of)
     kind, n = next(iter(kinds.value_counts(sort=True).items()))
     example = texts[kinds == kind].iloc[0]
     return f"{n:,} of {len(texts):,}: {example}" if n > 1 or len(texts) > 1 else example
 
 
-def _kind(reason: str) -> str:
+def kind_of(reason: str) -> str:
+    """What reasons share that differ in paths and numbers alone."""
     return re.sub(r"\d+(\.\d+)?", "#", re.sub(r"\S*[/\\]\S*", "…", reason))
 
 

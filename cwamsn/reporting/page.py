@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pandas as pd
 
 from cwamsn import tables
 from cwamsn.crops import CropStore
+from cwamsn.crops.plates import commonest, kind_of, plate_of
 from cwamsn.files import atomic_path
 from cwamsn.reporting.figures import MARKERS, PALETTE, STYLE
 from cwamsn.reporting.render import fragment, html_page
@@ -182,9 +182,8 @@ def _png(figure: plt.Figure) -> bytes:
 def _quality(name: str, folder: Path, examples: int) -> str:
     """Fields kept and skipped with the reasons, plates that are lost, what is suspicious, example crops by channel."""
     qc = tables.read("qc", folder / "qc.parquet")
-    qc = qc.assign(plate=_plates(qc, tables.read("wells", folder / "wells.parquet")))
+    qc = qc.assign(plate=plate_of(qc))
     kept = qc["status"] == "kept"
-    reasons = Counter(qc.loc[~kept, "reason"].fillna("no reason given"))
     out = [f"<h3>{html.escape(name)}</h3>"]
     out.append(
         f"<p>{int(kept.sum()):,} of {len(qc):,} fields of view kept, {int((~kept).sum()):,} skipped, on "
@@ -194,8 +193,8 @@ def _quality(name: str, folder: Path, examples: int) -> str:
         out.append(f"<p><strong>Plates without a usable field: {len(lost)}</strong></p>{_grid(lost)}")
     if len(counts := _warned(qc)):
         out.append(f"<p>{_suspicious(qc)}. They were used unless they stand among the skipped ones.</p>{_grid(counts)}")
-    if reasons:
-        out.append(_grid(pd.DataFrame(reasons.most_common(), columns=["Why skipped", "Fields"])))
+    if not kept.all():
+        out.append(_grid(_reasons(qc.loc[~kept, "reason"])))
         listed = qc.loc[~kept, ["field_id", "plate", "reason"]].head(200)
         out.append(f"<details><summary>The first {len(listed)} skipped fields</summary>{_grid(listed)}</details>")
     store = CropStore(folder / "crops.parquet", folder)
@@ -204,28 +203,28 @@ def _quality(name: str, folder: Path, examples: int) -> str:
     return "".join(out)
 
 
-def _plates(qc: pd.DataFrame, wells: pd.DataFrame) -> pd.Series:
-    """Plate of each field, with the experiment before it where experiments share plate names."""
-    if not wells.groupby("plate")["experiment"].nunique().gt(1).any():
-        return qc["plate"]
-    experiment = qc["well_id"].map(wells.set_index("well_id")["experiment"])
-    return (experiment + " / " + qc["plate"]).fillna(qc["plate"])
+def _reasons(reasons: pd.Series) -> pd.DataFrame:
+    """How many fields were skipped for each reason; of those that differ in numbers or paths alone, one in full."""
+    texts = reasons.fillna("no reason given")
+    kinds = texts.groupby(texts.map(kind_of)).agg(["first", "size"]).sort_values("size", ascending=False, kind="stable")
+    return kinds.set_axis(["Why skipped", "Fields"], axis=1)
 
 
 def _lost(qc: pd.DataFrame) -> pd.DataFrame:
     """Plates of which no field was kept, with the commonest reason."""
     skipped = qc[~(qc["status"] == "kept").groupby(qc["plate"]).transform("any")]
-    reasons = skipped.assign(reason=skipped["reason"].fillna("no reason given")).groupby("plate")["reason"]
-    lines = [(plate, len(part), part.mode().iloc[0]) for plate, part in reasons]
+    lines = [(plate, len(part), commonest(part["reason"])) for plate, part in skipped.groupby("plate")]
     return pd.DataFrame(lines, columns=["Plate", "Fields", "Commonest reason"])
 
 
 def _warned(qc: pd.DataFrame) -> pd.DataFrame:
-    """How many fields of each plate have each warning."""
-    if "warning" not in qc:
+    """How many fields of each plate have each kind of warning, with one of them in full."""
+    if "warning" not in qc or qc["warning"].isna().all():
         return pd.DataFrame()
-    counts = qc[qc["warning"].notna()].groupby(["plate", "warning"]).size().reset_index()
-    return counts.set_axis(["Plate", "Warning", "Fields"], axis=1)
+    texts = qc["warning"].dropna().str.split("; ").explode()
+    keys = [qc["plate"].loc[texts.index].to_numpy(), texts.str.partition(":")[0].to_numpy()]
+    counts = texts.groupby(keys).agg(["size", "first"]).reset_index()
+    return counts.set_axis(["Plate", "Warning", "Fields", "For example"], axis=1)
 
 
 def _examples(name: str, store: CropStore, count: int) -> str:

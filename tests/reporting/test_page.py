@@ -14,7 +14,7 @@ from cwamsn import tables
 from cwamsn.crops.store import ShardWriter
 from cwamsn.reporting import make_table, write_table
 from cwamsn.reporting.figures import figure3, save
-from cwamsn.reporting.page import Parts, _lost, _plates, _suspicious, _warned, write_page
+from cwamsn.reporting.page import Parts, _reasons, _suspicious, _warned, write_page
 
 
 class Links(HTMLParser):
@@ -48,10 +48,6 @@ def write_screen(folder, lost=None):
     qc["status"] = ["kept"] * 4 + ["skipped"]
     qc["reason"] = [None] * 4 + ["truncated <file>"]
     tables.write(pd.concat([qc, lost]) if lost is not None else qc, "qc", folder / "qc.parquet")
-    wells = pd.DataFrame({"well_id": list("abcdefg"), "screen": "s", "plate": ["P1"] * 5 + ["P2"] * 2})
-    wells = wells.assign(experiment="e", address="A01", row=1, column=1, perturbation_type="COMPOUND")
-    wells = wells.assign(**dict.fromkeys(("perturbation", "control", "treatment", "split")))
-    tables.write(wells, "wells", folder / "wells.parquet")
 
 
 RECORD = {
@@ -121,7 +117,7 @@ def test_the_page_says_what_ran_what_was_skipped_and_what_it_cost(page):
 def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_path):
     assert "No job of this run found anything suspicious" in page.read_text()
     lost = pd.DataFrame({"field_id": ["f", "g"], "well_id": ["f", "g"], "plate": "P2", "site": 1, "status": "skipped"})
-    write_screen(tmp_path / "other", lost.assign(reason="empty: Mito"))
+    write_screen(tmp_path / "other", lost.assign(reason=["empty: Mito has std 0.5", "empty: Mito has std 0.7"]))
     qc = tables.read("qc", tmp_path / "other" / "qc.parquet")
     notes = {"screens": {"s": ["2 wells stand twice"]}, "rows": {"a": ["179 of 512 dimensions & no more"], "b": []}}
     rows = [{"title": "Row A", "name": "a", "kind": "trained", "seeds": [0]}]
@@ -132,19 +128,21 @@ def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_pat
     assert "<h3>Row A</h3><ul><li>179 of 512 dimensions &amp; no more</li></ul>" in text
     assert text.index('id="warnings"') < text.index('id="what-ran"')
     assert "Plates without a usable field: 1" in text
-    assert "<td>P2</td><td class=number>2</td><td>empty: Mito</td>" in text
+    assert "<td>P2</td><td class=number>2</td><td>2 of 2: empty: Mito has std 0.5</td>" in text
     assert "<td>float32, cpu</td>" in text
     assert _suspicious(qc) == "" and not len(_warned(qc)), "an older QC table has no such column"
-    qc["warning"] = ["16-bit offset"] * 2 + [None] * 4 + ["16-bit offset"]
+    qc["warning"] = ["offset: floor 32768; hot pixels: Mito", "offset: floor 32769", *[None] * 4, "offset: floor 40000"]
     assert _suspicious(qc) == "3 of 7 fields of view look suspicious"
-    assert _warned(qc).to_numpy().tolist() == [["P1", "16-bit offset", 2], ["P2", "16-bit offset", 1]]
+    assert _warned(qc).to_numpy().tolist() == [
+        ["P1", "hot pixels", 1, "hot pixels: Mito"],
+        ["P1", "offset", 2, "offset: floor 32768"],
+        ["P2", "offset", 1, "offset: floor 40000"],
+    ]
 
 
-def test_plates_of_two_experiments_with_one_name_are_two_plates():
-    wells = pd.DataFrame({"well_id": ["a", "b"], "experiment": ["e1", "e2"], "plate": "1"})
-    qc = pd.DataFrame({"well_id": ["a", "b"], "plate": "1", "status": ["kept", "skipped"], "reason": [None, "gone"]})
-    qc = qc.assign(plate=_plates(qc, wells))
-    assert _lost(qc).to_numpy().tolist() == [["e2 / 1", 1, "gone"]]
+def test_reasons_that_differ_in_numbers_alone_are_counted_together():
+    reasons = pd.Series(["empty: Mito has std 0.5", "empty: Mito has std 0.7", None])
+    assert _reasons(reasons).to_numpy().tolist() == [["empty: Mito has std 0.5", 2], ["no reason given", 1]]
 
 
 def test_a_page_of_a_finished_map_needs_no_images(tmp_path):

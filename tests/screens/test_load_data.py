@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from cwamsn import screens
 from cwamsn.notes import collected
@@ -152,17 +153,12 @@ def test_what_cannot_be_skipped_stops_with_file_and_row(lab, run, change, keys, 
         this.fetch(screens.parts("s", this.spec)[0])
 
 
-def test_the_real_lincs_images(run, shared):
-    folder = shared / "lincs_a549"
+def test_the_real_lincs_images_as_the_example_lists_them(run, shared, root):
+    spec = yaml.safe_load((root / "config/lincs_example.yaml").read_text())["screens"]["lincs"]
     this = run(
-        {
-            "source": "load-data",
-            "load_data": str(folder / "load_data.csv"),
-            "platemap": str(folder / "platemap.csv"),
-            "compound_column": "pert_iname",
-            "control_column": "pert_type",
-            "control_values": ["negcon"],
-        }
+        spec
+        | {key: str(root / spec[key]) for key in ("load_data", "platemap")}
+        | {"base": str(shared / "lincs_a549"), "control_column": "pert_type", "control_values": ["negcon"]}
     )
     wells = this.wells()
     assert len(wells) == 20 and wells["control"].eq("negative").sum() == 10

@@ -7,6 +7,8 @@ configuration file.
 
 import copy
 import difflib
+import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,52 @@ def _check_names(config: dict[str, Any]) -> None:
     check_names(config.get("screens", {}), "screens: the name", SHARED_FOLDERS)
     check_names([*config.get("models", {}), *config.get("embeddings", {})], "rows: the name")
     check_names(config.get("study", {}).get("points", {}), "study.points: the name")
+
+
+# options of the `training` section and of a row's recipe, and the key of what they belong to
+OPTIONS_OF = {"encoder_options": "encoder", "objective_options": "objective"}
+
+
+def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """A copy of `base` with the keys of `own`, nested ones one by one."""
+    out = copy.deepcopy(base)
+    for key, value in own.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = merged(out[key], value) if both else copy.deepcopy(value)
+    return out
+
+
+def merged_recipe(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """:func:`merged` of two recipes. Another encoder, or objective, than the base's brings its own options: the base's
+    belong to the base's encoder and are not inherited."""
+    out = merged(base, own)
+    for options, owner in OPTIONS_OF.items():
+        if owner in own and own[owner] != base.get(owner):
+            out[options] = copy.deepcopy(own.get(options) or {})
+    return out
+
+
+def without_replaced_options(config: dict[str, Any], layers: Iterable[dict[str, Any] | None]) -> dict[str, Any]:
+    """`config` as Snakemake has merged it, without the options of an encoder or objective that a later file replaced.
+
+    layers: configurations in the order in which they were merged. Snakemake merges key by key and takes nothing away,
+    so that `training: {encoder: resnet18}` in a file of one's own would keep the options of the default encoder. Looked
+    at are the section `training` and the `recipe` of each entry of `models`.
+    """
+    out, layers = copy.deepcopy(dict(config)), [dict(layer or {}) for layer in layers]
+    for path in [("training",), *(("models", row, "recipe") for row in out.get("models") or {})]:
+        target, parts = _below(out, path), [_below(layer, path) for layer in layers]
+        found = functools.reduce(merged_recipe, filter(None, parts), {})
+        if target:
+            target |= {key: found[key] for key in OPTIONS_OF if key in found}
+    return out
+
+
+def _below(config: dict[str, Any], path: Iterable[str]) -> dict[str, Any] | None:
+    """The dictionary at a path of keys; None where there is none."""
+    for key in path:
+        config = config.get(key) if isinstance(config, dict) else None
+    return config if isinstance(config, dict) else None
 
 
 def _nearest(word: str, known) -> str:

@@ -6,10 +6,23 @@ from pathlib import Path
 ROOT = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(ROOT))
 
-from cwamsn.config import load_schema, resolve
+from snakemake.common.configfile import load_configfile
+
+from cwamsn.config import load_schema, resolve, without_replaced_options
 from cwamsn.tables import InputError
 
+# What Snakemake has merged into `config`, in order: an encoder that a file replaces takes its options with it.
+LAYERS = [
+    load_configfile(path)
+    for path in (
+        ROOT / "config" / "config.yaml",
+        ROOT / "config" / "models.yaml",
+        *workflow.overwrite_configfiles,
+    )
+] + [workflow.config_settings.config]
+
 try:
+    config.update(without_replaced_options(config, LAYERS))
     config.update(resolve(config, load_schema(ROOT / "config" / "schemas")))
 except InputError as error:
     raise WorkflowError(str(error))

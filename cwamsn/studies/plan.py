@@ -1,9 +1,8 @@
 """Which pairs of screens a study makes. Plain dictionaries: a Snakefile imports this."""
 
-import copy
 from typing import Any
 
-from cwamsn.config import resolve
+from cwamsn.config import merged, resolve
 from cwamsn.tables import InputError
 
 TRAINING_SEED = 10_000  # of a pair's training screen, above that of its evaluation screen
@@ -39,12 +38,3 @@ def point_screens(config: dict[str, Any], schema: dict[str, Any], point: str, se
         except InputError as error:
             raise InputError(str(error).replace(f"screens.{role}", f"study.points.{point}.{role}", 1)) from None
     return screens
-
-
-def merged(base: dict[str, Any], differs: dict[str, Any]) -> dict[str, Any]:
-    """A copy of `base` with the keys of `differs`, nested ones one by one."""
-    out = copy.deepcopy(base)
-    for key, value in differs.items():
-        both = isinstance(value, dict) and isinstance(out.get(key), dict)
-        out[key] = merged(out[key], value) if both else value
-    return out

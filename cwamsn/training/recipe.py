@@ -3,6 +3,7 @@
 import difflib
 from typing import Any
 
+from cwamsn.config import merged_recipe
 from cwamsn.tables import InputError
 
 # how a job is run, not what it computes
@@ -14,11 +15,12 @@ MOLECULAR = ("cloome", "molphenix", "cellclip")
 
 
 def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-    """The `training` section of the configuration with the keys of `row["recipe"]` in place of its own.
+    """The `training` section of the configuration with the keys of `row["recipe"]` in place of its own, key by key.
 
-    Keys of how a job is run (threads, gpus, ...) are left out. A row that names another encoder without saying its
-    `encoder_options` gets none, since the shared ones belong to the shared encoder. An unknown key, or one of how a job
-    is run, raises :class:`InputError` with the nearest known keys.
+    Keys of how a job is run (threads, gpus, ...) are left out. A row that names another encoder or objective gets none
+    of the shared options of it (`encoder_options`, `objective_options`), only its own: see
+    :func:`cwamsn.config.merged_recipe`. An unknown key, or one of how a job is run, raises :class:`InputError` with the
+    nearest known keys.
     """
     shared = {key: value for key, value in config_training.items() if key not in RUN_KEYS}
     own = row.get("recipe") or {}
@@ -27,6 +29,4 @@ def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str,
             close = difflib.get_close_matches(str(key), list(shared), n=3, cutoff=0.5)
             hint = f"nearest: {', '.join(close)}" if close else "see the keys of training in config/README.md"
             raise InputError(f"models.{row.get('title', 'row')}.recipe.{key}: unknown key; {hint}")
-    if own.get("encoder", shared["encoder"]) != shared["encoder"]:
-        shared["encoder_options"] = {}
-    return shared | own
+    return merged_recipe(shared, own)

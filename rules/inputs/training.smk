@@ -5,9 +5,8 @@ from cwamsn.training import MOLECULAR, recipe_of
 
 def recipe_of_row(row, also=None):
     """The row's own recipe with the keys of `also`, checked like the shared one."""
-    entry = config["models"][row]
-    own = {**(entry.get("recipe") or {}), **(also or {})}
-    merged = recipe_of(config["training"], entry | {"title": row, "recipe": own})
+    merged = recipe_of(config["training"], config["models"][row] | {"title": row})
+    merged = recipe_of(merged, {"title": row, "recipe": also})
     options = merged["encoder_options"]
     if config["accept_noncommercial_licence"] and "frozen" in options:
         merged["encoder_options"] = options | {"accept_noncommercial": True}

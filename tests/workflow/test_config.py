@@ -127,3 +127,26 @@ def merge(base, over):
         both = isinstance(value, dict) and isinstance(out.get(key), dict)
         out[key] = merge(out[key], value) if both else value
     return out
+
+
+def test_an_encoder_in_a_file_of_ones_own_takes_the_demo_s_options_away(root, tmp_path):
+    """The Snakefile as it is read, with a configuration file and with a value on the command line."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, ResourceSettings
+
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("training: {encoder: resnet18, mask_ratio: 0}\n")
+
+    def training(**settings):
+        with SnakemakeApi() as api:
+            chosen = api.workflow(
+                ResourceSettings(), config_settings=ConfigSettings(**settings), snakefile=root / "Snakefile"
+            )
+            workflow = chosen._workflow
+            return workflow.globals["config"]["training"], workflow.globals["RECIPES"]["cwa-msn"]
+
+    for found in training(configfiles=[mine]):
+        assert found["encoder"] == "resnet18" and found["encoder_options"] == {}
+    changed = {"training": {"encoder_options": {"depth": 6}}}
+    for found in training(config=changed):
+        assert found["encoder_options"] == {"embed_dim": 96, "depth": 6, "num_heads": 3, "patch_size": 8}

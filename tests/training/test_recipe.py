@@ -1,0 +1,81 @@
+"""What a row's recipe makes of the shared one, and a user's file of the default one."""
+
+import pytest
+
+from cwamsn.config import without_replaced_options
+from cwamsn.tables import InputError
+from cwamsn.training import recipe_of
+
+SHARED = {
+    "encoder": "vit_tiny_patch16_224",
+    "encoder_options": {"embed_dim": 96, "depth": 4},
+    "objective": "cropmae",
+    "objective_options": {"mask_ratio": 0.9},
+    "steps": 10,
+    "threads": 2,
+}
+
+
+def test_options_are_merged_key_by_key_while_the_encoder_is_the_same():
+    found = recipe_of(SHARED, {"recipe": {"encoder_options": {"depth": 6}, "objective_options": {"decoder_depth": 2}}})
+    assert found["encoder_options"] == {"embed_dim": 96, "depth": 6}
+    assert found["objective_options"] == {"mask_ratio": 0.9, "decoder_depth": 2}
+    named = recipe_of(SHARED, {"recipe": {"encoder": SHARED["encoder"], "encoder_options": {"depth": 6}}})
+    assert named["encoder_options"] == {"embed_dim": 96, "depth": 6}
+    assert SHARED["encoder_options"] == {"embed_dim": 96, "depth": 4} and "threads" not in found
+
+
+def test_another_encoder_or_objective_brings_its_own_options():
+    found = recipe_of(SHARED, {"recipe": {"encoder": "resnet18", "objective": "simclr"}})
+    assert found["encoder_options"] == found["objective_options"] == {}
+    found = recipe_of(SHARED, {"recipe": {"encoder": "channelwise", "encoder_options": {"width": 8}}})
+    assert found["encoder_options"] == {"width": 8} and found["objective_options"] == {"mask_ratio": 0.9}
+
+
+def test_unknown_keys_of_a_recipe_are_named():
+    with pytest.raises(InputError, match=r"models\.mine\.recipe\.step: unknown key; nearest: steps"):
+        recipe_of(SHARED, {"title": "mine", "recipe": {"step": 3}})
+
+
+def merged_as_snakemake(*layers):
+    from snakemake.utils import update_config
+
+    config = {}
+    for layer in layers:
+        update_config(config, layer)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("own", "encoder", "options"),
+    [
+        ([{"training": {"encoder": "resnet18"}}], "resnet18", {}),
+        ([{"training": {"encoder": "resnet18", "encoder_options": {"act": "x"}}}], "resnet18", {"act": "x"}),
+        ([{"training": {"encoder_options": {"depth": 6}}}], "vit_tiny_patch16_224", {"embed_dim": 96, "depth": 6}),
+        ([{"training": {"encoder": "vit_tiny_patch16_224"}}], "vit_tiny_patch16_224", {"embed_dim": 96, "depth": 4}),
+        # the options of a file in between belong to its encoder, not to the last one's
+        (
+            [
+                {"training": {"encoder": "vit_small", "encoder_options": {"patch_size": 8}}},
+                {"training": {"encoder": "b"}},
+            ],
+            "b",
+            {},
+        ),
+        ([{"training": {"encoder": "b"}}, {"training": {"encoder_options": {"width": 8}}}], "b", {"width": 8}),
+        ([{"training": None}, None], "vit_tiny_patch16_224", {"embed_dim": 96, "depth": 4}),
+    ],
+)
+def test_a_file_that_names_another_encoder_does_not_inherit_the_defaults_options(own, encoder, options):
+    base = {"training": {k: SHARED[k] for k in ("encoder", "encoder_options", "steps")}}
+    config = merged_as_snakemake(base, *[layer for layer in own if layer and layer["training"]])
+    found = without_replaced_options(config, [base, *own])
+    assert found["training"] == {"encoder": encoder, "encoder_options": options, "steps": 10}
+
+
+def test_a_file_may_give_a_listed_row_another_encoder():
+    listed = {"models": {"cellclip-style": {"recipe": {"encoder": "channelwise", "encoder_options": {"depth": 12}}}}}
+    own = {"models": {"cellclip-style": {"recipe": {"encoder": "resnet18"}}, "mine": {"kind": "trained"}}}
+    found = without_replaced_options(merged_as_snakemake(listed, own), [listed, own])
+    assert found["models"]["cellclip-style"]["recipe"] == {"encoder": "resnet18", "encoder_options": {}}
+    assert found["models"]["mine"] == {"kind": "trained"}

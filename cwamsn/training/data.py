@@ -24,8 +24,9 @@ def select_crops(index: pd.DataFrame, wells: pd.DataFrame, recipe: dict[str, Any
     """The crops of the training part, joined with their wells.
 
     index: crops table in the store's order; wells: wells table. Where the screen has no split at all, everything is the
-    training part. `recipe["controls"]` is `drop` or `keep` (each control as one perturbation); `recipe["training_key"]`
-    is `compound` (doses pooled) or `compound_dose`.
+    training part. `recipe["controls"]` is `drop` or `keep` (each control as one perturbation): a split by compound
+    gives controls no part, so that `keep` takes those without one beside those of the training part.
+    `recipe["training_key"]` is `compound` (doses pooled) or `compound_dose`.
     """
     unknown = ~index["well_id"].isin(wells["well_id"])
     if unknown.any():
@@ -41,6 +42,8 @@ def select_crops(index: pd.DataFrame, wells: pd.DataFrame, recipe: dict[str, Any
 
     if frame["split"].notna().any():
         keep = frame["split"] == "train"
+        if recipe["controls"] == "keep":
+            keep |= frame["split"].isna() & frame["control"].notna()
         counts["crops_outside_training_part"] = int((~keep).sum())
         frame = frame[keep]
     untreated = frame["perturbation"].isna()
@@ -50,6 +53,8 @@ def select_crops(index: pd.DataFrame, wells: pd.DataFrame, recipe: dict[str, Any
         controls = frame["control"].notna()
         counts["control_crops_dropped"] = int(controls.sum())
         frame = frame[~controls]
+    else:
+        counts["control_crops_kept"] = int(frame["control"].notna().sum())
     if recipe["training_key"] == "compound_dose":
         if "concentration" not in frame:
             raise InputError(

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cwamsn.files import read_json, write_json
 from cwamsn.reporting.flops import head_forward
-from cwamsn.training import build_encoder
+from cwamsn.training.encoder import build_encoder, encoder_arguments
 
 
 def count_computation(description: dict[str, Any]) -> dict[str, Any]:
@@ -22,9 +22,9 @@ def count_computation(description: dict[str, Any]) -> dict[str, Any]:
     this formula does not hold); the `device` it was trained on.
     """
     recipe, channels = description["recipe"], len(description["channels"])
-    options = {"img_size": recipe["rand_size"]} if "vit" in recipe["encoder"] else {}
+    options = encoder_arguments(recipe) | {"attention": "eager"}
     with torch.device("meta"):
-        encoder = build_encoder(recipe["encoder"], channels, attention="eager", **options | recipe["encoder_options"])
+        encoder = build_encoder(recipe["encoder"], channels, **options)
         encoder.eval()  # BatchNorm refuses a single image in training mode
 
         def forward(size: int, mask_ratio: float = 0.0) -> float:

@@ -73,8 +73,10 @@ class ChannelwiseEncoder(nn.Module):
         self.frozen.load_state_dict(weights)
 
     @torch.no_grad()
-    def profiles(self, images: Tensor) -> Tensor:
+    def profiles(self, images: Tensor, keep: Tensor | None = None) -> Tensor:
         """(B, C, E) features of the channels of images (B, C, H, W)."""
+        if keep is not None:
+            raise InputError("training.mask_ratio: this encoder has no patches to mask; set it to 0 or take a ViT")
         grey = images.flatten(0, 1).unsqueeze(1)
         return self.frozen(grey.expand(-1, self.frozen.colours, -1, -1)).unflatten(0, images.shape[:2])
 
@@ -83,9 +85,7 @@ class ChannelwiseEncoder(nn.Module):
         return self.former(self.narrow(profiles))
 
     def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
-        if keep is not None:
-            raise InputError("training.mask_ratio: this encoder has no patches to mask; set it to 0 or take a ViT")
-        return self.join(self.profiles(images))
+        return self.join(self.profiles(images, keep))
 
 
 def build_channelwise(

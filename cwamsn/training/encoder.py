@@ -1,18 +1,38 @@
 """Encoders from timm, the projection head, and their initialisation."""
 
 import difflib
+import functools
+import inspect
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import timm
 import torch
 import torch.nn.functional as F
+from timm.layers import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from cwamsn.tables import InputError
 from cwamsn.training.channelwise import CHANNELWISE, build_channelwise
 from cwamsn.training.distributed import GlobalBatchNorm1d
+
+# arguments of the networks that the training itself sets, and what says them in their place
+SET_ELSEWHERE = {
+    "attention": "training.attention",
+    "in_channels": "the images",
+    "in_chans": "the images",
+    "num_classes": "the objective",
+    "name": "training.encoder",
+    "pretrained": "nothing: training starts from scratch; a row of kind pretrained takes published weights",
+    "pretrained_cfg": "nothing: training starts from scratch",
+    "checkpoint_path": "nothing: training starts from scratch",
+    "features_only": "nothing: the encoder gives one vector an image",
+    "patch_drop_rate": "training.mask_ratio",
+}
+# what a network raises of arguments that it does not know, or that do not fit together
+_REFUSALS = (TypeError, AssertionError, ValueError, RuntimeError, KeyError, ZeroDivisionError)
 
 
 class ViTEncoder(nn.Module):
@@ -64,7 +84,7 @@ class ViTEncoder(nn.Module):
         elif keep is not None:
             tokens = tokens.gather(1, keep.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
         cls = (self.vit.cls_token + positions[:, :1]).to(tokens.dtype).expand(len(images), -1, -1)
-        tokens = torch.cat([cls, tokens], dim=1)
+        tokens = self.vit.norm_pre(self.vit.pos_drop(torch.cat([cls, tokens], dim=1)))
         for block in self.vit.blocks:
             tokens = block(tokens)
         normed = self.final_norm if final_norm is None else final_norm
@@ -87,6 +107,34 @@ class PooledEncoder(nn.Module):
         return self.model(images)
 
 
+@functools.cache
+def takes_image_size(name: str) -> bool:
+    """Whether the timm model `name` is built for one size of image: whether its class has an argument `img_size`."""
+    if not timm.is_model(name):
+        return False
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        family = type(timm.create_model(name, pretrained=False)).__mro__
+    return any("img_size" in inspect.signature(kind.__init__).parameters for kind in family if kind is not object)
+
+
+def encoder_arguments(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of :func:`build_encoder` that a recipe stands for.
+
+    The position grid of a network that has one belongs to the size of the large views. Raises InputError for an option
+    that the training itself sets.
+    """
+    options = recipe["encoder_options"]
+    for key in SET_ELSEWHERE.keys() & options.keys():
+        raise InputError(f"training.encoder_options.{key}: is no option here; it is said by {SET_ELSEWHERE[key]}")
+    size = {"img_size": recipe["rand_size"]} if takes_image_size(recipe["encoder"]) else {}
+    return {"attention": recipe["attention"]} | size | options
+
+
+def _refused(name: str, options: dict[str, Any], error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:200]
+    return InputError(f"training.encoder_options: {name} does not take {options}: {reason or type(error).__name__}")
+
+
 def build_encoder(name: str, in_channels: int, **overrides: Any) -> nn.Module:
     """An untrained encoder around the timm model `name` with `in_channels` input channels.
 
@@ -97,26 +145,47 @@ def build_encoder(name: str, in_channels: int, **overrides: Any) -> nn.Module:
     `img_size`. Weights are drawn as the MSN reference draws them, from torch's global generator.
     """
     if name == CHANNELWISE:
-        overrides.pop("attention", None)
-        return build_channelwise(in_channels, **overrides)
+        options = {key: value for key, value in overrides.items() if key != "attention"}
+        _refuse_unknown(options, set(inspect.signature(build_channelwise).parameters) - {"in_channels"})
+        try:
+            return build_channelwise(in_channels, **options)
+        except _REFUSALS as error:
+            raise _refused(name, options, error) from error
     final_norm, attention = overrides.pop("final_norm", True), overrides.pop("attention", "auto")
     if not timm.is_model(name):
         close = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.4)
         raise InputError(f"training.encoder: timm has no model {name!r}; nearest: {', '.join(close) or 'none'}")
     try:
         model = timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, **overrides)
-    except (TypeError, AssertionError) as error:
-        raise InputError(f"training.encoder_options: {name} does not take {overrides}: {error}") from error
+    except _REFUSALS as error:
+        raise _refused(name, overrides, error) from error
     if not isinstance(model, VisionTransformer):
         return PooledEncoder(model)
-    if model.cls_token is None or model.num_prefix_tokens != 1 or model.no_embed_class:
+    plain = model.cls_token is not None and model.num_prefix_tokens == 1 and not model.no_embed_class
+    if not plain or model.pos_embed is None or type(model.patch_embed) is not PatchEmbed:
         raise InputError(
             f"training.encoder: {name} is not a plain ViT with one class token; take one such as vit_small_patch16_224"
         )
-    model.patch_embed.strict_img_size = False
+    if model.global_pool not in ("token", ""):
+        raise InputError(
+            f"training.encoder_options.global_pool: {model.global_pool} is not computed here, a ViT gives its class "
+            "token; leave it out"
+        )
+    # images of any size, as one row of tokens whatever the model's own forward pass wants
+    model.patch_embed.strict_img_size, model.patch_embed.flatten = False, True
+    if not final_norm:
+        model.norm.requires_grad_(False)  # gets no gradient, which DistributedDataParallel would wait for
     reference_init(model)
     set_attention(model, attention)
     return ViTEncoder(model, final_norm)
+
+
+def _refuse_unknown(options: Iterable[str], known: set[str]) -> None:
+    for key in options:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), sorted(known), n=3, cutoff=0.5)
+            hint = f"nearest: {', '.join(close)}" if close else f"known: {', '.join(sorted(known))}"
+            raise InputError(f"training.encoder_options.{key}: is no option of {CHANNELWISE}; {hint}")
 
 
 def set_attention(model: nn.Module, choice: str) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cwamsn.training.batch import Batch, Group
-from cwamsn.training.encoder import build_encoder
+from cwamsn.training.encoder import build_encoder, encoder_arguments
 from cwamsn.training.objectives import objective_of
 
 
@@ -30,12 +30,7 @@ class Model(nn.Module):
         self.recipe = recipe
         chosen = objective_of(recipe)
         self.loss = chosen.loss
-        encoder = build_encoder(
-            recipe["encoder"],
-            channels,
-            attention=recipe["attention"],
-            **(_with_size(recipe) | recipe["encoder_options"]),
-        )
+        encoder = build_encoder(recipe["encoder"], channels, **encoder_arguments(recipe))
         self.patch_size = encoder.patch_size
         self.anchor = Branch(encoder, chosen.head(recipe, encoder.num_features))
         self.target = copy.deepcopy(self.anchor).requires_grad_(False) if chosen.moving_average else None
@@ -82,9 +77,3 @@ class Model(nn.Module):
             {"params": prototypes, "decay": False, "clip": False},
         ]
         return [g for g in groups if g["params"]]
-
-
-def _with_size(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A ViT's position grid belongs to the size of the random view."""
-    is_vit = recipe["encoder"].startswith(("vit_", "deit"))
-    return {"img_size": recipe["rand_size"]} if is_vit else {}

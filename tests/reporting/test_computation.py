@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from cwamsn.config import load_schema, resolve
 from cwamsn.files import write_json
 from cwamsn.reporting import entries_of
 from cwamsn.reporting.computation import count_computation, write_computation
 from cwamsn.reporting.flops import Views, ViT, anchor_forward, training_step
+from cwamsn.training.model import Model
 
 
 @pytest.fixture
@@ -35,6 +37,23 @@ def test_the_papers_recipe_gives_the_formulas_counts(description):
 
 def test_nothing_trained_has_no_training_cost(description):
     assert count_computation(description | {"steps": 0})["step_gflops"] is None
+
+
+@pytest.mark.parametrize(
+    ("encoder", "options"),
+    [
+        ("davit_tiny", {"depths": [1, 1, 1, 1], "embed_dims": [8, 16, 24, 32], "num_heads": [1, 2, 3, 4]}),
+        ("efficientvit_b0", {}),
+        ("deit_tiny_patch16_224", {"depth": 1}),
+    ],
+)
+def test_what_can_be_trained_can_be_counted_and_is_the_same_network(description, encoder, options):
+    changes = {"encoder": encoder, "encoder_options": options, "mask_ratio": 0, "rand_size": 64, "focal_views": 0}
+    recipe = description["recipe"] | changes
+    with torch.device("meta"):
+        trained = Model(recipe, 5, classes=3).anchor.encoder
+    counted = count_computation(description | {"recipe": recipe})
+    assert counted["parameters"] == sum(p.numel() for p in trained.parameters())
 
 
 def test_counts_fill_in_what_a_row_does_not_state(description, tmp_path):

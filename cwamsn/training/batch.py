@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cwamsn.tables import InputError
 from cwamsn.training.sampler import Pairs
 from cwamsn.training.views import (
     PixelTable,
@@ -106,6 +107,11 @@ class ViewMaker:
         kept = int(patches * (1 - self.recipe["mask_ratio"]))
         if kept == patches:
             return None
+        if kept == 0:
+            raise InputError(
+                f"training.mask_ratio: {self.recipe['mask_ratio']} leaves none of the {patches} patches of a view of "
+                f"{size} pixels; lower it, or take a smaller encoder_options.patch_size"
+            )
         if self.recipe["mask_pattern"] == "batch":
             return torch.randperm(patches, generator=generator)[:kept].to(self.device)
         order = torch.rand(views, total, patches, generator=generator)[:, share].flatten(0, 1).argsort(dim=1)

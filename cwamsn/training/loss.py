@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.distributed import gather_rows, mean_over_ranks, rank_slice
 
 
@@ -42,6 +43,7 @@ def sinkhorn(assignments: Tensor, iterations: int) -> Tensor:
     return q * samples
 
 
+@full_precision
 def msn_loss(
     anchors: Tensor,
     targets: Tensor,
@@ -67,18 +69,16 @@ def msn_loss(
     if anchors.shape[0] != num_views * targets.shape[0]:
         raise ValueError(f"anchors have {anchors.shape[0]} rows; {num_views} views of {targets.shape[0]} samples need "
                          f"{num_views * targets.shape[0]}")  # fmt: skip
-    dtype = torch.promote_types(torch.promote_types(anchors.dtype, prototypes.dtype), torch.float32)
-    with torch.autocast(anchors.device.type, enabled=False):
-        directions = F.normalize(prototypes.to(dtype), dim=1)
-        log_p = F.log_softmax(F.normalize(anchors.to(dtype), dim=1) @ directions.T / temperature, dim=1)
-        with torch.no_grad():
-            logits = F.normalize(targets.detach().to(dtype), dim=1) @ directions.detach().T
-            q = F.softmax(logits / (temperature * sharpening), dim=1)
-            q = rank_slice(sinkhorn(gather_rows(q), sinkhorn_iterations))
-        # tiling q over the views would copy it V times
-        per_view = log_p.unflatten(0, (num_views, -1))
-        cross_entropy = -(per_view.mean(dim=0) * q).sum(dim=1).mean()
-        mean_assignment = mean_over_ranks(log_p.exp().mean(dim=0))
-        me_max = math.log(prototypes.shape[0]) + torch.special.xlogy(mean_assignment, mean_assignment).sum()
-        total = cross_entropy + me_max_weight * me_max
+    directions = F.normalize(prototypes, dim=1)
+    log_p = F.log_softmax(F.normalize(anchors, dim=1) @ directions.T / temperature, dim=1)
+    with torch.no_grad():
+        logits = F.normalize(targets.detach(), dim=1) @ directions.detach().T
+        q = F.softmax(logits / (temperature * sharpening), dim=1)
+        q = rank_slice(sinkhorn(gather_rows(q), sinkhorn_iterations))
+    # tiling q over the views would copy it V times
+    per_view = log_p.unflatten(0, (num_views, -1))
+    cross_entropy = -(per_view.mean(dim=0) * q).sum(dim=1).mean()
+    mean_assignment = mean_over_ranks(log_p.exp().mean(dim=0))
+    me_max = math.log(prototypes.shape[0]) + torch.special.xlogy(mean_assignment, mean_assignment).sum()
+    total = cross_entropy + me_max_weight * me_max
     return MSNLoss(total, cross_entropy, me_max, q, mean_assignment.detach(), logits.argmax(dim=1))

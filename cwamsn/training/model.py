@@ -28,8 +28,7 @@ class Model(nn.Module):
     def __init__(self, recipe: dict[str, Any], channels: int, classes: int):
         super().__init__()
         self.recipe = recipe
-        chosen = objective_of(recipe)
-        self.loss = chosen.loss
+        chosen = self.objective = objective_of(recipe)
         encoder = build_encoder(recipe["encoder"], channels, **encoder_arguments(recipe))
         self.patch_size = encoder.patch_size
         self.anchor = Branch(encoder, chosen.head(recipe, encoder.num_features))
@@ -38,12 +37,12 @@ class Model(nn.Module):
 
     def project_anchors(self, groups: list[Group]) -> Tensor:
         """(V·B, output_dim), view-major. One pass a view size, head included: BatchNorm sees each size alone."""
-        return torch.cat([self.anchor(group.images, group.keep).float() for group in groups])
+        return torch.cat([self.anchor(group.images, group.keep) for group in groups])
 
     @torch.no_grad()
     def project_target(self, images: Tensor) -> Tensor:
         """(B, output_dim) of the moving average, whose BatchNorm uses the batch's own statistics too."""
-        return self.target(images).float()
+        return self.target(images)
 
     def load_frozen(self) -> None:
         """Load the public weights of encoders that hold a frozen network. Restoring a trained encoder needs none."""
@@ -52,7 +51,9 @@ class Model(nn.Module):
                 branch.encoder.load_frozen()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        return self.loss(self, batch, self.recipe)
+        """Loss and numbers of a batch. The networks run in the caller's precision, the loss in full precision."""
+        features = self.objective.features(self, batch, self.recipe)
+        return self.objective.loss(self.recipe, **features)
 
     @torch.no_grad()
     def update_target(self, momentum: float) -> None:

@@ -1,5 +1,7 @@
 """Every objective through the one training loop: it learns, it is restored, and it says what it cannot use."""
 
+import copy
+
 import pandas as pd
 import pytest
 import torch
@@ -8,7 +10,7 @@ from cwamsn.config import load_schema, resolve
 from cwamsn.files import read_json
 from cwamsn.tables import InputError
 from cwamsn.training import OBJECTIVES, recipe_of, restore_encoder, train
-from cwamsn.training.batch import ViewMaker
+from cwamsn.training.batch import Batch, Group, ViewMaker
 from cwamsn.training.model import Model
 from cwamsn.training.objectives.cropmae import visible_patches
 from cwamsn.training.objectives.molecules import caption, fingerprints, hashed_trigrams
@@ -63,10 +65,10 @@ def test_objective_learns_and_is_restored(name, store, tmp_path):
     assert description["networks"] == ["anchor"]
 
 
-@pytest.mark.parametrize("name", ROWS)
-def test_gradient_reaches_every_trained_weight(name):
+def model_and_batch(name, **changes):
+    """A model of a row of ten perturbations, and one batch of them."""
     torch.manual_seed(0)
-    chosen = recipe(objective=name, **(PLAIN | ROWS[name]))
+    chosen = recipe(objective=name, **(PLAIN | ROWS.get(name, {}) | changes))
     model = Model(chosen, 5, classes=10)
     table = pd.DataFrame({"perturbation": [f"P{i}" for i in range(10)], "smiles": SMILES[:10]})
     if OBJECTIVES[name].prepare:
@@ -74,12 +76,96 @@ def test_gradient_reaches_every_trained_weight(name):
     maker = ViewMaker(chosen, (40, 48), model.patch_size, {"mean": [120.0] * 5, "std": [60.0] * 5}, torch.device("cpu"))
     pairs = Pairs(torch.arange(10).numpy(), None, None)
     images = torch.randint(0, 256, (2, 10, 5, 40, 48), dtype=torch.uint8)
-    batch = maker(pairs, images[0], images[1], slice(0, 10), 0, 0)
-    model(batch)["loss"].backward()
+    return model, maker(pairs, images[0], images[1], slice(0, 10), 0, 0)
+
+
+def without_gradient(model):
     trained = {n: p.grad for n, p in model.named_parameters() if p.requires_grad}
-    assert not [n for n, gradient in trained.items() if gradient is None or not gradient.abs().sum() > 0]
+    return [n for n, gradient in trained.items() if gradient is None or not gradient.abs().sum() > 0]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_gradient_reaches_every_trained_weight(name):
+    model, batch = model_and_batch(name)
+    model(batch)["loss"].backward()
+    assert not without_gradient(model)
     frozen = [p for n, p in model.named_parameters() if ".frozen." in n]
     assert all(p.grad is None for p in frozen)
+
+
+@pytest.mark.parametrize("name", ["msn", "cropmae"])
+def test_without_the_final_norm_no_trained_weight_is_left_without_gradient(name):
+    """DistributedDataParallel refuses a second step where one is."""
+    options = {"embed_dim": 24, "depth": 2, "num_heads": 2, "patch_size": 8, "final_norm": False}
+    model, batch = model_and_batch(name, encoder_options=options)
+    model(batch)["loss"].backward()
+    unmoved = without_gradient(model)
+    # a bias before BatchNorm has a gradient, of rounding or of exactly nothing
+    assert not [n for n in unmoved if dict(model.named_parameters())[n].grad is None], unmoved
+
+
+def gradients(name, features, dtype, half=False):
+    """Of the loss of `name` with respect to its features in `dtype`, and the loss; `half`: under bfloat16 autocast."""
+    leaves, given = {}, {}
+    for key, value in features.items():
+        if isinstance(value, torch.nn.Module):
+            given[key] = copy.deepcopy(value).to(dtype)
+            leaves |= {f"{key}.{n}": p for n, p in given[key].named_parameters()}
+        elif isinstance(value, torch.Tensor) and value.is_floating_point():
+            given[key] = leaves[key] = value.detach().to(dtype).requires_grad_()
+        else:
+            given[key] = value
+    chosen = recipe(objective=name, **(PLAIN | ROWS.get(name, {})))
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        loss = OBJECTIVES[name].loss(chosen, **given)["loss"]
+    loss.backward()
+    return {key: leaf.grad for key, leaf in leaves.items() if leaf.grad is not None}, loss
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_loss_under_autocast_has_the_gradients_of_float64(name):
+    """On random features, for whatever is registered: autocast ends where a loss begins."""
+    model, batch = model_and_batch(name)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        features = OBJECTIVES[name].features(model, batch, model.recipe)
+    for key, value in features.items():  # scalars are trained scales, which keep where they start
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.ndim:
+            features[key] = torch.randn(value.shape)
+    want, exact = gradients(name, features, torch.float64)
+    found, loss = gradients(name, features, torch.float32, half=True)
+    assert loss.dtype == torch.float32 and exact.dtype == torch.float64
+    assert loss.item() == pytest.approx(exact.item(), rel=1e-5)
+    assert found.keys() == want.keys() and want
+    for key in want:
+        error = (found[key].double() - want[key]).norm() / want[key].norm()
+        assert error < 1e-5, (key, error.item())
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_half_precision_features_give_a_float32_loss_and_a_float64_model_a_float64_one(name):
+    model, batch = model_and_batch(name)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model(batch)["loss"].dtype == torch.float32
+    batch.anchors = [group._replace(images=group.images.double()) for group in batch.anchors]
+    batch.target = batch.target.double()
+    assert model.double()(batch)["loss"].dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"msn", "supcon", "wsl"}))
+def test_the_loss_of_several_anchor_views_is_the_mean_over_them(name):
+    """Each view is compared with its own sample's target, molecule or text; views of another size count too."""
+    model, batch = model_and_batch(name, rand_views=2, focal_views=1)
+    model.eval()  # BatchNorm over one view or three is not the same
+    assert sum(len(group.images) for group in batch.anchors) == 30
+    parts = [(group.images[i : i + 10], group.keep) for group in batch.anchors for i in range(0, len(group.images), 10)]
+    state, losses = batch.generator.get_state(), []
+    for images, keep in parts:
+        batch.generator.set_state(state)  # what cropmae hides
+        one = Batch([Group(images, keep)], batch.target, batch.perturbation, batch.generator)
+        losses.append(model(one)["loss"].item())
+    batch.generator.set_state(state)
+    assert model(batch)["loss"].item() == pytest.approx(sum(losses) / 3, rel=1e-5)
+    assert len(set(losses)) == 3
 
 
 def test_frozen_network_has_public_weights_and_keeps_them(store, tmp_path):
@@ -105,6 +191,35 @@ def test_unknown_objective_and_option_offer_the_nearest():
         Model(recipe(objective="simclear"), 5, 3)
     with pytest.raises(InputError, match="decoder_widht: is no option of cropmae; nearest: decoder_width"):
         Model(recipe(objective="cropmae", objective_options={"decoder_widht": 8}), 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mask_ratio": 0}, "0 does not hide a part of the 16 patches"),
+        ({"mask_ratio": 1.5}, "1.5 does not hide a part"),
+        ({"mask_ratio": "half"}, "'half' is of the wrong kind; the default is 0.985"),
+        ({"decoder_heads": 0}, "must be a multiple of 4 and of the decoder_heads, 0"),
+        ({"decoder_depth": True}, "True is of the wrong kind"),
+    ],
+)
+def test_options_that_leave_nothing_to_learn_are_refused(options, words):
+    with pytest.raises(InputError, match=words):
+        Model(recipe(objective="cropmae", objective_options=options), 5, 3)
+    with pytest.raises(InputError, match="hide a part of the 1 patches"):
+        Model(recipe(objective="cropmae", rand_size=8), 5, 3)
+
+
+def test_a_mask_that_leaves_no_patch_is_refused():
+    with pytest.raises(InputError, match=r"mask_ratio: 0\.95 leaves none of the 16 patches of a view of 32 pixels"):
+        model_and_batch("msn", mask_ratio=0.95)
+
+
+def test_a_channelwise_encoder_refuses_a_mask_in_every_objective():
+    model, batch = model_and_batch("cellclip", mask_ratio=0.5, rand_size=32)
+    batch.anchors = [group._replace(keep=torch.arange(3)) for group in batch.anchors]
+    with pytest.raises(InputError, match="has no patches to mask"):
+        model(batch)
 
 
 def test_objectives_name_the_encoder_they_need():

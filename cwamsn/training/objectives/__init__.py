@@ -1,8 +1,10 @@
-"""What a row is trained for. An objective is one function of (model, batch, recipe) and one registration.
+"""What a row is trained for. An objective is two functions and one registration.
 
-The function gets the :class:`~cwamsn.training.model.Model`, a :class:`~cwamsn.training.batch.Batch` and the recipe, and
-returns a dictionary: the `loss`, a scalar with gradient, and whatever numbers the log shall hold. Each objective is a
-file of this folder; whatever lies here is imported, and so registered.
+`features(model, batch, recipe)` runs the networks, in the precision of the training: it gets the
+:class:`~cwamsn.training.model.Model`, a :class:`~cwamsn.training.batch.Batch` and the recipe, and returns a dictionary
+of what the loss needs. `loss(recipe, **features)` gets these by name, in float32 or better and with autocast switched
+off, and returns a dictionary: the `loss`, a scalar with gradient, and whatever numbers the log shall hold. Each
+objective is a file of this folder; whatever lies here is imported, and so registered.
 """
 
 import difflib
@@ -16,12 +18,14 @@ import pandas as pd
 from torch import Tensor, nn
 
 from cwamsn.tables import InputError
+from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.encoder import ProjectionHead
 
 
 class Objective(NamedTuple):
     """See :func:`objective`."""
 
+    features: Callable[..., dict[str, Any]]
     loss: Callable[..., dict[str, Tensor]]
     parts: Callable[[dict[str, Any], int, nn.Module], dict[str, nn.Module]]
     head: Callable[[dict[str, Any], int], nn.Module]
@@ -40,6 +44,7 @@ def projection_head(recipe: dict[str, Any], features: int) -> nn.Module:
 
 def objective(
     name: str,
+    features: Callable[..., dict[str, Any]],
     *,
     parts: Callable = lambda recipe, classes, encoder: {},
     head: Callable = projection_head,
@@ -48,32 +53,42 @@ def objective(
     usable: Callable | None = None,
     prepare: Callable | None = None,
 ):
-    """Register an objective.
+    """Register an objective: decorates its loss, and switches autocast off in it.
 
-    parts: (recipe, number of perturbations, encoder) -> what is trained beside encoder and head (prototypes, a
-    classifier, a decoder), by name. head: (recipe, features of the encoder) -> the head, `nn.Identity` where none is
-    wanted. moving_average: whether the model keeps a second encoder and head, the moving average of the trained ones.
-    options: the keys of `training.objective_options` that it knows, with their defaults.
+    features: what the networks make of a batch, see above. parts: (recipe, number of perturbations, encoder) -> what is
+    trained beside encoder and head (prototypes, a classifier, a decoder), by name. head: (recipe, features of the
+    encoder) -> the head, `nn.Identity` where none is wanted. moving_average: whether the model keeps a second encoder
+    and head, the moving average of the trained ones. options: the keys of `training.objective_options` that it knows,
+    with their defaults.
     usable: (perturbations) -> (N,) which of them it can learn from; prepare: (model, perturbations) -> None, called
     once before training. perturbations has the columns `perturbation` and `smiles`, in the order of the batch's codes.
     """
 
     def register(loss):
-        OBJECTIVES[name] = Objective(loss, parts, head, moving_average, options or {}, usable, prepare)
+        OBJECTIVES[name] = Objective(
+            features, full_precision(loss), parts, head, moving_average, options or {}, usable, prepare
+        )
         return loss
 
     return register
 
 
 def objective_of(recipe: dict[str, Any]) -> Objective:
-    """The recipe's objective. Raises InputError for an unknown name or option, with the nearest known ones."""
+    """The recipe's objective. Raises InputError for an unknown name or option, with the nearest known ones, and for an
+    option of another kind than its default."""
     name = recipe["objective"]
     if name not in OBJECTIVES:
         raise InputError(f"training.objective: {name!r} is not known; {_nearest(name, OBJECTIVES)}")
-    for key in recipe["objective_options"]:
+    for key, value in recipe["objective_options"].items():
         if key not in OBJECTIVES[name].options:
             known = _nearest(key, OBJECTIVES[name].options)
             raise InputError(f"training.objective_options.{key}: is no option of {name}; {known}")
+        default = OBJECTIVES[name].options[key]
+        kinds = (int, float) if isinstance(default, float) else type(default)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise InputError(
+                f"training.objective_options.{key}: {value!r} is of the wrong kind; the default is {default!r}"
+            )
     return OBJECTIVES[name]
 
 

@@ -9,14 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwamsn.tables import InputError
+from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.objectives import objective, options_of
 from cwamsn.training.objectives.molecules import caption, has_molecule, hashed_trigrams, language_model_features
-from cwamsn.training.objectives.rows import all_rows, promoted
+from cwamsn.training.objectives.rows import all_rows, mean_over_views
 
 STAND_IN = "hashed-trigrams"
 LOG_SCALE = math.log(14.3)  # of the inverse temperature, where it starts
 
 
+@full_precision
 def cwcl(profiles: Tensor, images: Tensor, texts: Tensor, log_scale: float | Tensor = LOG_SCALE) -> Tensor:
     """Continuously weighted contrastive loss (Srinivasa et al. 2023, arXiv:2309.14580) as CellCLIP weighs it.
 
@@ -24,7 +26,6 @@ def cwcl(profiles: Tensor, images: Tensor, texts: Tensor, log_scale: float | Ten
     text every text counts with w_ij, the cosine of profiles i and j averaged over channels, brought to 0-1 and
     normalised over j; from text to image it is InfoNCE. The two are added.
     """
-    profiles, images, texts = promoted(profiles, images, texts)
     profiles = F.normalize(all_rows(profiles), dim=2)
     images, texts = F.normalize(all_rows(images), dim=1), F.normalize(all_rows(texts), dim=1)
     weight = torch.einsum("ice,jce->ij", profiles, profiles) / (2 * profiles.shape[1]) + 0.5
@@ -71,21 +72,33 @@ def text_encoder(recipe: dict[str, Any], classes: int, encoder: nn.Module) -> di
     return {"texts": TextEncoder(classes, options_of(recipe)["text_features"], encoder.num_features)}
 
 
+def features(model, batch, recipe) -> dict[str, Tensor]:
+    """Profiles (V·B, C, E) and encodings (V·B, D) of the anchor views, view-major, texts (B, D), trained scale."""
+    encoder, texts = model.anchor.encoder, model.parts["texts"]
+    profiles = torch.cat([encoder.profiles(group.images, group.keep) for group in batch.anchors])
+    return {
+        "profiles": profiles,
+        "images": encoder.join(profiles),
+        "texts": texts(batch.perturbation),
+        "log_scale": texts.log_scale,
+    }
+
+
 @objective(
     "cellclip",
+    features,
     parts=text_encoder,
     head=lambda recipe, features: nn.Identity(),
     options={"text_encoder": STAND_IN, "text_features": 2048, "cells": "U2OS"},
     usable=has_molecule,
     prepare=prepare,
 )
-def cellclip(model, batch, recipe) -> dict[str, Tensor]:
-    """Images of the anchors against captions of their compounds, weighted by the likeness of the frozen features.
+def cellclip(recipe, profiles, images, texts, log_scale) -> dict[str, Tensor]:
+    """Images of the anchors against captions of their compounds, weighted by the likeness of the frozen features; the
+    mean over anchor views.
 
     Differs from CellCLIP in that the text encoder is not trained (only the map after it) and that a bag is one field.
     `text_encoder` is the folder of a BERT model, or the stand-in `hashed-trigrams`, which knows no language.
     """
-    encoder, texts = model.anchor.encoder, model.parts["texts"]
-    profiles = encoder.profiles(batch.anchors[0].images)
-    images = encoder.join(profiles).float()
-    return {"loss": cwcl(profiles, images, texts(batch.perturbation).float(), texts.log_scale)}
+    loss = mean_over_views(lambda *view: cwcl(*view, texts, log_scale), len(texts), profiles, images)
+    return {"loss": loss}

@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.objectives import objective, options_of
 from cwamsn.training.objectives.molecules import MoleculeEncoder, has_molecule
-from cwamsn.training.objectives.rows import all_rows, diagonal, promoted
+from cwamsn.training.objectives.rows import all_rows, diagonal, mean_over_views
 
 
 def hopfield(stored: Tensor, state: Tensor, beta: float) -> Tensor:
@@ -23,29 +24,37 @@ def info_loob(anchors: Tensor, samples: Tensor, inverse_temperature: float | Ten
     return (negatives - logits.diagonal()).mean() / inverse_temperature
 
 
+@full_precision
 def cloob(images: Tensor, molecules: Tensor, beta: float = 14.3, inverse_temperature: float | Tensor = 14.3) -> Tensor:
     """Contrastive loss of CLOOME (Sanchez-Fernandez et al. 2023): InfoLOOB in both directions on Hopfield retrievals.
 
     images, molecules: (B, D). The first term compares what images and molecules retrieve from the stored images, the
     second what they retrieve from the stored molecules; the two are added.
     """
-    images, molecules = promoted(images, molecules)
     images, molecules = F.normalize(all_rows(images), dim=1), F.normalize(all_rows(molecules), dim=1)
     from_images = hopfield(images, images, beta), hopfield(images, molecules, beta)
     from_molecules = hopfield(molecules, molecules, beta), hopfield(molecules, images, beta)
     return info_loob(*from_images, inverse_temperature) + info_loob(*from_molecules, inverse_temperature)
 
 
+def features(model, batch, recipe) -> dict[str, Tensor]:
+    """Projected anchor views (V·B, D), view-major, and encoded molecules (B, D)."""
+    return {
+        "images": model.project_anchors(batch.anchors),
+        "molecules": model.parts["molecules"](batch.perturbation),
+    }
+
+
 @objective(
     "cloome",
+    features,
     parts=lambda recipe, classes, encoder: {"molecules": MoleculeEncoder(classes, recipe["output_dim"])},
     head=lambda recipe, features: nn.Linear(features, recipe["output_dim"]),
     options={"beta": 14.3, "inverse_temperature": 14.3},
     usable=has_molecule,
     prepare=lambda model, perturbations: model.parts["molecules"].read(perturbations),
 )
-def cloome(model, batch, recipe) -> dict[str, Tensor]:
-    """Images of the anchors against the fingerprints of their compounds."""
-    images = model.project_anchors(batch.anchors)
-    molecules = model.parts["molecules"](batch.perturbation).float()
-    return {"loss": cloob(images, molecules, **options_of(recipe))}
+def cloome(recipe, images, molecules) -> dict[str, Tensor]:
+    """Images of the anchors against the fingerprints of their compounds; the mean over anchor views."""
+    options = options_of(recipe)
+    return {"loss": mean_over_views(lambda view: cloob(view, molecules, **options), len(molecules), images)}

@@ -6,13 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.objectives import objective, options_of
 from cwamsn.training.objectives.molecules import MoleculeEncoder, has_molecule
-from cwamsn.training.objectives.rows import all_rows, promoted
+from cwamsn.training.objectives.rows import all_rows, mean_over_views
 
 LOG_SCALE, BIAS = math.log(10), -1.0  # where scale and bias of the logits start
 
 
+@full_precision
 def s2l(
     images: Tensor,
     molecules: Tensor,
@@ -29,7 +31,6 @@ def s2l(
     squared distance between images i and j (length 1), 0 below `threshold`, the loss is
     -1/B Σ_ij [w log σ(x) + (gamma - delta·w) log σ(-x)].
     """
-    images, molecules = promoted(images, molecules)
     images, molecules = F.normalize(all_rows(images), dim=1), F.normalize(all_rows(molecules), dim=1)
     log_scale, bias = (torch.as_tensor(x, dtype=images.dtype, device=images.device) for x in (log_scale, bias))
     logits = log_scale.exp() * molecules @ images.T + bias
@@ -48,8 +49,20 @@ class Scale(nn.Module):
         self.log_scale, self.bias = nn.Parameter(torch.tensor(log_scale)), nn.Parameter(torch.tensor(bias))
 
 
+def features(model, batch, recipe) -> dict[str, Tensor]:
+    """Anchor views (V·B, D), view-major, encoded molecules (B, D), and the trained scale and bias of the logits."""
+    scale = model.parts["scale"]
+    return {
+        "images": model.project_anchors(batch.anchors),
+        "molecules": model.parts["molecules"](batch.perturbation),
+        "log_scale": scale.log_scale,
+        "bias": scale.bias,
+    }
+
+
 @objective(
     "molphenix",
+    features,
     parts=lambda recipe, classes, encoder: {
         "molecules": MoleculeEncoder(classes, encoder.num_features),
         "scale": Scale(LOG_SCALE, BIAS),
@@ -59,11 +72,11 @@ class Scale(nn.Module):
     usable=has_molecule,
     prepare=lambda model, perturbations: model.parts["molecules"].read(perturbations),
 )
-def molphenix(model, batch, recipe) -> dict[str, Tensor]:
-    """Images of the anchors against fingerprints; take a `channelwise` encoder.
+def molphenix(recipe, images, molecules, log_scale, bias) -> dict[str, Tensor]:
+    """Images of the anchors against fingerprints, the mean over anchor views; take a `channelwise` encoder.
 
     MolPhenix-style: in place of a pretrained graph network it has a perceptron on Morgan fingerprints, and no dose.
     """
-    images = model.project_anchors(batch.anchors)
-    molecules, scale = model.parts["molecules"](batch.perturbation).float(), model.parts["scale"]
-    return {"loss": s2l(images, molecules, scale.log_scale, scale.bias, **options_of(recipe))}
+    options = options_of(recipe)
+    loss = mean_over_views(lambda view: s2l(view, molecules, log_scale, bias, **options), len(molecules), images)
+    return {"loss": loss}

@@ -8,19 +8,27 @@ from cwamsn.training.loss import msn_loss
 from cwamsn.training.objectives import objective
 
 
+def features(model, batch, recipe) -> dict[str, Tensor]:
+    """Projected anchor views (V·B, D), view-major, targets (B, D) without gradient, and the prototypes (K, D)."""
+    return {
+        "anchors": model.project_anchors(batch.anchors),
+        "targets": model.project_target(batch.target),
+        "prototypes": model.parts["prototypes"].weight,
+    }
+
+
 @objective(
     "msn",
+    features,
     parts=lambda recipe, classes, encoder: {"prototypes": Prototypes(recipe["prototypes"], recipe["output_dim"])},
     moving_average=True,
 )
-def msn(model, batch, recipe) -> dict[str, Tensor]:
+def msn(recipe, anchors, targets, prototypes) -> dict[str, Tensor]:
     """Masked Siamese Network, and with pairs across wells CWA-MSN: anchors agree with the target on prototypes."""
-    anchors = model.project_anchors(batch.anchors)
-    targets = model.project_target(batch.target)
     result = msn_loss(
         anchors,
         targets,
-        model.parts["prototypes"].weight,
+        prototypes,
         num_views=recipe["rand_views"] + recipe["focal_views"],
         temperature=recipe["temperature"],
         sharpening=recipe["sharpening"],

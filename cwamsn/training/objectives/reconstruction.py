@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cwamsn.tables import InputError
+from cwamsn.training.arithmetic import full_precision
+
 
 def patchify(images: Tensor, patch: tuple[int, int]) -> Tensor:
     """Images (B, C, H, W) as patches (B, N, h·w·C) in the order of the encoder's patches, pixel by pixel."""
@@ -14,26 +17,26 @@ def patchify(images: Tensor, patch: tuple[int, int]) -> Tensor:
     return x.permute(0, 2, 4, 3, 5, 1).reshape(len(images), rows * columns, -1)
 
 
+@full_precision
 def masked_pixel_loss(prediction: Tensor, images: Tensor, patch: tuple[int, int], masked: Tensor) -> Tensor:
     """Mean squared error on the masked patches of normalised pixels (He et al. 2022, arXiv:2111.06377, section 3).
 
     prediction: (B, N, h·w·C). images: (B, C, H, W). masked: (B, N), true where a patch was hidden from the encoder.
     Each patch's pixels are brought to mean 0 and variance 1 (unbiased, plus 1e-6) over all its pixels and channels.
-    Computed in float32 or better.
     """
-    dtype = torch.promote_types(prediction.dtype, torch.float32)
-    target = patchify(images.to(dtype), patch)
+    target = patchify(images, patch)
     variance, mean = torch.var_mean(target, dim=2, keepdim=True)
-    each = F.mse_loss(prediction.to(dtype), (target - mean) / (variance + 1e-6).sqrt(), reduction="none").mean(dim=2)
+    each = F.mse_loss(prediction, (target - mean) / (variance + 1e-6).sqrt(), reduction="none").mean(dim=2)
     return (each * masked).sum() / masked.sum()
 
 
 def grid_positions(rows: int, columns: int, width: int) -> Tensor:
-    """Fixed sine and cosine codes (rows·columns, width) of the patch grid, half for the row and half for the column."""
+    """Fixed sine and cosine codes (rows·columns, width), float64, of the patch grid: half for the row, half for the
+    column."""
     frequency = 10000 ** -(torch.arange(width // 4, dtype=torch.float64) / (width // 4))
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     angles = [axis.flatten()[:, None] * frequency for axis in (y, x)]
-    return torch.cat([part for angle in angles for part in (angle.sin(), angle.cos())], dim=1).float()
+    return torch.cat([part for angle in angles for part in (angle.sin(), angle.cos())], dim=1)
 
 
 class DecoderBlock(nn.Module):
@@ -62,8 +65,11 @@ class CrossDecoder(nn.Module):
 
     def __init__(self, in_features: int, pixels: int, width: int = 256, depth: int = 4, heads: int = 8):
         super().__init__()
-        if width % 4 or width % heads:
-            raise ValueError(f"decoder width {width} must be a multiple of 4 and of its {heads} heads")
+        if min(width, heads) < 1 or width % 4 or width % heads:
+            raise InputError(
+                f"training.objective_options.decoder_width: {width} must be a multiple of 4 and of the "
+                f"decoder_heads, {heads}"
+            )
         self.embed = nn.Linear(in_features, width)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.blocks = nn.ModuleList(DecoderBlock(width, heads) for _ in range(depth))

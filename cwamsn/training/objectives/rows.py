@@ -1,8 +1,10 @@
-"""What the contrastive losses share: precision, and the rows of all processes.
+"""What the contrastive losses share: the rows of all processes, and the views of a sample.
 
-Each loss takes one row a sample, promotes half precision to float32 (float64 stays) and, in a torch.distributed job,
-compares the rows of all processes: every process computes the loss of the global batch.
+Each loss takes one row a sample and, in a torch.distributed job, compares the rows of all processes: every process
+computes the loss of the global batch.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,13 +22,13 @@ def all_rows(x: Tensor) -> Tensor:
     return sum_over_ranks(padded).flatten(0, 1)
 
 
-def promoted(*tensors: Tensor) -> list[Tensor]:
-    """The tensors in float32, or in float64 where one of them is."""
-    dtype = torch.float32
-    for tensor in tensors:
-        if tensor.is_floating_point():
-            dtype = torch.promote_types(dtype, tensor.dtype)
-    return [tensor.to(dtype) for tensor in tensors]
+def mean_over_views(loss: Callable[..., Tensor], samples: int, *views: Tensor) -> Tensor:
+    """Mean of `loss` over the anchor views of `samples` samples, each view on its own.
+
+    views: tensors (V·B, ...), view-major, of which `loss` gets the B rows of one view at a time.
+    """
+    each = zip(*(x.unflatten(0, (-1, samples)) for x in views), strict=True)
+    return torch.stack([loss(*one) for one in each]).mean()
 
 
 def diagonal(x: Tensor) -> Tensor:

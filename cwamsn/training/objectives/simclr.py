@@ -6,17 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.objectives import objective
-from cwamsn.training.objectives.rows import all_rows, diagonal, promoted
+from cwamsn.training.objectives.rows import all_rows, diagonal, mean_over_views
 
 
+@full_precision
 def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.1) -> Tensor:
     """Normalised temperature-scaled cross-entropy (SimCLR, Chen et al. 2020, arXiv:2002.05709, eq. 1).
 
     first, second: (B, D), two views of the same B samples. Each of the 2B rows is a query whose positive is its other
     view and whose negatives are the remaining 2B - 2 rows; returns the mean over the 2B queries.
     """
-    first, second = promoted(first, second)
     views = F.normalize(torch.cat([all_rows(first), all_rows(second)]), dim=1)
     similarity = (views @ views.T / temperature).masked_fill(diagonal(views), -torch.inf)
     samples = len(views) // 2
@@ -29,8 +30,16 @@ def perceptron_head(recipe: dict[str, Any], features: int) -> nn.Module:
     return nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, recipe["output_dim"]))
 
 
-@objective("simclr", head=perceptron_head)
-def simclr(model, batch, recipe) -> dict[str, Tensor]:
-    """NT-Xent of the anchor and the target view. With `target_from: image` both are of one image, as in SimCLR."""
-    first, second = model.project_anchors(batch.anchors), model.anchor(batch.target).float()
-    return {"loss": nt_xent(first, second, recipe["temperature"])}
+def features(model, batch, recipe) -> dict[str, Tensor]:
+    """Projected anchor views (V·B, D), view-major, and target views (B, D)."""
+    return {"anchors": model.project_anchors(batch.anchors), "targets": model.anchor(batch.target)}
+
+
+@objective("simclr", features, head=perceptron_head)
+def simclr(recipe, anchors, targets) -> dict[str, Tensor]:
+    """NT-Xent of the anchor and the target view. With `target_from: image` both are of one image, as in SimCLR.
+
+    Of several anchor views each is compared with the target view, and the mean is taken.
+    """
+    temperature = recipe["temperature"]
+    return {"loss": mean_over_views(lambda view: nt_xent(view, targets, temperature), len(targets), anchors)}

@@ -4,18 +4,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.objectives import objective
-from cwamsn.training.objectives.rows import all_rows, diagonal, promoted
+from cwamsn.training.objectives.rows import all_rows, diagonal
 from cwamsn.training.objectives.simclr import perceptron_head
 
 
+@full_precision
 def sup_con(features: Tensor, labels: Tensor, temperature: float = 0.1) -> Tensor:
     """Supervised contrastive loss, the positives outside the logarithm (Khosla et al. 2020, arXiv:2004.11362, eq. 2).
 
     features: (N, D). labels: (N,) integers. The mean over rows that have a positive, that is another row of the same
     label; a batch without any gives 0.
     """
-    (features,) = promoted(features)
     features, labels = F.normalize(all_rows(features), dim=1), all_rows(labels)
     itself = diagonal(features)
     similarity = (features @ features.T / temperature).masked_fill(itself, -torch.inf)
@@ -26,9 +27,13 @@ def sup_con(features: Tensor, labels: Tensor, temperature: float = 0.1) -> Tenso
     return each.sum() / (count > 0).sum().clamp_min(1)
 
 
-@objective("supcon", head=perceptron_head)
-def supcon(model, batch, recipe) -> dict[str, Tensor]:
+def labelled_views(model, batch, recipe) -> dict[str, Tensor]:
+    """Head outputs of all anchor and target views ((V + 1)·B, D), view-major, and the perturbation of each."""
+    features = torch.cat([model.project_anchors(batch.anchors), model.anchor(batch.target)])
+    return {"features": features, "labels": batch.perturbation.repeat(len(features) // len(batch.perturbation))}
+
+
+@objective("supcon", labelled_views, head=perceptron_head)
+def supcon(recipe, features, labels) -> dict[str, Tensor]:
     """SupCon over the anchor and target images; with `target_from: well` two wells of each perturbation."""
-    features = torch.cat([model.project_anchors(batch.anchors), model.anchor(batch.target).float()])
-    labels = batch.perturbation.repeat(len(features) // len(batch.perturbation))
     return {"loss": sup_con(features, labels, recipe["temperature"])}

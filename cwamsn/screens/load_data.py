@@ -57,7 +57,12 @@ DEFAULTS: dict[str, Any] = {
 
 def parts(spec: dict[str, Any]) -> list[str]:
     """Plates: those of `plates`, else of a local load_data, else (no images) of a local plate map or barcode table."""
+    stain = next((c for c in spec["channels"] if "/" in c or c.startswith(".")), None)
+    if stain is not None:
+        raise InputError(f"channels: stain {stain!r} cannot name a file; leave out '/' and a dot at its start")
     if spec["plates"] is not None:
+        if not spec["plates"]:
+            raise InputError("plates: is empty; list plates, or leave the key out for all")
         return [plate_text(p) for p in spec["plates"]]
     key, column = "load_data", spec["plate_column"]
     if spec["load_data"] is None:
@@ -117,6 +122,10 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
         perturbation_type=spec["perturbation_type"],
         split=None,
     )
+    if perturbation.isna().all():
+        raise InputError(
+            f"{spec['platemap']}: no well has a perturbation; correct compound_column ({spec['compound_column']})"
+        )
     say_what_is_odd(table, spec)
     if spec["split"] == "own":
         labels = splits.own_split(molecule[treated], spec["split_seed"])  # stereo-isomers stay in one part

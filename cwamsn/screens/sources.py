@@ -40,6 +40,8 @@ def parts(screen: str, spec: dict[str, Any]) -> list[str]:
     repeated = next((p for p in found if found.count(p) > 1), None) if len(set(found)) < len(found) else None
     if repeated:
         raise InputError(f"screens.{screen}: part {repeated} is listed twice; list each once")
+    if not found:
+        raise InputError(f"screens.{screen}: has no plate or shard; list some, or leave the key out for all")
     check_names(found, "plate")
     return found
 

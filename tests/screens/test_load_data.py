@@ -143,6 +143,10 @@ def test_plates_that_no_plate_map_knows_stop(lab, run):
         (lambda lab: lab.map.__setitem__("well_position", "A01"), {}, r"map\.csv: well A01 stands twice"),
         (lambda lab: lab.map.__setitem__("mmoles_per_liter", "low"), {}, r"row 0: concentration 'low' is no number"),
         (lambda lab: lab.table.__setitem__("Metadata_Plate", "a/b"), {}, r"plate 'a/b' cannot name a file"),
+        (lambda lab: lab.table.__setitem__("Metadata_Well", "1"), {}, r"row 0: '1' is no well address"),
+        (lambda lab: lab.map.__setitem__("broad_sample", "NA"), {}, r"map\.csv: no well has a perturbation"),
+        (lambda lab: None, {"channels": {"../x": "ER"}}, r"channels: stain '\.\./x' cannot name a file"),
+        (lambda lab: None, {"plates": []}, "plates: is empty; list plates"),
     ],
 )
 def test_what_cannot_be_skipped_stops_with_file_and_row(lab, run, change, keys, error):

@@ -6,8 +6,10 @@ configuration file.
 """
 
 import copy
+import datetime
 import difflib
 import functools
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -145,8 +147,44 @@ def _apply(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str)
     # Not jsonschema.validate: it would check the whole schema against its own once for every value, seconds in all.
     error = best_match(Draft202012Validator({**schema, "$defs": defs}).iter_errors(value))
     if error:
-        raise InputError(f"{where}: {error.message}")
+        raise InputError(f"{where}: {error.message}{_yaml_advice(value, schema)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{where}: {value} is not a finite number")
+    kinds = _types(schema)
+    if isinstance(value, float) and value.is_integer() and "integer" in kinds and "number" not in kinds:
+        return int(value)  # JSON Schema takes 400.0 for an integer, range() does not
     return value
+
+
+def _types(schema: dict[str, Any]) -> list[str]:
+    kind = schema.get("type", [])
+    return [kind] if isinstance(kind, str) else list(kind)
+
+
+def _yaml_advice(value: Any, schema: dict[str, Any]) -> str:
+    """What to write instead where YAML has read something else than was meant; empty where that is not the fault."""
+    kinds = _types(schema)
+    if isinstance(value, bool) and "boolean" not in kinds:
+        return "; YAML reads yes, no, on and off as true and false: put text in quotes" if "string" in kinds else ""
+    if isinstance(value, datetime.date):
+        return f"; YAML reads it as a date: put it in quotes: '{value}'"
+    if not isinstance(value, str) or not {"number", "integer"} & set(kinds):
+        return ""
+    try:
+        number = float(value.replace(",", ".").replace("_", ""))
+    except ValueError:
+        return ""
+    whole = "number" not in kinds and number.is_integer()
+    return f" but text to YAML; write {int(number) if whole else _plain(value, number)}"
+
+
+def _plain(text: str, number: float) -> str:
+    """`number` as YAML 1.1 reads it as one: with a point and with the exponent's sign; in the digits of `text`."""
+    mantissa, mark, exponent = text.strip().lower().replace(",", ".").replace("_", "").partition("e")
+    mantissa = mantissa if "." in mantissa or not mark else f"{mantissa}.0"
+    plain = mantissa + (f"e{int(exponent):+d}" if mark else "")
+    found = yaml.safe_load(plain)
+    return plain if isinstance(found, int | float) and found == number else repr(number)
 
 
 def _nullable(schema: dict[str, Any]) -> bool:
@@ -159,6 +197,8 @@ def _object(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str
         raise InputError(f"{where or 'configuration'}: expected keys below it, found {value!r}")
     properties, extra = schema.get("properties", {}), schema.get("additionalProperties", False)
     for key in value:
+        if not isinstance(key, str):
+            raise InputError(f"{where or 'configuration'}: the key {key!r} is no text; put it in quotes")
         if key not in properties and extra is False:
             full = f"{where}.{key}" if where else str(key)
             raise InputError(f"{full}: unknown configuration key{_nearest(key, properties)}")

@@ -1,4 +1,4 @@
-"""`config/README.md` from the schemas: every key with its type, default and meaning."""
+"""`config/README.md` from the schemas: every key with its type, default and meaning, and what the default run sets."""
 
 import json
 import sys
@@ -10,8 +10,12 @@ import yaml
 INTRO = """# Configuration
 
 `config/config.yaml` is the default run. A file given with `--configfile` overrides it key by key: named entries
-(screens, models, embeddings) add up, lists replace. Unknown keys are refused with the nearest known one. Relative paths
-resolve against the working directory. This page is made from `config/schemas/` by `make docs`.
+(screens, models, embeddings) add up, lists replace. **A key that your file leaves out has the default run's value where
+the table says "the default run sets", else the default**; only the title is never taken over: without one, a run is
+called by its name. Unknown keys are refused with the nearest known one. Relative paths resolve against the working
+directory. Name targets before `--configfile`, which would read them as further files. Numbers are written `1.0e-3` or
+`0.001` (`1e-3` is text to YAML); names that look like a number or a date stand in quotes: `'00121'`, `'20210727_1'`.
+This page is made from `config/schemas/` and `config/config.yaml` by `make docs`.
 
 | file | run |
 |---|---|
@@ -31,15 +35,26 @@ def kind(schema: dict[str, Any]) -> str:
     return f"list of {schema['items'].get('type', 'entries')}" if types == "array" and "items" in schema else text
 
 
-def rows(prefix: str, properties: dict[str, Any]) -> list[str]:
-    """Table rows of `properties`, nested keys with dotted names."""
+def rows(prefix: str, properties: dict[str, Any], run: dict[str, Any] | None = None) -> list[str]:
+    """Table rows of `properties`, nested keys with dotted names; `run` is what the default run sets of them."""
     out = []
     for name, schema in properties.items():
         default = f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+        own = (run or {}).get(name)
+        nested = schema.get("properties", {})
+        if own is not None and not nested and own != schema.get("default"):
+            default += f"{'; ' if default else ''}the default run sets {shown(own)}"
         text = " ".join(str(schema.get("description", "")).split()).replace("|", "\\|")
         out.append(f"| `{prefix}{name}` | {kind(schema)} | {default} | {text} |")
-        out += rows(f"{prefix}{name}.", schema.get("properties", {}))
+        out += rows(f"{prefix}{name}.", nested, own)
     return out
+
+
+def shown(value: Any) -> str:
+    """A value of the default run; of named entries their names."""
+    if isinstance(value, dict) and any(isinstance(v, dict) for v in value.values()):
+        return ", ".join(f"`{name}`" for name in value)
+    return f"`{json.dumps(value)}`".replace("|", "\\|")
 
 
 def first_comment(path: Path) -> str:
@@ -51,12 +66,13 @@ def first_comment(path: Path) -> str:
 def render(folder: Path) -> str:
     """The whole page for the schemas in `folder`."""
     out = [INTRO + "".join(f"| `{p.name}` | {first_comment(p)} |\n" for p in sorted(folder.parent.glob("*.yaml")))]
+    run = yaml.safe_load((folder.parent / "config.yaml").read_text())
     header = "\n| key | type | default | meaning |\n|---|---|---|---|"
     for path in sorted(folder.glob("*.yaml")):
         part = yaml.safe_load(path.read_text())
         out.append(f"\n## {path.stem}\n")
         if part.get("properties"):
-            out += [header, *rows("", part["properties"])]
+            out += [header, *rows("", part["properties"], run)]
         for name, schema in part.get("$defs", {}).items():
             if schema.get("properties"):
                 out += [f"\n### {name}\n", header, *rows("", schema["properties"])]

@@ -1,0 +1,74 @@
+"""A user's configuration files as text: what YAML reads otherwise than it was meant is refused, with the line.
+
+The rest of the configuration (:mod:`cwamsn.config`) sees values only, in which `00121` is 81 already.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cwamsn.tables import InputError
+
+PLAIN = {
+    "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    "float": re.compile(r"[-+]?([0-9]*\.[0-9]*([eE][-+][0-9]+)?|\.(inf|Inf|INF)|\.(nan|NaN|NAN))"),
+}
+
+
+def check_text(path: str | Path) -> None:
+    """Raise :class:`InputError` for a number in another notation than the decimal, a date, a key that is no text and a
+    key that is given twice. Quoted text is never touched."""
+    try:
+        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return  # Snakemake has read it by now, as something else than YAML
+    if root is not None:
+        _check(root, Path(path).name, "")
+
+
+def _check(node: yaml.Node, name: str, where: str) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for i, item in enumerate(node.value):
+            _check(item, name, f"{where}[{i}]")
+    elif isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            full = f"{where}.{key.value}".lstrip(".")
+            if key.value in seen:
+                raise InputError(f"{name}: line {line}: {full} is given twice (line {seen[key.value]} too); keep one")
+            if key.value != "<<":
+                seen[key.value] = line
+                _check_key(key, f"{name}: line {line}: {full}")
+            _check(value, name, full)
+    else:
+        _check_value(node, f"{name}: line {node.start_mark.line + 1}: {where}")
+
+
+def _check_key(node: yaml.Node, where: str) -> None:
+    if not node.tag.endswith(":str"):
+        raise InputError(
+            f"{where}: YAML reads the key {node.value} as {_read(node)!r}; put it in quotes: '{node.value}'"
+        )
+
+
+def _check_value(node: yaml.Node, where: str) -> None:
+    kind = node.tag.rsplit(":", 1)[-1]
+    if node.style is not None or kind not in (*PLAIN, "timestamp"):
+        return
+    if kind == "timestamp" or not PLAIN[kind].fullmatch(node.value):
+        meant = "" if kind == "timestamp" else f", or write the number: {_read(node)}"
+        raise InputError(f"{where}: YAML reads {node.value} as {_read(node)}; put it in quotes: '{node.value}'{meant}")
+
+
+def _read(node: yaml.Node) -> Any:
+    return yaml.safe_load(node.value)
+
+
+def own_title(config: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    """A run's title: as given, else its name. `own` is what the user set: another run has not the demo's title."""
+    inherited = "run" in own and "title" not in own
+    return config["run"] if inherited or not config["title"] else config["title"]

@@ -3,6 +3,7 @@
 FROM python:3.11-slim-bookworm
 RUN apt-get update \
     && apt-get install -y --no-install-recommends make git graphviz \
+    && if [ "$(dpkg --print-architecture)" = arm64 ]; then apt-get install -y --no-install-recommends gcc g++; fi \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /cwamsn
 COPY requirements.lock pyproject.toml README.md ./

@@ -25,7 +25,27 @@ include: "rules/reporting.smk"
 include: "rules/studies.smk"
 
 
+onstart:
+    begin(Path.cwd(), local=workflow.local_exec)
+    for name in {
+        job.wildcards.screen
+        for job in workflow.dag.jobs
+        if job.rule.name == "wells"
+    }:
+        claim(
+            f"{DATA}/{name}", config["run"], RESULTS, screen_settings(config, name)
+        )
+    if line := trainings(planned(), RESULTS):
+        logger.info(line)
+
+
+onsuccess:
+    for line in products(planned(), RESULTS):
+        logger.info(line)
+
+
 rule all:
     default_target: True
     input:
         everything(),
+        embeddings_and_maps(),

@@ -7,9 +7,15 @@ ROOT = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(ROOT))
 
 from snakemake.common.configfile import load_configfile
+from snakemake.logging import logger
 
 from cwamsn.config import load_schema, resolve, without_replaced_options
+from cwamsn.config_files import check_text, own_title
+from cwamsn.reporting.where import products, trainings
+from cwamsn.screens_in_use import check, claim
+from cwamsn.screens_in_use import settings as screen_settings
 from cwamsn.tables import InputError
+from cwamsn.workplace import begin, release
 
 # What Snakemake has merged into `config`, in order: an encoder that a file replaces takes its options with it.
 LAYERS = [
@@ -22,10 +28,20 @@ LAYERS = [
 ] + [workflow.config_settings.config]
 
 try:
+    if workflow.is_main_process:
+        for _path in workflow.overwrite_configfiles:
+            check_text(_path)
     config.update(without_replaced_options(config, LAYERS))
     config.update(resolve(config, load_schema(ROOT / "config" / "schemas")))
 except InputError as error:
     raise WorkflowError(str(error))
+
+config["title"] = own_title(config, workflow.config_settings.overwrite_config)
+
+if workflow.is_main_process:
+    if _line := release(Path.cwd()):
+        logger.warning(_line)
+    begin(Path.cwd(), local=True)  # it has no jobs yet
 
 DATA = config["paths"]["data"]
 RESULTS = f"{config['paths']['results']}/{config['run']}"
@@ -39,6 +55,25 @@ wildcard_constraints:
     part=r"[A-Za-z0-9_.-]+",
     model=r"[A-Za-z0-9_.-]+",
     seed=r"\d+",
+
+
+def planned():
+    """Output files of the plan's jobs, those that were there before included."""
+    return [str(path) for job in workflow.dag.jobs for path in job.output]
+
+
+def own_screen(screen):
+    """Refuse a screen's folder that another run made with other settings."""
+    try:
+        if workflow.is_main_process:
+            check(
+                f"{DATA}/{screen}",
+                screen,
+                config["run"],
+                screen_settings(config, screen),
+            )
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 def script_path(name):

@@ -106,6 +106,20 @@ def score_files(wildcards):
     return files
 
 
+def embeddings_and_maps():
+    """Embeddings and maps that the scores are computed from. Targets of their own: deleted, they are made again."""
+    of_wells = [row for row in ROWS if row_kind(row) not in ("quoted", "map")]
+    pairs = [(row, seed) for row in of_wells for seed in row_seeds(row)]
+    alignments = []
+    if {"gene_gene", "compound_gene"} & set(config["benchmarks"]):
+        alignments = [None, *config["alignment"]["also"]]
+    elif "replicate_map" in config["benchmarks"] and has_truth():
+        alignments = [None]
+    files = [EMBEDDINGS.format(model=row, seed=seed) for row, seed in pairs]
+    files += [map_path(row, seed, a) for row, seed in pairs for a in alignments]
+    return list(dict.fromkeys(files)) if config["benchmarks"] else []
+
+
 def comparison_input(wildcards):
     """Two rows' maps, and truth table and wells where compounds are compared too."""
     kinds = {row_kind(wildcards.model), row_kind(wildcards.other)}

@@ -11,7 +11,10 @@ def crop_params(wildcards):
 
 def of_parts(pattern):
     """Input function: `pattern` below the screen's folder, for each of its parts."""
-    return lambda wildcards: expand(
-        f"{DATA}/{wildcards.screen}/{pattern}",
-        part=screen_parts(wildcards.screen),
-    )
+
+    def paths(wildcards):
+        own_screen(wildcards.screen)
+        parts = screen_parts(wildcards.screen)
+        return expand(f"{DATA}/{wildcards.screen}/{pattern}", part=parts)
+
+    return paths

@@ -43,6 +43,7 @@ def files_of(kind):
     """Input function: the layout of a simulated screen, or the user's own files that its `kind` of table is made from."""
 
     def files(wildcards):
+        own_screen(wildcards.screen)
         if SCREENS[wildcards.screen]["source"].startswith("simulated-"):
             return [f"{DATA}/{wildcards.screen}/host/truth/wells.parquet"]
         return _of_screen(wildcards.screen, local_files, kind)

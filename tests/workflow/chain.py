@@ -9,11 +9,12 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
 
 
-def snakemake(folder: Path, *arguments: str, cores: int = 2, config: Path = TINY, check: bool = True, **options):
-    """Run Snakemake with `config` in `folder`; returns the completed process with its output as text."""
+def snakemake(folder: Path, *arguments: str, cores: int = 2, config=TINY, check: bool = True, **options):
+    """Run Snakemake with `config` (a path or several) in `folder`; returns the completed process, output as text."""
+    files = [str(path) for path in (config if isinstance(config, list) else [config])]
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     # --configfile takes several files: a target after it would be read as one
-    command += [*arguments, "--cores", str(cores), "--configfile", str(config)]
+    command += [*arguments, "--cores", str(cores), "--configfile", *files]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, **options)
     if check and result.returncode:

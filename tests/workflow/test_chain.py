@@ -1,5 +1,7 @@
 """The whole chain on a tiny configuration: raw simulated plates to finished tables."""
 
+import re
+
 import pytest
 import yaml
 
@@ -11,7 +13,7 @@ from tests.workflow.chain import TINY, csv_bytes, snakemake
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("chain")
-    snakemake(folder)
+    (folder / "said.txt").write_text(snakemake(folder).stderr)
     return folder
 
 
@@ -39,12 +41,43 @@ def test_provenance_and_report_hold_every_job_of_the_run_and_no_other(finished):
     assert report.count("<!DOCTYPE html>") == 1 and report.count('<figure class="table"') == 5
     for table in (results / "tables").glob("*.html"):
         page = table.read_text()
-        assert page.startswith("<!DOCTYPE html>") and "<h1>Tiny simulated screens (test)</h1>" in page
+        assert page.startswith("<!DOCTYPE html>") and "<h1>tiny</h1>" in page
         assert 'class="printed"' not in page and "OpenPhenom" not in page, "RxRx3-core's numbers say nothing here"
 
 
-def test_a_second_run_has_nothing_to_do(finished):
+def test_a_run_says_where_to_look_and_what_it_made(finished):
+    said = (finished / "said.txt").read_text()
+    assert "tail -f results/tiny/logs/train/*/*.log" in said.split("Finished jobid")[0]
+    end = said.rsplit("Finished jobid", 1)[1].splitlines()
+    assert "report: results/tiny/report.html" in end
+    assert "tables: results/tiny/tables/ (table1, table2, table3, table7, table8)" in end
+    assert "figures: results/tiny/figures/ (figure1, figure3)" in end
+    assert "<h1>tiny</h1>" in (finished / "results" / "tiny" / "report.html").read_text(), "not the demo's title"
+
+
+def test_a_second_run_has_nothing_to_do_unless_embeddings_or_maps_are_gone(finished):
     assert "Nothing to be done" in snakemake(finished).stderr
+    lost = [finished / "results" / "tiny" / name for name in ("embeddings/cwa-msn", "maps/random")]
+    for path in lost:
+        path.rename(path.with_suffix(".away"))
+    plan = snakemake(finished, "--dry-run").stdout
+    for path in lost:
+        path.with_suffix(".away").rename(path)
+    jobs = {line.split()[0]: int(line.split()[1]) for line in plan.splitlines() if re.fullmatch(r"\w+ +\d+", line)}
+    assert jobs["embed"] == 1 and jobs["align"] == 2
+    assert not {"wells", "fetch", "crops_part", "train"} & jobs.keys()
+
+
+def test_another_run_does_not_overwrite_a_screen_of_the_same_name(finished, tmp_path):
+    (tmp_path / "other.yaml").write_text("run: other\ncrops: {size: [64, 64]}\n")
+    (tmp_path / "trap.yaml").write_text("training: {steps: 1_0}\n")
+    result = snakemake(finished, "--dry-run", config=[TINY, tmp_path / "other.yaml"], check=False)
+    assert result.returncode != 0
+    told = result.stdout + result.stderr
+    assert re.search(r"run 'tiny' made data/(bray|rxrx3)-tiny with crops.size: nothing, this run has \[64, 64\]", told)
+    result = snakemake(finished, "--dry-run", config=[TINY, tmp_path / "trap.yaml"], check=False)
+    assert result.returncode != 0
+    assert "trap.yaml: line 1: training.steps: YAML reads 1_0 as 10" in result.stdout + result.stderr
 
 
 def test_one_table_needs_only_its_own_rows(finished, tmp_path):

@@ -39,7 +39,7 @@ def test_a_run_of_a_finished_map_plans_its_table_and_one_digest_of_its_file(maps
 
 def test_a_report_never_stands_beside_a_failed_method_without_saying_so(maps, tmp_path):
     results = tmp_path / "results" / "own"
-    failed = snakemake(tmp_path, config=maps("good", "bad"), check=False)
+    failed = snakemake(tmp_path, "--keep-going", config=maps("good", "bad"), check=False)
     assert failed.returncode != 0 and "gap in table1: bad: no gene_gene score of seed 0" in failed.stderr
     assert (results / "tables" / "incomplete" / "table1.csv").exists()
     assert not (results / "report.html").exists() and not (results / "provenance.json").exists()

@@ -17,7 +17,8 @@ with job(snakemake):
     maps = [read("map", path) for path in (snakemake.input.first, snakemake.input.second)]
     found = [gg.Similarities(one, section["null_rows"]) for one in maps]
     listed = (section["sources"], section["thresholds"])
-    parts = [gg.paired_difference(*found, *listed, **bootstrap, folder=section["annotations"])]
+    annotated = {"folder": section["annotations"], "aliases": section["aliases"]}
+    parts = [gg.paired_difference(*found, *listed, **bootstrap, **annotated)]
     if snakemake.input.get("truth"):
         truth = cg.load_truth(snakemake.input.truth, read("wells", snakemake.input.wells))
         doses = snakemake.params.concentrations or cg.doses_of(maps[0])

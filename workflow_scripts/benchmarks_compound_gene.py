@@ -16,6 +16,7 @@ with job(snakemake):
     perturbation_map = read("map", snakemake.input.map)
     wells = read("wells", snakemake.input.wells)
     truth = cg.load_truth(snakemake.input.truth, wells)
+    cg.say_missing(truth, perturbation_map)
     doses = snakemake.params.concentrations or cg.doses_of(perturbation_map)
     scores = cg.score_compounds(perturbation_map, truth, section["draws"], section["negatives"], doses)
     table = cg.compound_gene_table(scores)

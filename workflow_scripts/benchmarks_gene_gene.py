@@ -16,18 +16,19 @@ with job(snakemake):
 
     section, fixed = snakemake.params.options, dict(snakemake.params.fixed)
     names = (section["sources"], section["thresholds"])
+    annotated = {"folder": section["annotations"], "aliases": section["aliases"]}
     perturbation_map = read("map", snakemake.input.map)
     parts = []
     for null in dict.fromkeys([section["null_rows"], *section["also_null_rows"]]):
         found = gg.Similarities(perturbation_map, null)
-        table = gg.summary(found, *names, **snakemake.params.bootstrap, folder=section["annotations"])
+        table = gg.summary(found, *names, **snakemake.params.bootstrap, **annotated)
         parts.append(table.assign(null=null))
         if null == section["null_rows"]:
-            own = gg.recall_table(found, *names, section["annotations"])
-            rest = gg.gene_gene_recall(perturbation_map, *names, null, section["common_genes"], section["annotations"])
+            own = gg.recall_table(found, *names, **annotated)
+            rest = gg.gene_gene_recall(perturbation_map, *names, null, section["common_genes"], **annotated)
             parts.append(gg.as_metric(rest, "recall_without_common").assign(null=null))
     if snakemake.input.get("wells"):
-        table = gg.experiment_recall(read("wells", snakemake.input.wells), *names, folder=section["annotations"])
+        table = gg.experiment_recall(read("wells", snakemake.input.wells), *names, **annotated)
         parts.append(gg.as_metric(table, "recall_of_experiments").assign(null="crispr", alignment="none"))
     if snakemake.input.get("embeddings"):
         features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))

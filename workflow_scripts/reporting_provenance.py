@@ -8,13 +8,16 @@ sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
 
 with job(snakemake):
+    from cwamsn.benchmarks.symbols import table_path
     from cwamsn.notes import read_notes
     from cwamsn.reporting.provenance import write_provenance
     from cwamsn.reporting.row_notes import notes_by_row
 
+    config = snakemake.config
+    symbols = table_path(config["gene_gene"]["aliases"]) if "gene_gene" in config["benchmarks"] else None
     write_provenance(
         snakemake.output[0],
-        config=snakemake.config,
+        config=config,
         code=snakemake.params.code,
         manifests=dict(snakemake.params.manifests),
         usage_files=dict(snakemake.params.usage),
@@ -24,4 +27,5 @@ with job(snakemake):
             "screens": {name: read_notes(paths) for name, paths in snakemake.params.screen_notes.items()},
             "rows": notes_by_row(snakemake.params.row_notes),
         },
+        resources={"previous gene symbols": symbols} if symbols else {},
     )

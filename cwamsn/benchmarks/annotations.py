@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cwamsn.benchmarks.symbols import names_in_map
 from cwamsn.tables import InputError
 
 SOURCES = ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
@@ -42,22 +43,58 @@ def _pairs(path: Path) -> pd.DataFrame:
     return pairs.sort_values(["entity1", "entity2"], ignore_index=True)
 
 
+def _path(source: str, folder: str | Path | None) -> Path:
+    return (Path(folder) if folder else annotation_folder()) / f"{source}.txt"
+
+
+@cache
+def _entities(path: Path) -> frozenset[str]:
+    pairs = _pairs(path)
+    return frozenset(pairs["entity1"]) | frozenset(pairs["entity2"])
+
+
 def relationships(
-    source: str, entities: Collection[str] | None = None, folder: str | Path | None = None
+    source: str,
+    entities: Collection[str] | None = None,
+    folder: str | Path | None = None,
+    aliases: str | None = None,
 ) -> pd.DataFrame:
     """Relationships of `source` as a table `entity1`, `entity2` with entity1 < entity2.
 
     Self pairs and repeats (A-B, B-A) are dropped, as `efaar_benchmarking.get_benchmark_relationships` does; rows are
-    sorted. With `entities`, only pairs of which both members are among them.
+    sorted. With `entities`, only pairs of which both members are among them, by their own names or (`aliases`, see
+    :func:`cwamsn.benchmarks.symbols.previous_symbols`) by another symbol of the same gene; the names are the entities'.
     """
-    pairs = _pairs((Path(folder) if folder else annotation_folder()) / f"{source}.txt")
-    if entities is not None:
-        known = set(entities)
-        pairs = pairs[pairs["entity1"].isin(known) & pairs["entity2"].isin(known)]
+    path = _path(source, folder)
+    pairs = _pairs(path)
+    if entities is None:
+        return pairs.reset_index(drop=True)
+    known = set(entities)
+    renamed = names_in_map(_entities(path), known, aliases)
+    if renamed:
+        first, second = (pairs[c].replace(renamed).to_numpy(str) for c in ("entity1", "entity2"))
+        swap = first > second
+        pairs = pd.DataFrame({"entity1": np.where(swap, second, first), "entity2": np.where(swap, first, second)})
+        pairs = pairs.astype(object).sort_values(["entity1", "entity2"])
+    pairs = pairs[pairs["entity1"].isin(known) & pairs["entity2"].isin(known)]
     return pairs.reset_index(drop=True)
 
 
-def joint_relationships(sources: Sequence[str], entities=None, folder=None) -> pd.DataFrame:
+def joint_relationships(sources: Sequence[str], entities=None, folder=None, aliases=None) -> pd.DataFrame:
     """Union of the relationships of several sources; a pair that stands in two sources counts once."""
-    tables = [relationships(source, entities, folder) for source in sources]
+    tables = [relationships(source, entities, folder, aliases) for source in sources]
     return pd.concat(tables).drop_duplicates().sort_values(["entity1", "entity2"], ignore_index=True)
+
+
+def matched_names(
+    sources: Sequence[str], genes: Collection[str], folder: str | Path | None = None, aliases: str | None = None
+) -> tuple[set[str], dict[str, str]]:
+    """The genes that stand in a source by any name; of those that stand there by another one, name there -> gene."""
+    known: set[str] = set()
+    renamed: dict[str, str] = {}
+    for source in sources:
+        there = _entities(_path(source, folder))
+        other = names_in_map(there, genes, aliases)
+        known |= (set(genes) & there) | set(other.values())
+        renamed |= other
+    return known, renamed

@@ -15,6 +15,7 @@ import pandas as pd
 
 from cwamsn.benchmarks.bootstrap import cluster_counts, interval
 from cwamsn.benchmarks.gene_gene import cosines
+from cwamsn.notes import note
 from cwamsn.tables import InputError, concentration_text, feature_columns
 
 CONCENTRATIONS = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)  # µM
@@ -109,6 +110,26 @@ def read_truth(truth: pd.DataFrame, genes: Sequence[str], compounds: Sequence[st
         n_missing_compounds=len(set(truth["treatment"]) - present),
         n_without_active=without,
     )
+
+
+def _some(names: Collection[str]) -> str:
+    return ", ".join(sorted(map(str, set(names)))[:2]) or "none"
+
+
+def say_missing(truth: pd.DataFrame, perturbation_map: pd.DataFrame) -> None:
+    """Note the compounds and genes of the truth table that the map lacks, and those it has in another case alone."""
+    for column, kind, what in (("treatment", "COMPOUND", "compounds"), ("gene_symbol", "CRISPR", "genes")):
+        there = set(perturbation_map.loc[perturbation_map["perturbation_type"] == kind, "perturbation"])
+        names = set(truth[column])
+        missing = sorted(names - there)
+        folded = {name.casefold() for name in there}
+        case = [name for name in missing if name.casefold() in folded]
+        if missing:
+            hint = f"; {len(case)} of them it has in another case ({case[0]})" if case else ""
+            note(
+                f"{len(missing)} of {len(names)} {what} of the truth table are not in the map "
+                f"(such as {', '.join(missing[:3])}){hint}"
+            )
 
 
 def load_truth(path: str | Path, wells: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -224,7 +245,11 @@ def score_compounds(
     genes = perturbation_map.loc[perturbation_map["perturbation_type"] == "CRISPR", "perturbation"]
     known = read_truth(truth, list(genes), sorted(present - set(exclude)))
     if not known.compounds:
-        raise InputError("compound_gene: no compound of the map has an active gene in the truth table; check the names")
+        raise InputError(
+            "compound_gene: no compound of the map has an active gene in the truth table "
+            f"(map: {_some(present)} and {_some(genes)}; table: {_some(truth['treatment'])} and "
+            f"{_some(truth['gene_symbol'])}); check the names and alignment.concentrations"
+        )
     similarity = pair_scores(perturbation_map, known, concentrations)
     choice, n_rows = Negatives(draws, negatives), len(concentrations) + 1
     values = {

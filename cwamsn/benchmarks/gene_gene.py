@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from cwamsn.benchmarks.annotations import SOURCES, joint_relationships, relationships
+from cwamsn.benchmarks.annotations import SOURCES, joint_relationships, matched_names, relationships
 from cwamsn.benchmarks.bootstrap import interval, recall_resamples
+from cwamsn.benchmarks.symbols import BUILT_IN, say_unmatched
+from cwamsn.notes import note
 from cwamsn.tables import InputError, feature_columns
 
 THRESHOLDS = ((0.05, 0.95), (0.1, 0.9))
 NULLS = ("crispr", "whole-map")
+SAME = 1e-12  # cosines that differ by less are equal but for rounding
 
 
 def cosines(features: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
@@ -102,6 +105,11 @@ class Similarities:
             name = self.index.index[self.index.index.duplicated()][0]
             raise InputError(f"gene_gene: the map has several CRISPR rows of {name!r}; keep one")
         self.null, self.matrix = _upper_triangle(rows[feature_columns(rows.columns)].to_numpy(), crispr)
+        if len(self.null) > 1 and self.null[-1] - self.null[0] < SAME:
+            raise InputError(
+                f"gene_gene: all {len(self.null)} pairs of the map have the same cosine ({self.null[0]:.3g}); "
+                "its vectors tell nothing apart, look at the embeddings and the controls"
+            )
 
     @property
     def genes(self) -> list[str]:
@@ -123,6 +131,7 @@ def gene_gene_recall(
     null: str = "crispr",
     exclude: Collection[str] = (),
     folder: str | None = None,
+    aliases: str | None = None,
 ) -> pd.DataFrame:
     """Recall of known relationships at each pair of thresholds.
 
@@ -134,6 +143,7 @@ def gene_gene_recall(
     null : see :func:`null_rows`
     exclude : genes left out of map, null and relationships
     folder : folder of `<source>.txt`; default: the installed efaar-benchmarking's
+    aliases : table of previous gene symbols, see :func:`cwamsn.benchmarks.symbols.previous_symbols`
 
     Returns
     -------
@@ -141,14 +151,16 @@ def gene_gene_recall(
     holds no relationship of a source. The minimum number of entities of the published function is not enforced: its
     check builds an exception without raising it.
     """
-    return recall_table(Similarities(perturbation_map, null, exclude), sources, thresholds, folder)
+    return recall_table(Similarities(perturbation_map, null, exclude), sources, thresholds, folder, aliases)
 
 
-def recall_table(similarities: Similarities, sources=SOURCES, thresholds=THRESHOLDS, folder=None) -> pd.DataFrame:
+def recall_table(
+    similarities: Similarities, sources=SOURCES, thresholds=THRESHOLDS, folder=None, aliases=None
+) -> pd.DataFrame:
     """:func:`gene_gene_recall` on similarities that are already there."""
     rows = []
     for source in sources:
-        pairs = relationships(source, similarities.genes, folder)
+        pairs = relationships(source, similarities.genes, folder, aliases)
         for low, high in thresholds:
             hits = similarities.recalled(pairs, low, high)
             recall = hits.sum() / len(hits) if len(hits) else np.nan
@@ -172,10 +184,16 @@ def experiment_map(wells: pd.DataFrame, seed: int = 0, dimension: int = 384) -> 
 
 
 def experiment_recall(
-    wells: pd.DataFrame, sources=SOURCES, thresholds=THRESHOLDS, draws: int = 10, folder: str | None = None
+    wells: pd.DataFrame,
+    sources=SOURCES,
+    thresholds=THRESHOLDS,
+    draws: int = 10,
+    folder: str | None = None,
+    aliases: str | None = None,
 ) -> pd.DataFrame:
     """:func:`gene_gene_recall` of :func:`experiment_map`, recalls averaged over draws of the experiments' vectors."""
-    tables = [gene_gene_recall(experiment_map(wells, k), sources, thresholds, folder=folder) for k in range(draws)]
+    maps = (experiment_map(wells, k) for k in range(draws))
+    tables = [gene_gene_recall(one, sources, thresholds, folder=folder, aliases=aliases) for one in maps]
     return tables[0].assign(recall=np.mean([table["recall"] for table in tables], axis=0))
 
 
@@ -191,7 +209,8 @@ def split_half_by_guide(
     Parameters
     ----------
     features : (n, d) aligned vectors of CRISPR wells that are no controls
-    wells : their `gene`, `guide` and `well_id`, row for row
+    wells : their `well_id`, `perturbation` and, where there are any, `gene` and `guide`, row for row. Without `gene`
+        a knockout's perturbation is its gene; without `guide` nothing can be split: the table is empty, which is said
     repeats : random splits, drawn from `seed`
 
     Returns
@@ -202,7 +221,7 @@ def split_half_by_guide(
     """
     order = np.argsort(wells["well_id"].to_numpy(str), kind="stable")
     features, wells = np.asarray(features, dtype=np.float64)[order], wells.iloc[order]
-    guides = wells.groupby(["gene", "guide"], sort=True, observed=True).indices
+    guides = _guides(wells).groupby(["gene", "guide"], sort=True, observed=True).indices
     names = [name for name in guides if all(isinstance(part, str) for part in name)]
     means = np.stack([features[guides[name]].mean(axis=0) for name in names]) if names else np.empty((0, 1))
     genes = np.array([gene for gene, _ in names], dtype=str)
@@ -210,6 +229,7 @@ def split_half_by_guide(
     members = [rows for rows in members if len(rows) >= 2]
     columns = ["repeat", "threshold_low", "threshold_high", "recall", "top1", "n_genes"]
     if len(members) < 2:
+        note(f"split_half_recall: {len(members)} genes have two guides or more, two are needed: no noise ceiling")
         return pd.DataFrame(columns=columns)
     rng, rows = np.random.default_rng(seed), []
     for repeat in range(repeats):
@@ -233,15 +253,20 @@ def summary(
     seed: int = 0,
     level: float = 0.95,
     folder: str | None = None,
+    aliases: str | None = None,
 ) -> pd.DataFrame:
     """Recalls with a bootstrap interval over genes, and one joint recall over the union of all sources.
 
     Table `metric` (`recall`), `source` (a source or `joint`), `threshold_low`, `threshold_high`, `value`, `n` (known
-    pairs), `ci_low`, `ci_high`.
+    pairs), `ci_low`, `ci_high`. Notes the genes that no source knows, those known by another symbol (`aliases`), and
+    why a recall is zero.
     """
     rows = []
-    tables = {source: relationships(source, similarities.genes, folder) for source in sources}
-    tables["joint"] = joint_relationships(sources, similarities.genes, folder)
+    genes = similarities.genes
+    tables = {source: relationships(source, genes, folder, aliases) for source in sources}
+    tables["joint"] = joint_relationships(sources, genes, folder, aliases)
+    other = {} if aliases else matched_names(sources, genes, folder, BUILT_IN)[1]
+    say_unmatched(genes, *matched_names(sources, genes, folder, aliases), len(set(other.values())))
     for source, pairs in tables.items():
         if pairs.empty:
             continue
@@ -249,8 +274,34 @@ def summary(
             hits = similarities.recalled(pairs, low, high)
             bounds = interval(recall_resamples(pairs, hits, similarities.genes, resamples, seed), level)
             rows.append(("recall", source, float(low), float(high), hits.sum() / len(hits), len(hits), *bounds))
+            if not hits.any():
+                _say_zero(similarities, source, len(hits), low, high)
     names = ["metric", "source", "threshold_low", "threshold_high", "value", "n", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _guides(wells: pd.DataFrame) -> pd.DataFrame:
+    """Columns `gene` and `guide` of the wells contract, both of which a screen may lack."""
+    empty = pd.Series(None, index=wells.index, dtype=object)
+    if "gene" in wells:
+        gene = wells["gene"]
+    else:
+        gene = wells["perturbation"].where((wells["perturbation_type"] == "CRISPR") & wells["control"].isna(), None)
+    return pd.DataFrame({"gene": gene, "guide": wells.get("guide", empty)})
+
+
+def _say_zero(similarities: Similarities, source: str, n: int, low: float, high: float) -> None:
+    """Note why no pair of a source is recalled: too few pairs, or a null of which many pairs have one cosine."""
+    null, chance = similarities.null, low + 1 - high
+    rounded, counts = np.unique(np.round(null, 9), return_counts=True)
+    share = counts.max() / len(null)
+    if share > min(low, 1 - high):
+        why = f"{share:.0%} of all pairs have the same cosine ({rounded[counts.argmax()]:.3g}): vectors are repeated"
+    elif (1 - chance) ** n > 0.01:
+        why = f"with so few pairs that happens by chance (probability {(1 - chance) ** n:.2f})"
+    else:
+        why = "no cause is known: known pairs avoid both tails of the cosines; look at the embeddings"
+    note(f"recall of {source} is 0 of {n} pairs where chance is {chance:.2f}: {why}")
 
 
 def split_half_summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -277,6 +328,7 @@ def paired_difference(
     seed: int = 0,
     level: float = 0.95,
     folder: str | None = None,
+    aliases: str | None = None,
 ) -> pd.DataFrame:
     """Recall of `first` less that of `second`, with an interval from the same resamples of genes.
 
@@ -284,8 +336,8 @@ def paired_difference(
     `joint` included.
     """
     genes = sorted(set(first.genes) & set(second.genes))
-    tables = {source: relationships(source, genes, folder) for source in sources}
-    tables["joint"] = joint_relationships(sources, genes, folder)
+    tables = {source: relationships(source, genes, folder, aliases) for source in sources}
+    tables["joint"] = joint_relationships(sources, genes, folder, aliases)
     rows = []
     for source, pairs in tables.items():
         for low, high in thresholds if len(pairs) else ():

@@ -28,7 +28,8 @@ def latent_probe(
     wells : n wells, in the same order: well_id, perturbation, control
     truth : ground truth of the screen: well_id and the columns named in `columns`
     columns : for each part (`phenotype`, `nuisance`) its columns, each of which varies
-    folds : all wells of a perturbation lie in one fold, so that to know a perturbation again is not enough
+    folds : all wells of a perturbation lie in one fold, so that to know a perturbation again is not enough; at most as
+        many as there are perturbations and wells without one
 
     Returns
     -------
@@ -45,6 +46,11 @@ def latent_probe(
     x, known, wells = np.asarray(features, dtype=np.float64)[order], known.iloc[order], wells.iloc[order]
     alone = (wells["control"].notna() | wells["perturbation"].isna()).to_numpy()
     groups = np.where(alone, wells["well_id"].astype(str), wells["perturbation"].astype(str))
+    folds = min(folds, len(np.unique(groups)))
+    if folds < 2:
+        raise InputError(
+            f"latent_probe: {len(x)} wells of one perturbation; two perturbations are needed to hold one out"
+        )
     x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-12)
     rows = []
     for part, names in columns.items():

@@ -41,13 +41,21 @@ def fixed_columns(benchmark):
     return columns
 
 
+def own_aliases():
+    """The user's table of gene symbols, so that a change of it is noticed."""
+    path = config["gene_gene"]["aliases"]
+    return {"aliases": path} if path not in (None, "hgnc") else {}
+
+
 def gene_gene_wells(wildcards):
-    """Wells, and embeddings for the noise ceiling; none for a finished map."""
+    """Wells, and embeddings for the noise ceiling (none for a finished map); a table of gene symbols of the user's."""
     if row_kind(wildcards.model) == "map":
-        return {}
+        return own_aliases()
     halves = config["gene_gene"]["split_half_repeats"]
-    return {"wells": WELLS} | (
-        {"embeddings": EMBEDDINGS.format(**wildcards)} if halves else {}
+    return (
+        own_aliases()
+        | {"wells": WELLS}
+        | ({"embeddings": EMBEDDINGS.format(**wildcards)} if halves else {})
     )
 
 
@@ -125,4 +133,8 @@ def comparison_input(wildcards):
     kinds = {row_kind(wildcards.model), row_kind(wildcards.other)}
     compounds = "compound_gene" in config["benchmarks"] and "map" not in kinds
     other = MAP.format(model=wildcards.other, seed=wildcards.seed)
-    return {"second": other} | ({"truth": TRUTH, "wells": WELLS} if compounds else {})
+    return (
+        own_aliases()
+        | {"second": other}
+        | ({"truth": TRUTH, "wells": WELLS} if compounds else {})
+    )

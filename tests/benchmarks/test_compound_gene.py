@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cwamsn.benchmarks import compound_gene as cg
+from cwamsn.notes import collected
 from cwamsn.tables import InputError
 
 
@@ -244,3 +245,15 @@ def test_published_names_are_mapped_to_the_maps(tmp_path):
         {"perturbation_type": ["COMPOUND"], "treatment": ["aspirin"], "perturbation": ["BSYNRYMUTXBXSQ"]}
     )
     assert cg.load_truth(path, wells)["treatment"].tolist() == ["BSYNRYMUTXBXSQ", "other"]
+
+
+def test_names_of_the_truth_table_that_the_map_lacks_are_counted(small):
+    perturbation_map, truth = small
+    other = perturbation_map.assign(
+        perturbation=perturbation_map["perturbation"].where(perturbation_map["perturbation"] != "c0", "C0")
+    )
+    with collected() as said:
+        cg.say_missing(truth, other)
+    assert any("compounds of the truth table are not in the map" in s and "in another case (c0)" in s for s in said)
+    with pytest.raises(InputError, match=r"no compound of the map has an active gene.*\(map: .*; table: absent, c0"):
+        cg.score_compounds(perturbation_map.assign(perturbation=perturbation_map["perturbation"] + "x"), truth, draws=1)

@@ -88,3 +88,12 @@ def test_an_unknown_well_is_named():
     wells, truth = screen()
     with pytest.raises(InputError, match="w0000 is not in the ground truth"):
         latent_embeddings(truth[truth["well_id"] != "w0000"], wells, "phenotype")
+
+
+def test_fewer_perturbations_than_folds():
+    wells = pd.DataFrame({"well_id": [f"w{i}" for i in range(40)], "perturbation": ["a", "b"] * 20, "control": None})
+    truth = pd.DataFrame({"well_id": wells["well_id"], "phenotype_0": np.arange(40) % 2 * 1.0})
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    assert latent_probe(x, wells, truth, {"phenotype": ["phenotype_0"]})["n"].tolist() == [40]
+    with pytest.raises(InputError, match="40 wells of one perturbation; two perturbations are needed"):
+        latent_probe(x, wells.assign(perturbation="a"), truth, {"phenotype": ["phenotype_0"]})

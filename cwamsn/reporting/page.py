@@ -141,6 +141,9 @@ def _what_ran(parts: Parts) -> str:
         "Evaluation screen": config.get("evaluation_screen"),
         "Sources": ", ".join(f"{n}: {config['screens'][n]['source']}" for n in screens),
         "Data manifest": ", ".join(f"{n} {d['sha256'][:12]}" for n, d in record["data"].items()),
+        "Looked up in": ", ".join(
+            f"{n}: {r['file']} {r['sha256'][:12]}" for n, r in record.get("resources", {}).items()
+        ),
         "Machine": f"{record['machine']['processor']}, {record['machine']['cores']} cores, "
         f"{(record['machine']['memory_bytes'] or 0) / 2**30:.0f} GiB",
         "Python": record["machine"]["python"],

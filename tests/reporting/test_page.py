@@ -121,12 +121,18 @@ def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_pat
     qc = tables.read("qc", tmp_path / "other" / "qc.parquet")
     notes = {"screens": {"s": ["2 wells stand twice"]}, "rows": {"a": ["179 of 512 dimensions & no more"], "b": []}}
     rows = [{"title": "Row A", "name": "a", "kind": "trained", "seeds": [0]}]
-    record = RECORD | {"notes": notes, "computed": {"training/a/seed0": {"precision": "float32", "device": "cpu"}}}
+    looked_up = {"gene symbols": {"file": "previous.tsv", "sha256": "3" * 64}}
+    record = RECORD | {
+        "resources": looked_up,
+        "notes": notes,
+        "computed": {"training/a/seed0": {"precision": "float32", "device": "cpu"}},
+    }
     write_page(Parts(record=record, rows=rows, screens={"s": tmp_path / "other"}), tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text()
     assert "<h3>Screen s</h3><ul><li>2 wells stand twice</li></ul>" in text
     assert "<h3>Row A</h3><ul><li>179 of 512 dimensions &amp; no more</li></ul>" in text
     assert text.index('id="warnings"') < text.index('id="what-ran"')
+    assert "<dt>Looked up in</dt><dd>gene symbols: previous.tsv 333333333333</dd>" in text
     assert "Plates without a usable field: 1" in text
     assert "<td>P2</td><td class=number>2</td><td>2 of 2: empty: Mito has std 0.5</td>" in text
     assert "<td>float32, cpu</td>" in text

@@ -53,6 +53,7 @@ def run(tmp_path):
         products={"table1": [str(results / "scores.parquet")]},
         computed_files={"a/seed0": tmp_path / "encoder.json"},
         notes={"screens": {}, "rows": {"a": ["179 of 512 dimensions"]}},
+        resources={"gene symbols": tmp_path / "source.json"},
     )
     return results
 
@@ -76,6 +77,8 @@ def test_provenance_holds_what_a_reader_asks_for(run):
     assert record["computed"]["a/seed0"].items() >= {"precision": "bfloat16", "device": "EPYC"}.items()
     assert record["packages"]["pandas"] and record["machine"]["cores"] >= 1
     assert len(record["products"]["table1"][0]["sha256"]) == 64
+    assert record["resources"]["gene symbols"]["file"] == "source.json"
+    assert record["resources"]["gene symbols"]["sha256"] == record["data"]["screen"]["sha256"]
     assert record["notes"]["rows"] == {"a": ["179 of 512 dimensions"]}
 
 

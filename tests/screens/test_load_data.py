@@ -1,5 +1,8 @@
 """The load-data source: Gallery-style tables, real LINCS images, and what laboratories get wrong."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -157,13 +160,12 @@ def test_what_cannot_be_skipped_stops_with_file_and_row(lab, run, change, keys, 
         this.fetch(screens.parts("s", this.spec)[0])
 
 
-def test_the_real_lincs_images_as_the_example_lists_them(run, shared, root):
+def test_the_real_lincs_images_as_the_example_lists_them(run, shared, root, tmp_path):
     spec = yaml.safe_load((root / "config/lincs_example.yaml").read_text())["screens"]["lincs"]
-    this = run(
-        spec
-        | {key: str(root / spec[key]) for key in ("load_data", "platemap")}
-        | {"base": str(shared / "lincs_a549"), "control_column": "pert_type", "control_values": ["negcon"]}
-    )
+    write_tables = runpy.run_path(str(root / "config/lincs_tables.py"))["write_tables"]
+    assert write_tables(shared / "lincs_a549", tmp_path) == 40
+    listed = {key: str(tmp_path / Path(spec[key]).name) for key in ("load_data", "platemap")}
+    this = run(spec | listed | {"base": str(shared / "lincs_a549")})
     wells = this.wells()
     assert len(wells) == 20 and wells["control"].eq("negative").sum() == 10
     assert set(wells.loc[wells["control"].isna(), "concentration"]) == {10.0}

@@ -18,6 +18,7 @@ from cwamsn.tables import InputError, feature_columns
 
 THRESHOLDS = ((0.05, 0.95), (0.1, 0.9))
 NULLS = ("crispr", "whole-map")
+RECALL_COLUMNS = ["source", "threshold_low", "threshold_high", "recall", "n_relationships", "n_null_pairs"]
 SAME = 1e-12  # cosines that differ by less are equal but for rounding
 
 
@@ -165,8 +166,7 @@ def recall_table(
             hits = similarities.recalled(pairs, low, high)
             recall = hits.sum() / len(hits) if len(hits) else np.nan
             rows.append((source, float(low), float(high), recall, len(pairs), len(similarities.null)))
-    names = ["source", "threshold_low", "threshold_high", "recall", "n_relationships", "n_null_pairs"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=RECALL_COLUMNS)
 
 
 def experiment_map(wells: pd.DataFrame, seed: int = 0, dimension: int = 384) -> pd.DataFrame:
@@ -191,8 +191,15 @@ def experiment_recall(
     folder: str | None = None,
     aliases: str | None = None,
 ) -> pd.DataFrame:
-    """:func:`gene_gene_recall` of :func:`experiment_map`, recalls averaged over draws of the experiments' vectors."""
-    maps = (experiment_map(wells, k) for k in range(draws))
+    """:func:`gene_gene_recall` of :func:`experiment_map`, recalls averaged over draws of the experiments' vectors.
+
+    Recalls are NaN where the experiments tell no gene from another.
+    """
+    maps = [experiment_map(wells, k) for k in range(draws)]
+    features = maps[0][feature_columns(maps[0].columns)].to_numpy()
+    if np.allclose(features, features[0]):  # one experiment, or every gene alike in all: nothing to tell genes by
+        rows = [(s, float(a), float(b), np.nan, 0, 0) for s in sources for a, b in thresholds]
+        return pd.DataFrame(rows, columns=RECALL_COLUMNS)
     tables = [gene_gene_recall(one, sources, thresholds, folder=folder, aliases=aliases) for one in maps]
     return tables[0].assign(recall=np.mean([table["recall"] for table in tables], axis=0))
 

@@ -126,3 +126,9 @@ def test_split_halves_need_no_columns_that_a_screen_may_lack():
     table = gg.split_half_by_guide(x, guides)
     assert table["n_genes"].eq(5).all() and table["top1"].mean() > 0.9
     pd.testing.assert_frame_equal(table, gg.split_half_by_guide(x, guides.assign(gene=guides["perturbation"])))
+
+
+def test_a_screen_of_one_experiment_has_no_recall_of_experiments():
+    wells = pd.DataFrame({"perturbation": ["MCM2", "MCM3", "MCM4"], "perturbation_type": "CRISPR", "experiment": "e1"})
+    table = gg.experiment_recall(wells, ["CORUM"], [(0.05, 0.95)], draws=2)
+    assert table["recall"].isna().all() and len(table) == 1

@@ -25,7 +25,7 @@ rule study_point:
         screens=study_screens,
         rows=study_rows,
         first=STUDY["first"],
-        sections={name: config[name] for name in STUDY_SECTIONS},
+        sections=STUDY_SECTIONS,
         work=f"{DATA}/study/{config['run']}/{{point}}-{{screen_seed}}",
     script:
         "../workflow_scripts/studies_point.py"
@@ -53,6 +53,7 @@ rule study_report:
         bounds=[row for row in ROWS if row_kind(row) == "latent"],
         screens=study_designs,
         title=config["title"],
+        level=config["bootstrap"]["level"],
     script:
         "../workflow_scripts/studies_report.py"
 

@@ -23,4 +23,5 @@ with job(snakemake):
         snakemake.params.title,
         Path(snakemake.output.tables),
         Path(snakemake.output.report),
+        snakemake.params.level,
     )

@@ -75,20 +75,20 @@ def paired(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> dict[s
     return {"difference": mean, "error": error, "ci_low": mean - reach, "ci_high": mean + reach, "screens": n}
 
 
-def differences(scores: pd.DataFrame, first: str) -> pd.DataFrame:
+def differences(scores: pd.DataFrame, first: str, level: float = 0.95) -> pd.DataFrame:
     """:func:`paired` of the row `first` less every other row, for each point and metric."""
     rows = []
     for name in METRICS:
         for point, table in values_of(scores, name).groupby("point", sort=False):
             for other in [c for c in table.columns if c != first and first in table.columns]:
-                found = paired(table[first].to_numpy(), table[other].to_numpy())
+                found = paired(table[first].to_numpy(), table[other].to_numpy(), level)
                 if found["screens"]:
                     rows.append({"point": point, "metric": name, "first": first, "second": other, **found})
     columns = ["point", "metric", "first", "second", "difference", "error", "ci_low", "ci_high", "screens"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def tested_claims(scores: pd.DataFrame, claims: Sequence[Sequence[str]]) -> pd.DataFrame:
+def tested_claims(scores: pd.DataFrame, claims: Sequence[Sequence[str]], level: float = 0.95) -> pd.DataFrame:
     """Each claim (row, `above` or `below`, row, metric) at each point: the paired difference and a verdict.
 
     `holds`: the whole interval lies on the claimed side of 0; `reversed`: on the other side; `not shown`: it holds
@@ -103,7 +103,7 @@ def tested_claims(scores: pd.DataFrame, claims: Sequence[Sequence[str]]) -> pd.D
             if row not in table.columns:
                 raise InputError(f"study.claims: row {row!r} has no {name}; add it to rows, or leave the claim out")
         for point, part in table.groupby("point", sort=False):
-            found = paired(part[first].to_numpy(), part[second].to_numpy())
+            found = paired(part[first].to_numpy(), part[second].to_numpy(), level)
             rows.append(
                 {"point": point, "first": first, "relation": relation, "second": second, "metric": name, **found}
                 | {"verdict": _verdict(found, RELATIONS[relation])}

@@ -24,8 +24,9 @@ def rows_figure(
     titles: dict[str, str],
     metrics: Sequence[str],
     path: Path,
+    level: float = 0.95,
 ) -> None:
-    """One panel a metric: each pair of screens a thin line across the rows, mean and 95 % interval in black.
+    """One panel a metric: each pair of screens a thin line across the rows, mean and interval in black.
 
     Rows that are `bounds` stand above the panel as numbers: on its axis they would flatten all others.
     """
@@ -39,7 +40,7 @@ def rows_figure(
             shown = [row for row in there if row not in bounds]
             table, at = table[shown], np.arange(len(shown))
             axes.plot(at, table.to_numpy().T, color="0.75", linewidth=0.7, zorder=1)
-            reach = stats.t.ppf(0.975, len(table) - 1) if len(table) > 1 else np.nan
+            reach = stats.t.ppf((1 + level) / 2, len(table) - 1) if len(table) > 1 else np.nan
             error = reach * table.std(ddof=1) / np.sqrt(len(table))
             axes.errorbar(at, table.mean(), yerr=error, fmt="o", color="k", markersize=4, capsize=3, zorder=2)
             axes.set_xticks(at, [titles.get(row, row) for row in shown], rotation=55, ha="right")

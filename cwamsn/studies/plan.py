@@ -1,11 +1,24 @@
 """Which pairs of screens a study makes. Plain dictionaries: a Snakefile imports this."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from cwamsn.config import merged, resolve
 from cwamsn.tables import InputError
 
 TRAINING_SEED = 10_000  # of a pair's training screen, above that of its evaluation screen
+# the one setting of the plate probe that a study has a number for, by keys of its section
+PROBED = {"plate_readings": "experiment_plate", "controls": "only", "embeddings": "raw"}
+
+
+def check_sections(sections: Mapping[str, Any]) -> None:
+    """InputError where a section leaves out the one setting that a study's numbers are of."""
+    for key, wanted in PROBED.items():
+        if wanted not in sections.get("plate_probe", {}).get(key, [wanted]):
+            raise InputError(
+                f"plate_probe.{key}: a study probes the physical plate from the raw embeddings of negative controls; "
+                f"add {wanted}"
+            )
 
 
 def point_seeds(study: dict[str, Any]) -> dict[str, list[int]]:
@@ -18,8 +31,8 @@ def point_seeds(study: dict[str, Any]) -> dict[str, list[int]]:
 def point_screens(config: dict[str, Any], schema: dict[str, Any], point: str, seed: int) -> dict[str, dict[str, Any]]:
     """`training` and (where `study.evaluate`) `evaluation`: the configured screens with what differs at `point`.
 
-    Raises InputError for a key that a screen does not have, with the nearest one, and for a screen that is
-    not simulated.
+    Raises InputError for a key that a screen does not have, with the nearest one, for a screen that is not simulated,
+    and for an evaluation screen that rows cannot be scored on.
     """
     wanted = {"training": config["training_screen"], "evaluation": config["evaluation_screen"]}
     if not config["study"]["evaluate"]:
@@ -31,6 +44,11 @@ def point_screens(config: dict[str, Any], schema: dict[str, Any], point: str, se
         base = config["screens"][name]
         if not base["source"].startswith("simulated-"):
             raise InputError(f"screens.{name}: {base['source']} is not simulated; a study makes its screens")
+        if role == "evaluation" and base["source"] != "simulated-rxrx3-core":
+            raise InputError(
+                f"evaluation_screen: {name} is {base['source']}, which has no knockouts to score rows on; take a "
+                "screen of simulated-rxrx3-core, or set study.evaluate: false"
+            )
         differs = (config["study"]["points"][point] or {}).get(role) or {}
         own = {"seed": seed + (TRAINING_SEED if role == "training" else 0)}
         try:

@@ -1,5 +1,6 @@
 """One point of a study: a pair of simulated screens, every row on it, all scores."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+import cwamsn
 from cwamsn import tables
 from cwamsn.benchmarks.compound_gene import load_truth
 from cwamsn.crops import CropStore
@@ -16,12 +18,15 @@ from cwamsn.embeddings import embed, load_encoder, random_embeddings
 from cwamsn.embeddings.handcrafted import combine_parts, measure_part
 from cwamsn.embeddings.latent import latent_embeddings
 from cwamsn.files import atomic_path, read_json
+from cwamsn.studies.plan import check_sections
 from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen
 from cwamsn.tables import InputError
 from cwamsn.training import train
-from cwamsn.training.weights import code_version
 
+PACKAGE = Path(cwamsn.__file__).parent
+# what is used after all points are there
+UNUSED = ("reporting", "studies/compare.py", "studies/figures.py", "studies/prediction.py", "studies/report.py")
 KINDS = ("trained", "random", "latent", "handcrafted")
 
 
@@ -38,16 +43,18 @@ def run_point(
 
     screens: `training` and, where the rows are to be scored on it, `evaluation`, as resolved. rows: entries of the
     configuration; a trained one's `recipe` is complete. first: row that the other trained ones are compared with on
-    resampled genes. sections: `crops`, `channel_maps`, `embedding`, `alignment`, `gene_gene`. work: folder of this
-    point alone, for the caller to :func:`discard` once the scores are written. What a killed run of the same point left
-    in it is used again as far as it is whole: finished rows, and a training's checkpoint; what was left by another
-    configuration or code is removed.
+    resampled genes. sections: of the configuration `crops`, `channel_maps`, `embedding`, `alignment`, `gene_gene` and,
+    with the benchmarks' defaults where they are absent, `compound_gene`, `plate_probe`, `replicate_map`, `bootstrap`.
+    work: folder of this point alone, for the caller to :func:`discard` once the scores are written. What a killed run
+    of the same point left in it is used again as far as it is whole: finished rows, and a training's checkpoint; what
+    was left by another configuration or code is removed.
     """
     for name, row in rows.items():
         if row["kind"] not in KINDS:
             raise InputError(f"study: row {name} is of kind {row['kind']}; a study takes {', '.join(KINDS)}")
+    check_sections(sections)
     torch.set_num_threads(1)  # two jobs that each use both of two cores run several times slower
-    _keep_only(work, {"screens": screens, "rows": rows, "sections": sections, "code": code_version()})
+    _keep_only(work, {"screens": screens, "rows": rows, "sections": sections, "code": code_digest()})
     folders = {role: _screen(role, spec, sections, work) for role, spec in screens.items()}
     found = []
     for name, row in rows.items():
@@ -62,6 +69,17 @@ def run_point(
     found.append(compared.assign(point=point, screen_seed=screen_seed, model=first))
     found = [table for table in found if len(table)]
     return pd.concat(found, ignore_index=True)
+
+
+def code_digest() -> str:
+    """Digest of every file of the package that a point depends on: simulator, crops, training, embeddings, alignment,
+    benchmarks, and the tables that come with them."""
+    digest = hashlib.sha256(cwamsn.__version__.encode())
+    for path in sorted(PACKAGE.rglob("*")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if path.is_file() and path.suffix != ".pyc" and not name.startswith(UNUSED):
+            digest.update(f"{name} {path.stat().st_size} ".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def discard(work: Path) -> None:
@@ -102,14 +120,15 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
         wells = tables.read("wells", folder / "wells.parquet")
         latent = pd.read_parquet(folder / "host" / "truth" / "wells.parquet")
         frame = _embeddings(row, folder, wells, latent, encoder, sections)
-        truth = load_truth(folder / "compound_gene_truth.csv", wells)
+        own = sections.get("compound_gene", {}).get("truth")
+        truth = load_truth(own or folder / "compound_gene_truth.csv", wells)
         scores, found = evaluation_scores(frame, wells, truth, latent, sections)
         parts.append(scores)
         tables.write(found, "map", work / "maps" / f"{name}.parquet")
     elif row["kind"] == "trained":
         folder = folders["training"]
         frame = _images(folder, encoder, _embedding(row, sections))
-        parts.append(heldout_retrieval(frame, tables.read("wells", folder / "wells.parquet")))
+        parts.append(heldout_retrieval(frame, tables.read("wells", folder / "wells.parquet"), sections))
     if row["kind"] == "trained":
         parts.append(_log(encoder))
     if not parts:

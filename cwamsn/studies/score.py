@@ -13,10 +13,10 @@ from cwamsn.benchmarks import plate_probe as pp
 from cwamsn.benchmarks.latent_probe import latent_probe
 from cwamsn.benchmarks.replicates import replicate_map
 from cwamsn.embeddings.latent import PARTS, latent_columns
+from cwamsn.studies.plan import PROBED
 from cwamsn.tables import feature_columns
 
 COLUMNS = ["benchmark", "metric", "source", "value", "n"]
-DRAWS = 50  # choices of negative genes; beyond it the mean over draws no longer moves in the third digit
 
 
 def evaluation_scores(
@@ -24,9 +24,10 @@ def evaluation_scores(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Benchmarks of one row's embeddings `frame` on the evaluation screen, and its map.
 
-    truth: compound-gene truth table; latent: the screen's ground truth. sections: `alignment` and `gene_gene` of the
-    configuration. Table `benchmark, metric, source, value, n`: recall at the first thresholds of each source and of all
-    jointly; AP and AUC at the best dose; macro-F1 of the physical plate among negative controls; latent probes.
+    truth: compound-gene truth table; latent: the screen's ground truth. sections: of the configuration `alignment`,
+    `gene_gene`, `compound_gene` and `plate_probe` (for the latter two the benchmarks' defaults where absent). Table
+    `benchmark, metric, source, value, n`: recall at the first thresholds of each source and of all jointly; AP and AUC
+    at the best dose; macro-F1 of the physical plate among negative controls, in the first kind of folds; latent probes.
     """
     wells = wells.set_index("well_id").loc[frame["well_id"]].reset_index()
     features = frame[feature_columns(frame.columns)].to_numpy(np.float64)
@@ -39,7 +40,8 @@ def evaluation_scores(
     recalls = gg.summary(
         similar, section["sources"], section["thresholds"][:1], resamples=1, folder=section["annotations"]
     )
-    scores = cg.score_compounds(found, truth, DRAWS, "published", doses or cg.doses_of(found))
+    chosen = {key: value for key, value in sections.get("compound_gene", {}).items() if key in ("draws", "negatives")}
+    scores = cg.score_compounds(found, truth, concentrations=doses or cg.doses_of(found), **chosen)
     best = scores.concentrations.index(cg.MAX)
     compounds = [
         {
@@ -50,7 +52,16 @@ def evaluation_scores(
         }
         for name in cg.METRICS
     ]
-    probes = pp.probe_plates(features, wells, ["experiment_plate"], ["only"], ["linear", "knn"])
+    probed = sections.get("plate_probe", {})
+    probes = pp.probe_plates(
+        features,
+        wells,
+        readings=[PROBED["plate_readings"]],
+        controls=[PROBED["controls"]],
+        probes=probed.get("probes", pp.PROBES),
+        foldings=probed.get("folds", ["random"])[:1],
+        **{key: probed[key] for key in ("n_folds", "neighbours", "classifier", "seed") if key in probed},
+    )
     probes = probes.groupby("probe", as_index=False).agg(value=("macro_f1", "mean"), n=("n_wells", "first"))
     probes = probes.assign(metric=probes["probe"] + "_macro_f1", source="negative controls")
     read = latent_probe(features, wells, latent, {part: latent_columns(latent, part) for part in PARTS})
@@ -60,12 +71,12 @@ def evaluation_scores(
 
 
 def recall_differences(maps: Mapping[str, pd.DataFrame], first: str, sections: Mapping[str, Any]) -> pd.DataFrame:
-    """Joint recall of `first` less that of each other map, with its interval over resampled genes.
+    """Joint recall of `first` less that of each other map, with its interval over resampled genes, as `bootstrap` says.
 
     The only error there is where a point has one pair of screens. Table as of :func:`evaluation_scores`: metrics
     `difference`, `ci_low`, `ci_high`, the other row as source; empty where `first` has no map.
     """
-    section = sections["gene_gene"]
+    section, bootstrap = sections["gene_gene"], sections.get("bootstrap", {})
     if first not in maps:
         return pd.DataFrame(columns=COLUMNS)
     similar = {name: gg.Similarities(one, section["null_rows"]) for name, one in maps.items()}
@@ -74,19 +85,20 @@ def recall_differences(maps: Mapping[str, pd.DataFrame], first: str, sections: M
     for name in similar:
         if name == first:
             continue
-        table = gg.paired_difference(similar[first], similar[name], *listed, folder=section["annotations"])
+        table = gg.paired_difference(similar[first], similar[name], *listed, **bootstrap, folder=section["annotations"])
         joint = table[table["source"] == "joint"].iloc[0]
         numbers = {"difference": joint["value"], "ci_low": joint["ci_low"], "ci_high": joint["ci_high"]}
         rows += [{"metric": metric, "source": name, "value": v, "n": joint["n"]} for metric, v in numbers.items()]
     return pd.DataFrame(rows, columns=COLUMNS[1:]).assign(benchmark="comparison").reindex(columns=COLUMNS)
 
 
-def heldout_retrieval(frame: pd.DataFrame, wells: pd.DataFrame) -> pd.DataFrame:
+def heldout_retrieval(frame: pd.DataFrame, wells: pd.DataFrame, sections: Mapping[str, Any]) -> pd.DataFrame:
     """Replicate retrieval of the compounds that training did not see, on the training screen itself.
 
     The signal that recipes are tuned by: a well is to find the wells of its compound on other plates before those of
     other compounds on its own plate. The screen's training part has no controls, so each plate is centred and scaled on
-    all its wells. Table as :func:`evaluation_scores` gives it, n in compounds.
+    all its wells. Of the section `replicate_map` it takes everything but `negatives`, of which there is one kind, and
+    the null of p-values, which it does not give. Table as :func:`evaluation_scores` gives it, n in compounds.
     """
     wells = wells.set_index("well_id").loc[frame["well_id"]].reset_index()
     features = frame[feature_columns(frame.columns)].to_numpy(np.float64)
@@ -95,7 +107,11 @@ def heldout_retrieval(frame: pd.DataFrame, wells: pd.DataFrame) -> pd.DataFrame:
         spread = features[some].std(axis=0)
         features[some] = (features[some] - features[some].mean(axis=0)) / np.where(spread > 0, spread, 1)
     unseen = wells["split"].isin(["val", "test"]).to_numpy()
-    table = replicate_map(features[unseen], wells[unseen].reset_index(drop=True), "other_perturbations", null_size=100)
+    keys = ("across_plates", "max_wells", "seed")
+    chosen = {key: value for key, value in sections.get("replicate_map", {}).items() if key in keys}
+    table = replicate_map(
+        features[unseen], wells[unseen].reset_index(drop=True), "other_perturbations", null_size=100, **chosen
+    )
     value = float(table["mean_average_precision"].mean())
     row = {"metric": "heldout_map", "source": "unseen compounds", "value": value, "n": len(table)}
     return pd.DataFrame([{"benchmark": "replicates", **row}], columns=COLUMNS)

@@ -2,16 +2,34 @@
 
 from types import SimpleNamespace
 
-from cwamsn.studies.plan import point_screens, point_seeds
+from cwamsn.studies.plan import check_sections, point_screens, point_seeds
 
 STUDY = config["study"]
-STUDY_SECTIONS = ("crops", "channel_maps", "embedding", "alignment", "gene_gene")
+# The parts of the configuration that a point depends on.
+STUDY_SECTIONS = {
+    name: config[name]
+    for name in (
+        "crops",
+        "channel_maps",
+        "embedding",
+        "alignment",
+        "gene_gene",
+        "compound_gene",
+        "plate_probe",
+        "replicate_map",
+        "bootstrap",
+    )
+}
 STUDY_POINTS = point_seeds(STUDY)
 
 
 def study_rows(wildcards):
     """The configured rows with complete recipes, as a study's job takes them."""
     own = (STUDY["points"][wildcards.point] or {}).get("recipe") or {}
+    try:
+        check_sections(STUDY_SECTIONS)
+    except InputError as error:
+        raise WorkflowError(str(error))
     try:
         return {
             row: row_entry(row)

@@ -9,8 +9,9 @@ import yaml
 from scipy import stats
 
 from cwamsn.config import load_schema, resolve
+from cwamsn.notes import collected
 from cwamsn.studies import compare
-from cwamsn.studies.plan import TRAINING_SEED, merged, point_screens, point_seeds
+from cwamsn.studies.plan import TRAINING_SEED, check_sections, merged, point_screens, point_seeds
 from cwamsn.studies.prediction import removable_share
 from cwamsn.studies.report import has_learned, write_report
 from cwamsn.tables import InputError
@@ -155,8 +156,39 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     settings = config["study"] | {"claims": []}
     write_report(alone, settings, {"cwa-msn": "CWA-MSN"}, [], screens, "Alone", tmp_path / "a", tmp_path / "a.md")
     assert "0.323 ± 0.025" in (tmp_path / "a.md").read_text()
+    # a training screen that nothing is predicted of costs the map, not the report
+    screens["free"] = screens["free"] | {"training": screens["free"]["evaluation"]}
+    with collected() as notes:
+        write_report(
+            scores, config["study"], titles, [], screens, "Other", tmp_path / "o", tmp_path / "o.md", level=0.5
+        )
+    assert not (tmp_path / "o" / "map.csv").exists() and "point free has another" in (tmp_path / "o.md").read_text()
+    assert len(notes) == 1 and "Where it pays is not drawn" in notes[0]
+    narrow, wide = (pd.read_csv(tmp_path / name / "differences.csv") for name in ("o", "tables"))
+    assert ((narrow["ci_high"] - narrow["ci_low"]) < 0.3 * (wide["ci_high"] - wide["ci_low"])).all()
     page = (tmp_path / "report.md").read_text()
     assert "CWA-MSN" in page and "0.323 ± 0.025" in page and "Simulated screens" in page
+
+
+def test_a_plate_probe_without_the_setting_that_a_study_reports_is_refused():
+    config, _ = configured()
+    check_sections(config)
+    for key, given, wanted in (
+        ("plate_readings", ["row"], "experiment_plate"),
+        ("controls", ["full"], "only"),
+        ("embeddings", ["aligned"], "raw"),
+    ):
+        with pytest.raises(InputError, match=rf"plate_probe\.{key}: .*; add {wanted}"):
+            check_sections(config | {"plate_probe": config["plate_probe"] | {key: given}})
+
+
+def test_an_evaluation_screen_without_knockouts_is_refused_before_anything_is_made():
+    config, schema = configured(screen_seeds=[0])
+    config = config | {"evaluation_screen": config["training_screen"]}
+    with pytest.raises(InputError, match="evaluation_screen: bray-sim is simulated-bray, which has no knockouts"):
+        point_screens(config, schema, "default", 0)
+    only = config | {"study": config["study"] | {"evaluate": False}}
+    assert list(point_screens(only, schema, "default", 0)) == ["training"]
 
 
 @pytest.mark.parametrize(("loss", "learned"), [(4.852, False), (4.70, True), (None, None)])

@@ -1,5 +1,6 @@
 """One pair of tiny screens from images to scores, and what a killed job leaves."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import yaml
 from cwamsn import tables
 from cwamsn.config import load_schema, resolve
 from cwamsn.studies import point as point_module
+from cwamsn.studies import score
 from cwamsn.studies.plan import point_screens
 from cwamsn.studies.point import discard, run_point
 from cwamsn.tables import InputError
@@ -32,12 +34,38 @@ def tiny():
     return config, point_screens(config, schema, "default", 3), rows
 
 
+KEYS = ("draws", "negatives", "n_folds", "neighbours", "classifier", "seed", "resamples", "level")
+
+
+def recorded(function, calls):
+    """`function`, which notes in `calls` what it is given of the configuration."""
+
+    def wrapper(*arguments, **named):
+        calls.append({key: value for key, value in named.items() if key in KEYS})
+        return function(*arguments, **named)
+
+    return wrapper
+
+
 def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config, screens, rows = tiny
+    config = config | {
+        "compound_gene": {"draws": 3, "negatives": "independent", "truth": None},
+        "plate_probe": config["plate_probe"] | {"probes": ["knn"], "n_folds": 3, "neighbours": 2, "seed": 4},
+        "bootstrap": {"resamples": 20, "seed": 5, "level": 0.5},
+    }
+    asked = {name: [] for name in ("score_compounds", "probe_plates", "paired_difference")}
+    for module, name in ((score.cg, "score_compounds"), (score.pp, "probe_plates"), (score.gg, "paired_difference")):
+        monkeypatch.setattr(module, name, recorded(getattr(module, name), asked[name]))
     scores = run_point("default", 3, screens, rows, "cwa-msn", config, Path("work"))
     tables.check(scores, "study", "scores")
     assert set(scores["model"]) == set(ROWS)
+    # as the sections say, which the tiny run leaves at their defaults here but for these
+    assert scores[scores["metric"].str.endswith("_macro_f1")]["metric"].unique().tolist() == ["knn_macro_f1"]
+    assert asked["score_compounds"] == [{"draws": 3, "negatives": "independent"}] * len(ROWS)
+    assert asked["probe_plates"] == [{"n_folds": 3, "neighbours": 2, "classifier": "lda", "seed": 4}] * len(ROWS)
+    assert asked["paired_difference"] == [{"resamples": 20, "seed": 5, "level": 0.5}] * 2
     discard(Path("work"))
     assert not Path("work").exists()
     wide = scores.pivot_table("value", "metric", "model", aggfunc="first")
@@ -82,6 +110,37 @@ def test_a_killed_job_goes_on_with_the_rows_it_lacks(tiny, tmp_path, monkeypatch
     other = run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
     loss = [t[t["metric"] == "loss"]["value"].item() for t in (scores, other)]
     assert loss[0] != loss[1], "rows of another recipe were not used again"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "screens/simulate/render.py",
+        "crops/conversion.py",
+        "training/loop.py",
+        "embeddings/images.py",
+        "alignment/pooling.py",
+        "benchmarks/gene_gene.py",
+        "studies/score.py",
+    ],
+)
+def test_a_change_of_any_code_that_a_point_uses_is_noticed(tmp_path, monkeypatch, file):
+    """In a copy of the package; what makes tables and reports of finished points is not part of them."""
+    package = tmp_path / "cwamsn"
+    shutil.copytree(ROOT / "cwamsn", package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(point_module, "PACKAGE", package)
+    before = point_module.code_digest()
+    for unused in ("reporting/render.py", "studies/report.py"):
+        (package / unused).write_text("changed")
+    assert point_module.code_digest() == before
+    work = tmp_path / "work"
+    point_module._keep_only(work, {"code": before})
+    (work / "row.parquet").touch()
+    path = package / file
+    assert path.exists()
+    path.write_text(path.read_text() + "\n# changed\n")
+    point_module._keep_only(work, {"code": point_module.code_digest()})
+    assert not (work / "row.parquet").exists(), "what other code had made is not used again"
 
 
 def test_a_row_that_a_study_cannot_make_is_refused(tiny, tmp_path):

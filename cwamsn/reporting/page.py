@@ -152,6 +152,8 @@ def _what_ran(parts: Parts) -> str:
         [(r["title"], r["name"], r["kind"], ", ".join(map(str, r["seeds"])), _choices(record, r)) for r in parts.rows],
         columns=["Row", "Name", "Kind", "Seeds", "Trained on"],
     )
+    if not rows["Trained on"].any():
+        rows = rows.drop(columns="Trained on")
     return _listing(overview) + "<h3>Rows</h3>" + _grid(rows)
 
 

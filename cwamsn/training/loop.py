@@ -259,16 +259,14 @@ def plan_of(recipe: dict[str, Any], steps: int, batches_per_epoch: int) -> Sched
     start, peak = LR_READINGS[recipe["learning_rate_reading"]]
     start = start if recipe["start_lr"] is None else recipe["start_lr"]
     peak = peak if recipe["peak_lr"] is None else recipe["peak_lr"]
+    alike = ("final_lr", "start_weight_decay", "final_weight_decay", "start_momentum", "final_momentum", "stretch")
     return schedules(
-        *((1, steps) if recipe["steps"] else (batches_per_epoch, recipe["epochs"])),
-        warmup_steps(recipe, steps) if recipe["steps"] else recipe["warmup_epochs"],
-        start,
-        peak,
-        recipe["final_lr"],
-        *(
-            recipe[key]
-            for key in ("start_weight_decay", "final_weight_decay", "start_momentum", "final_momentum", "stretch")
-        ),
+        iterations_per_epoch=1 if recipe["steps"] else batches_per_epoch,
+        epochs=steps if recipe["steps"] else recipe["epochs"],
+        warmup_epochs=warmup_steps(recipe, steps) if recipe["steps"] else recipe["warmup_epochs"],
+        start_lr=start,
+        peak_lr=peak,
+        **{name: recipe[name] for name in alike},
     )
 
 

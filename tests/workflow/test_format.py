@@ -1,10 +1,13 @@
 """Dry runs and formats of the workflow itself."""
 
+import re
 import subprocess
 import sys
 import time
 
-from tests.workflow.chain import ROOT, snakemake
+import yaml
+
+from tests.workflow.chain import ROOT, TINY, snakemake
 
 
 def test_dry_run_of_the_paper_configuration(tmp_path):
@@ -14,6 +17,34 @@ def test_dry_run_of_the_paper_configuration(tmp_path):
     crops = next(line for line in plan.splitlines() if line.startswith("crops_part"))
     assert int(crops.split()[1]) == 406 + 35, "406 Bray plates and 35 RxRx3-core shards"
     assert elapsed < 90, "the plan is made without reading any data"
+
+
+def resources_of(plan):
+    """Rule and resource `gpu` of the jobs of a dry run that compute on images."""
+    found, rule = set(), None
+    for line in plan.splitlines():
+        if line.startswith(("rule ", "localrule ")):
+            rule = line.split()[1].rstrip(":")
+        elif "resources:" in line and rule in ("train", "embed"):
+            found.add((rule, int(re.search(r"\bgpu=(\d+)", line)[1])))
+    return found
+
+
+def test_training_and_embedding_ask_for_gpus_and_one_machine_gives_what_it_has(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+    def plan(*arguments, **training):
+        shared = yaml.safe_load(TINY.read_text())
+        own = tmp_path / "own.yaml"
+        own.write_text(yaml.safe_dump(shared | {"training": shared["training"] | training}))
+        result = snakemake(tmp_path, "--dry-run", *arguments, config=own, check=False)
+        return result.stdout + result.stderr
+
+    assert resources_of(plan(gpus=4)) == {("train", 1), ("embed", 1)}
+    assert resources_of(plan("--executor", "slurm", "--jobs", "9", gpus=4)) == {("train", 4), ("embed", 1)}
+    assert resources_of(plan()) == {("train", 0), ("embed", 0)}
+    assert "training.gpus: 1, but training.device is cpu; set gpus to 0" in plan(gpus=1, device="cpu")
+    assert "training.device: 'gpu'" in plan(device="gpu")
 
 
 def test_catalogue_snakefile_runs(tmp_path):

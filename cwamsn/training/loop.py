@@ -34,6 +34,8 @@ from cwamsn.training.weights import code_version, save_encoder
 
 # start and peak learning rate by reading of the paper's sentence, see docs/method.md
 LR_READINGS = {"A": (2e-4, 1e-3), "B": (0.0, 2e-4), "B2": (2e-4, 2e-4)}
+# defaults of what keeps the prototypes in use
+BALANCE = {"sinkhorn_iterations": 3, "me_max_weight": 1.0}
 
 
 def train(
@@ -214,7 +216,8 @@ def optimise(
         overflow = not math.isfinite(numbers["gradient_norm"]) and scaler.is_enabled() and scaler.get_scale() > 1
         if not math.isfinite(numbers["loss"]) or not (math.isfinite(numbers["gradient_norm"]) or overflow):
             raise InputError(
-                f"training stopped: step {number + 1} gave {numbers}; lower training.peak_lr or use precision: float32"
+                f"training stopped: step {number + 1} gave {numbers}; lower training.peak_lr"
+                + ("" if recipe["precision"] == "float32" else " or use precision: float32")
             )
         scaler.step(optimiser)
         scaler.update()
@@ -278,8 +281,10 @@ def refuse_collapse(row: dict[str, float], recipe: dict[str, Any], steps: int) -
     """Stop where, after the warm-up, the targets of a batch fall on so few prototypes that nothing is told apart."""
     use = row.get("prototype_use")
     if use is not None and row["step"] > warmup_steps(recipe, steps) and use < recipe["min_prototype_use"]:
+        changed = [key for key, value in BALANCE.items() if recipe[key] != value]
+        advice = "".join(f", or take {key}: {BALANCE[key]} in place of {recipe[key]}" for key in changed)
         raise InputError(
             f"training stopped: collapsed at step {row['step']}: the targets of a batch have {use:.1%} of the distinct "
             f"nearest prototypes they could have (min_prototype_use: {recipe['min_prototype_use']:.1%}, loss "
-            f"{row['loss']:.3f}); lower training.peak_lr, or take the defaults of sinkhorn_iterations and me_max_weight"
+            f"{row['loss']:.3f}); lower training.peak_lr{advice}"
         )

@@ -72,10 +72,10 @@ def test_gradients_and_batch_norm_are_those_of_the_global_batch(parts):
     for got, got_buffers, got_me_max in parts["gradients"]:
         assert got.keys() == want.keys()
         for name in want:
-            torch.testing.assert_close(got[name], want[name], rtol=2e-5, atol=2e-6, msg=name)
+            torch.testing.assert_close(got[name], want[name], rtol=1e-9, atol=1e-12, msg=name)
         for name in buffers:
             torch.testing.assert_close(got_buffers[name], buffers[name], rtol=1e-9, atol=1e-9, msg=name)
-        assert got_me_max == pytest.approx(me_max, abs=1e-6)
+        assert got_me_max == pytest.approx(me_max, abs=1e-12)
 
 
 def loss_of_share(rank, size):

@@ -215,14 +215,19 @@ def test_a_training_without_a_full_batch_is_an_input_error(tmp_path, store):
 
 
 def test_what_is_not_finite_stops_the_run(tmp_path, store):
-    with pytest.raises(InputError, match=r"training stopped: step \d+ gave .*nan"):
-        run(tmp_path, store, peak_lr=1e30, start_lr=1e30, clip_gradient=None)
+    # nothing is advised that is so already
+    with pytest.raises(InputError, match=r"training stopped: step \d+ gave .*nan.*; lower training\.peak_lr$"):
+        run(tmp_path, store, peak_lr=1e30, start_lr=1e30, clip_gradient=None, precision="float32")
     assert not (tmp_path / "encoder.safetensors").exists()
 
 
 def test_collapse_stops_the_run_with_its_cause(tmp_path, store):
-    with pytest.raises(InputError, match=r"collapsed at step 2: .*min_prototype_use: 100\.0%"):
+    with pytest.raises(
+        InputError, match=r"collapsed at step 2: .*min_prototype_use: 100\.0%.*lower training\.peak_lr$"
+    ):
         run(tmp_path, store, min_prototype_use=1.0)
+    with pytest.raises(InputError, match=r"peak_lr, or take sinkhorn_iterations: 3 in place of 0$"):
+        run(tmp_path, store, min_prototype_use=1.0, sinkhorn_iterations=0)
     assert not (tmp_path / "encoder.safetensors").exists()
     run(tmp_path, store, min_prototype_use=0)
 

@@ -26,8 +26,14 @@ def decoder(recipe: dict[str, Any], classes: int, encoder: nn.Module) -> dict[st
             "patches where there is one alone"
         )
     pixels = encoder.patch_size[0] * encoder.patch_size[1] * channels
-    sizes = (options[key] for key in ("decoder_width", "decoder_depth", "decoder_heads"))
-    return {"decoder": CrossDecoder(encoder.num_features, pixels, *sizes)}
+    decoder = CrossDecoder(
+        encoder.num_features,
+        pixels,
+        width=options["decoder_width"],
+        depth=options["decoder_depth"],
+        heads=options["decoder_heads"],
+    )
+    return {"decoder": decoder}
 
 
 def visible_count(patches: int, mask_ratio: float) -> int:

@@ -18,7 +18,8 @@ MANNER = ("retry", "watch_images")
 def settings(config: dict[str, Any], screen: str) -> dict[str, Any]:
     """What of the resolved configuration decides the content of a screen's folder, by dotted key."""
     spec = {key: value for key, value in config["screens"][screen].items() if key not in MANNER}
-    chosen = {f"screens.{screen}": spec, "crops": config["crops"]}
+    crops = {key: value for key, value in config["crops"].items() if key != "plates"}  # `plates` only judges
+    chosen = {f"screens.{screen}": spec, "crops": crops}
     if name := spec.get("channel_map"):
         chosen[f"channel_maps.{name}"] = config["channel_maps"].get(name)
     return dict(_flat("", chosen))

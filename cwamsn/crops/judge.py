@@ -33,7 +33,7 @@ ADVICE = {
     "repeated channel": "a file that is named for two fields?",
 }
 
-_ROWS = 64  # a sample is every 64th row
+_ROWS = 128  # a sample is every 128th row, of small planes every eighth of the rows
 
 
 def same_planes(planes: Mapping[str, np.ndarray]) -> str | None:
@@ -81,29 +81,30 @@ def suspicions(planes: Mapping[str, np.ndarray], crop: np.ndarray, channels: Seq
 
 def _levels(crop: np.ndarray, channels: Sequence[str]) -> list[str]:
     few, high, dim = [], [], []
-    step = max(1, min(_ROWS, crop.shape[1] // 8))
-    sample = np.ascontiguousarray(crop[:, step // 2 :: step]).reshape(len(crop), -1)
-    for channel, values, plane in zip(channels, sample, crop):
-        if not _odd(np.bincount(values, minlength=256)):
-            continue
-        counts = np.bincount(plane.reshape(-1), minlength=256)
+    for k in np.flatnonzero(_may_be_odd(crop)):
+        counts = np.bincount(crop[k].reshape(-1), minlength=256)
         levels, floor = np.count_nonzero(counts), int(np.flatnonzero(counts)[0])
         if levels < 2:
             continue  # constant: `min_std` decides
         if levels < FEW_LEVELS:
-            few.append(f"{channel} {levels}")
+            few.append(f"{channels[k]} {levels}")
         if floor >= HIGH_FLOOR:
-            high.append(f"{channel} {floor}")
-        if counts[DIM:].sum() < DIM_SHARE * plane.size:
-            dim.append(channel)
+            high.append(f"{channels[k]} {floor}")
+        if counts[DIM:].sum() < DIM_SHARE * crop[k].size:
+            dim.append(channels[k])
     kinds = {"few grey levels": few, "high floor": high, "dim": dim}
     return [f"{kind}: {', '.join(texts)}" for kind, texts in kinds.items() if texts]
 
 
-def _odd(counts: np.ndarray) -> bool:
-    """Whether a sample's histogram leaves open that the plane has few levels, a high floor or is dim."""
-    few = np.count_nonzero(counts) < FEW_LEVELS
-    return bool(few or not counts[:HIGH_FLOOR].any() or counts[DIM:].sum() < 2 * DIM_SHARE * counts.sum())
+def _may_be_odd(crop: np.ndarray) -> np.ndarray:
+    """(C,) whether a few rows leave open that the channel has few levels, a high floor or is dim."""
+    step = max(1, min(_ROWS, crop.shape[1] // 8))
+    sample = crop[:, step // 2 :: step].reshape(len(crop), -1).astype(np.intp)
+    sample += 256 * np.arange(len(crop))[:, None]
+    counts = np.bincount(sample.reshape(-1), minlength=256 * len(crop)).reshape(-1, 256)
+    few = np.count_nonzero(counts, axis=1) < FEW_LEVELS
+    dim = counts[:, DIM:].sum(axis=1) < 2 * DIM_SHARE * sample.shape[1]
+    return few | dim | ~counts[:, :HIGH_FLOOR].any(axis=1)
 
 
 def _borders(stain: str, plane: np.ndarray) -> list[str]:

@@ -37,6 +37,8 @@ def test_provenance_and_report_hold_every_job_of_the_run_and_no_other(finished):
     measured = {path.relative_to(results / "usage").with_suffix("").as_posix() for path in results.rglob("*.tsv")}
     assert {job["job"] for job in record["usage"]} == measured
     assert set(record["notes"]["screens"]) == {"bray-tiny", "rxrx3-tiny"}
+    for screen in record["notes"]["screens"]:
+        assert read_json(finished / "data" / screen / "crops.notes.json") == [], "drawn fields are not suspicious"
     report = (results / "report.html").read_text()
     assert report.count("<!DOCTYPE html>") == 1 and report.count('<figure class="table"') == 5
     for table in (results / "tables").glob("*.html"):

@@ -54,6 +54,8 @@ def test_another_run_with_other_settings_is_refused_with_the_key(config, used, k
 
 def test_the_same_run_may_change_its_own_screen(config, used):
     check(used, "bray-sim", "first", settings(changed(config, "crops", "size", value=[64, 64]), "bray-sim"))
+    lenient = changed(config, "crops", "plates", "lost", value="warn")  # judges what is there, and makes nothing else
+    check(used, "bray-sim", "second", settings(lenient, "bray-sim"))
 
 
 def test_runs_with_equal_settings_share_a_screen(config, used, tmp_path):

@@ -10,12 +10,12 @@ import yaml
 INTRO = """# Configuration
 
 `config/config.yaml` is the default run. A file given with `--configfile` overrides it key by key: named entries
-(screens, models, embeddings) add up, lists replace. **A key that your file leaves out has the default run's value where
-the table says "the default run sets", else the default**; only the title is never taken over: without one, a run is
-called by its name. Unknown keys are refused with the nearest known one. Relative paths resolve against the working
-directory. Name targets before `--configfile`, which would read them as further files. Numbers are written `1.0e-3` or
-`0.001` (`1e-3` is text to YAML); names that look like a number or a date stand in quotes: `'00121'`, `'20210727_1'`.
-This page is made from `config/schemas/` and `config/config.yaml` by `make docs`.
+(screens, models, embeddings) add up, lists replace. **A key that your file leaves out has the default run's value
+where the table says "the default run sets", else the default**. Unknown keys are refused with the nearest known one.
+Relative paths resolve against the working directory. Name targets before `--configfile`, which would read them as
+further files. Numbers are written `1.0e-3` or `0.001` (`1e-3` is text to YAML); names that look like a number or a
+date stand in quotes: `'00121'`, `'20210727_1'`. This page is made from `config/schemas/` and `config/config.yaml` by
+`make docs`.
 
 | file | run |
 |---|---|

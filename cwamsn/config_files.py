@@ -68,7 +68,10 @@ def _read(node: yaml.Node) -> Any:
     return yaml.safe_load(node.value)
 
 
-def own_title(config: Mapping[str, Any], own: Mapping[str, Any]) -> str:
-    """A run's title: as given, else its name. `own` is what the user set: another run has not the demo's title."""
-    inherited = "run" in own and "title" not in own
-    return config["run"] if inherited or not config["title"] else config["title"]
+def own_title(config: Mapping[str, Any]) -> str:
+    """A run's title: as given, else its name, beside which it says so where every screen of the run is simulated."""
+    if config["title"]:
+        return config["title"]
+    screens = [config["screens"][name] for name in {config["training_screen"], config["evaluation_screen"]} - {None}]
+    simulated = screens and all(screen["source"].startswith("simulated-") for screen in screens)
+    return f"Simulated screens ({config['run']})" if simulated else config["run"]

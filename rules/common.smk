@@ -36,7 +36,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
-config["title"] = own_title(config, workflow.config_settings.overwrite_config)
+config["title"] = own_title(config)
 
 if workflow.is_main_process:
     if _line := release(Path.cwd()):

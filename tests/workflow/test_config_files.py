@@ -84,11 +84,13 @@ def test_a_whole_number_with_a_point_is_an_integer_where_one_is_asked(schema):
     ("own", "title"),
     [
         ({}, "Simulated screens (demo)"),
-        ({"seeds": [1]}, "Simulated screens (demo)"),
-        ({"run": "mine"}, "mine"),
+        ({"run": "mine", "evaluation_screen": "plates"}, "mine"),
+        ({"run": "mine", "training_screen": None, "evaluation_screen": None}, "mine"),
         ({"run": "mine", "title": "My plates"}, "My plates"),
-        ({"run": "mine", "title": ""}, "mine"),
     ],
 )
-def test_a_run_has_a_title_of_its_own(own, title):
-    assert own_title({"run": "demo", "title": "Simulated screens (demo)"} | own, own) == title
+def test_a_run_has_a_title_of_its_own(own, title, root, schema):
+    base = yaml.safe_load((root / "config/config.yaml").read_text())
+    base["screens"]["plates"] = {"source": "load-data", "load_data": "l.csv", "platemap": "p.csv"}
+    models = yaml.safe_load((root / "config/models.yaml").read_text())
+    assert own_title(resolve({**base, **models, **own}, schema)) == title

@@ -19,6 +19,7 @@ from skimage.segmentation import watershed
 from cwamsn.crops import CropStore
 from cwamsn.embeddings.external import features_frame
 from cwamsn.files import progress
+from cwamsn.notes import note
 from cwamsn.tables import InputError
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -171,6 +172,16 @@ def combine_parts(parts: list[pd.DataFrame], max_missing: float = 0.05) -> tuple
     if values.empty:
         raise InputError("handcrafted features: every column is undefined or constant; check channels and segmentation")
     filled = int(values.isna().sum().sum())
+    bare = values.isna().mean(axis=1) > 0.5
+    if bare.any():
+        note(
+            f"{int(bare.sum())} of {len(values)} wells have no value in most features (no cells found, such as in "
+            f"{values.index[bare.to_numpy().argmax()]}): they take the others' medians"
+        )
+    if undefined.any():
+        note(
+            f"{int(undefined.sum())} of {len(undefined)} measured columns are undefined in too many wells and left out"
+        )
     values = values.fillna(values.median())
     centred = values - values.median()
     spread = 1.4826 * centred.abs().median()

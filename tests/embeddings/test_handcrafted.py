@@ -13,6 +13,7 @@ from cwamsn.embeddings.handcrafted import (
     pixel_statistics,
     segment,
 )
+from cwamsn.notes import collected
 from cwamsn.tables import InputError
 
 CHANNELS = ["ERSyto", "Hoechst"]
@@ -144,6 +145,19 @@ def test_combining_drops_fills_and_scales():
     np.testing.assert_allclose(frame["feature_0"], expected, rtol=1e-6)
     assert frame["feature_1"][2] == 0  # the undefined value became the median
     assert np.isfinite(frame[["feature_0", "feature_1"]].to_numpy()).all()
+
+
+def test_wells_without_cells_and_columns_left_out_are_said():
+    rng = np.random.default_rng(0)
+    part = pd.DataFrame(rng.random((40, 6)), columns=list("abcdef")).assign(well_id=[f"w{i:02d}" for i in range(40)])
+    part.loc[7, list("abcde")] = np.nan
+    part.loc[:9, "f"] = np.nan
+    with collected() as said:
+        combine_parts([part])
+    assert said == [
+        "1 of 40 wells have no value in most features (no cells found, such as in w07): they take the others' medians",
+        "1 of 6 measured columns are undefined in too many wells and left out",
+    ]
 
 
 def test_nothing_measurable_is_an_input_error():

@@ -10,22 +10,30 @@ from cwamsn.notes import note
 from cwamsn.tables import InputError
 
 CONSTANT = 1e-6  # a range below this share of the feature's size is rounding of float32
+OUTWEIGHS = 0.95  # share of all variance in one feature, among more than FEW, that is worth a look
+FEW = 4
 LOOK = 16  # features by which equal vectors are looked for, before all are compared
 
 
 def refuse_degenerate(
-    source: str | Path, values: np.ndarray, ids: Sequence[str], what: str = "wells", say: bool = True
+    source: str | Path,
+    values: np.ndarray,
+    ids: Sequence[str],
+    what: str = "wells",
+    say: bool = True,
+    features: Sequence[str] = (),
 ) -> None:
     """Raise InputError where `values` (N, D) tell nothing apart; note what is suspicious and can stand.
 
     Refused: no feature or one (every cosine is then 1 or -1), all vectors zero, all vectors equal, D constant
-    features. Noted: zero vectors, vectors that several rows share, constant features.
+    features. Noted: zero vectors, vectors that several rows share, constant features, one that outweighs all others.
 
     Parameters
     ----------
     ids : N names of the rows, for messages
     what : what the rows are
     say : False leaves the notes out, where an earlier stage has said them
+    features : D names of the features, where they have any
     """
     n, d = values.shape
     name = Path(source).name
@@ -43,6 +51,12 @@ def refuse_degenerate(
         return
     if constant.any():
         note(f"{name}: {int(constant.sum())} of {d} features are constant over all {n} {what}")
+    spread = values.var(axis=0, dtype=np.float64)
+    largest = int(spread.argmax())
+    if d > FEW and spread[largest] > OUTWEIGHS * spread.sum():
+        named = features[largest] if len(features) else f"number {largest}"
+        share = spread[largest] / spread.sum()
+        note(f"{name}: feature {named!r} holds {share:.1%} of the variance of all {d}; is it a feature, in what unit?")
     zero = ~values.any(axis=1)
     if zero.any():
         note(f"{name}: {int(zero.sum())} of {n} {what} have a zero vector (such as {ids[int(zero.argmax())]})")

@@ -73,7 +73,7 @@ def read_embeddings(
         values = np.divide(values, np.maximum(hits, 1)[:, None], out=values).astype(np.float32)
     if not present.all():
         names, values = names[present], values[present]
-    refuse_degenerate(path, values, names, "wells")
+    refuse_degenerate(path, values, names, "wells", features=source.names)
     return features_frame(names, values), counts
 
 
@@ -204,14 +204,14 @@ def read_map(path: str | Path, entry: dict[str, Any]) -> tuple[pd.DataFrame, dic
     names = _names(path, given, column)
     kind = entry.get("perturbation_type") or "CRISPR"
     keyed = {
-        "perturbation_type": _text(given, MAP_KEYS[0], kind),
+        "perturbation_type": _types(path, given, kind),
         "perturbation": names,
         "concentration": _number(path, given, MAP_KEYS[1], np.nan, "a number in µM"),
-        "n_wells": _number(path, given, MAP_KEYS[2], 1, "a whole number"),
+        "n_wells": _number(path, given, MAP_KEYS[2], 1, "a whole number", whole=True),
     }
     frame = pd.DataFrame(keyed)
     _check_finite(path, names, values, 0, features)
-    refuse_degenerate(path, values, names, "perturbations")
+    refuse_degenerate(path, values, names, "perturbations", features=features)
     frame = pd.concat([frame, pd.DataFrame(values, columns=[f"feature_{i}" for i in range(len(features))])], axis=1)
     frame["n_wells"] = frame["n_wells"].astype("Int32")
     frame = check(frame, "map", path)
@@ -231,18 +231,27 @@ def _names(path: Path, given: pa.Table, column: str) -> np.ndarray:
     return np.array([text.strip() or None if text is not None else None for text in texts], dtype=object)
 
 
-def _text(given: pa.Table, name: str, default: str):
-    return given.column(name).cast(pa.string()).to_pylist() if name in given.column_names else default
+def _types(path: Path, given: pa.Table, default: str) -> list[str] | str:
+    """`perturbation_type` of each row, whatever its case."""
+    if MAP_KEYS[0] not in given.column_names:
+        return default
+    texts = [str(text).strip().upper() for text in given.column(MAP_KEYS[0]).to_pylist()]
+    known = [text in ("CRISPR", "COMPOUND") for text in texts]
+    if not all(known):
+        row = known.index(False)
+        raise InputError(f"{path}: row {row} has perturbation_type {texts[row]!r}; it is CRISPR or COMPOUND")
+    return texts
 
 
-def _number(path: Path, given: pa.Table, name: str, default: float, what: str):
+def _number(path: Path, given: pa.Table, name: str, default: float, what: str, whole: bool = False):
     """A key column as numbers; one line where it holds text, a dose with its unit for instance."""
     if name not in given.column_names:
         return default
     column = given.column(name)
     texts = columns.cleaned(column.cast(pa.string()))
     numbers = pd.to_numeric(pd.Series(texts.to_pylist(), dtype=object), errors="coerce")
-    bad = numbers.isna().to_numpy() & np.array(texts.is_valid())
+    wrong = ~np.isfinite(numbers.to_numpy(float)) | (numbers.to_numpy(float) % 1 != 0 if whole else False)
+    bad = wrong & np.array(texts.is_valid())
     if bad.any():
         row = int(bad.argmax())
         raise InputError(f"{path}: row {row} has {name} {texts[row].as_py()!r}; {what} is needed, without a unit")

@@ -207,6 +207,14 @@ def test_keys_of_a_map_are_one_line_when_wrong(tmp_path):
         read_genes(write(frame.assign(concentration="10 uM"), tmp_path / "map.csv"))
     with pytest.raises(InputError, match="row 0 has n_wells 'many'; a whole number is needed"):
         read_genes(write(frame.assign(n_wells="many"), tmp_path / "map.parquet"))
+    with pytest.raises(InputError, match=r"row 0 has n_wells '1.5'; a whole number is needed"):
+        read_genes(write(frame.assign(n_wells=1.5), tmp_path / "map.csv"))
+    with pytest.raises(InputError, match="row 0 has concentration 'inf'"):
+        read_genes(write(frame.assign(concentration=np.inf), tmp_path / "map.parquet"))
+    with pytest.raises(InputError, match="row 0 has perturbation_type 'ORF'; it is CRISPR or COMPOUND"):
+        read_genes(write(frame.assign(perturbation_type="orf"), tmp_path / "map.csv"))
+    lower = write(frame.assign(perturbation_type="crispr"), tmp_path / "map.csv")
+    assert set(read_map(lower, {"perturbation_column": "gene"})[0]["perturbation_type"]) == {"CRISPR"}
     with pytest.raises(InputError, match="gene holds numbers"):
         read_genes(write(frame.assign(gene=np.arange(N) + 0.5), tmp_path / "map.parquet"))
     with pytest.raises(InputError, match="row 2 has no perturbation"):
@@ -251,6 +259,12 @@ def test_vectors_that_tell_nothing_apart_are_refused(tmp_path):
     write(same.assign(**{f"feature_{i}": np.float32(3.0) for i in range(D)}), path)
     with pytest.raises(InputError, match="have the same vector"):  # a collapsed encoder's, met by the alignment
         load_features(path, WELLS)
+
+
+def test_a_feature_that_outweighs_all_others_is_named(tmp_path):
+    serial = np.random.default_rng(2).permutation(N) * 1000.5  # an index of another name, in any order
+    found, said = read(write(table(serial=serial), tmp_path / "mine.parquet"))
+    assert found == D + 1 and "feature 'serial' holds 100.0% of the variance of all 5" in said
 
 
 def test_what_is_suspicious_is_counted():

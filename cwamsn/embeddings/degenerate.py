@@ -12,6 +12,7 @@ from cwamsn.tables import InputError
 CONSTANT = 1e-6  # a range below this share of the feature's size is rounding of float32
 OUTWEIGHS = 0.95  # share of all variance in one feature, among more than FEW, that is worth a look
 FEW = 4
+ENOUGH = 10000  # rows that tell a feature's variance
 LOOK = 16  # features by which equal vectors are looked for, before all are compared
 
 
@@ -51,7 +52,7 @@ def refuse_degenerate(
         return
     if constant.any():
         note(f"{name}: {int(constant.sum())} of {d} features are constant over all {n} {what}")
-    spread = values.var(axis=0, dtype=np.float64)
+    spread = values[:: max(1, n // ENOUGH)].var(axis=0, dtype=np.float64)
     largest = int(spread.argmax())
     if d > FEW and spread[largest] > OUTWEIGHS * spread.sum():
         named = features[largest] if len(features) else f"number {largest}"

@@ -43,7 +43,7 @@ def test_provenance_and_report_hold_every_job_of_the_run_and_no_other(finished):
     assert report.count("<!DOCTYPE html>") == 1 and report.count('<figure class="table"') == 5
     for table in (results / "tables").glob("*.html"):
         page = table.read_text()
-        assert page.startswith("<!DOCTYPE html>") and "<h1>tiny</h1>" in page
+        assert page.startswith("<!DOCTYPE html>") and "<h1>Simulated screens (tiny)</h1>" in page
         assert 'class="printed"' not in page and "OpenPhenom" not in page, "RxRx3-core's numbers say nothing here"
 
 
@@ -54,7 +54,9 @@ def test_a_run_says_where_to_look_and_what_it_made(finished):
     assert "report: results/tiny/report.html" in end
     assert "tables: results/tiny/tables/ (table1, table2, table3, table7, table8)" in end
     assert "figures: results/tiny/figures/ (figure1, figure3)" in end
-    assert "<h1>tiny</h1>" in (finished / "results" / "tiny" / "report.html").read_text(), "not the demo's title"
+    assert "<h1>Simulated screens (tiny)</h1>" in (finished / "results" / "tiny" / "report.html").read_text(), (
+        "not the demo's title"
+    )
 
 
 def test_a_second_run_has_nothing_to_do_unless_embeddings_or_maps_are_gone(finished):

@@ -75,4 +75,5 @@ lock:  ## renew requirements.lock from requirements.in, for every machine; UPGRA
 	rm -rf .lock-env
 
 clean:  ## remove what the default run made: its results, and its screens unless another run uses them
-	$(PYTHON) -m cwamsn.clean
+	@test -x $(BIN)/python || { echo "make clean needs the environment of make env"; exit 1; }
+	@$(BIN)/python -m cwamsn.clean

@@ -1,6 +1,7 @@
 """Two runs that mean different things by one screen name do not overwrite each other; `make clean` spares both."""
 
 import copy
+import subprocess
 
 import pytest
 import yaml
@@ -105,3 +106,9 @@ def test_clean_removes_what_the_default_run_made_and_nothing_else(config, tmp_pa
     (tmp_path / ".snakemake" / "locks" / "0.input.lock").write_text("")
     with pytest.raises(SystemExit, match="nothing was removed"):
         clean(tmp_path)
+
+
+def test_clean_runs_in_the_environment_which_has_what_it_imports(root):
+    """The first Python on the path has neither yaml nor psutil."""
+    planned = subprocess.run(["make", "-n", "clean"], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert ".venv/bin/python -m cwamsn.clean" in planned

@@ -36,9 +36,10 @@ def release(folder: str | Path) -> str | None:
     """
     locks = list((Path(folder) / ".snakemake" / "locks").glob("*.lock"))
     records = list((Path(folder) / ".snakemake" / "runs").glob("*.json"))
-    runs = [read_json(path) for path in records]
+    found = {path: run for path in records if (run := _read(path))}
+    runs = list(found.values())
     if not locks:
-        for path, run in zip(records, runs, strict=True):
+        for path, run in found.items():
             if run["host"] != platform.node() or not _alive(run):
                 path.unlink(missing_ok=True)  # left by a kill between two runs' locks
         return None
@@ -56,6 +57,14 @@ def release(folder: str | Path) -> str | None:
     return (
         "an earlier run was killed and nothing of it runs any more: its locks are removed, this run goes on from there"
     )
+
+
+def _read(path: Path) -> dict | None:
+    """A record; None where its run has ended meanwhile."""
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        return None
 
 
 def _alive(run: dict) -> bool:

@@ -58,6 +58,16 @@ def test_the_locks_of_a_run_that_may_go_on_stay(folder, run):
     assert len(locks(folder)) == 2
 
 
+def test_a_run_that_ends_while_its_record_is_read_is_no_error(folder, monkeypatch):
+    a_run(folder)
+
+    def gone(path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr("cwamsn.workplace.read_json", gone)
+    assert release(folder) is None
+
+
 def test_locks_that_nobody_has_recorded_stay(folder):
     assert release(folder) is None
     assert len(locks(folder)) == 2

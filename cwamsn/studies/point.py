@@ -14,10 +14,12 @@ import cwamsn
 from cwamsn import tables
 from cwamsn.benchmarks.compound_gene import load_truth
 from cwamsn.crops import CropStore
+from cwamsn.devices import leased_devices
 from cwamsn.embeddings import embed, load_encoder, random_embeddings
 from cwamsn.embeddings.handcrafted import combine_parts, measure_part
 from cwamsn.embeddings.latent import latent_embeddings
 from cwamsn.files import atomic_path, read_json
+from cwamsn.live import say
 from cwamsn.studies.plan import check_sections
 from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen
@@ -113,7 +115,8 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
     if row["kind"] == "trained" and not (encoder / "encoder.json").exists():
         folder = folders["training"]
         files = [folder / file for file in ("crops.parquet", "statistics.json", "wells.parquet")]
-        train(row["recipe"], files[0], folder, files[1], files[2], encoder, row["seeds"][0], threads=1)
+        with leased_devices(row["recipe"]["device"], say=say) as (device,):
+            train(row["recipe"], files[0], folder, files[1], files[2], encoder, row["seeds"][0], 1, device)
     parts = []
     if "evaluation" in folders:
         folder = folders["evaluation"]
@@ -156,7 +159,8 @@ def _embedding(row: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str,
 def _images(folder: Path, encoder: Path, options: Mapping[str, Any]) -> pd.DataFrame:
     network, meta = load_encoder(encoder, options["encoder"], options["feature"])
     store = CropStore(folder / "crops.parquet", folder)
-    return embed(network, meta, store, read_json(folder / "statistics.json"), options)
+    with leased_devices(options["device"], key="embedding", say=say) as (device,):
+        return embed(network, meta, store, read_json(folder / "statistics.json"), {**options, "device": device})
 
 
 def _log(encoder: Path) -> pd.DataFrame:

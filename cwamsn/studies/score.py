@@ -37,9 +37,7 @@ def evaluation_scores(
     found = aggregate(aligned, wells, how["pool"], doses)
     section = sections["gene_gene"]
     similar = gg.Similarities(found, section["null_rows"])
-    recalls = gg.summary(
-        similar, section["sources"], section["thresholds"][:1], resamples=1, folder=section["annotations"]
-    )
+    recalls = gg.summary(similar, section["sources"], section["thresholds"][:1], resamples=1, **_annotated(section))
     chosen = {key: value for key, value in sections.get("compound_gene", {}).items() if key in ("draws", "negatives")}
     scores = cg.score_compounds(found, truth, concentrations=doses or cg.doses_of(found), **chosen)
     best = scores.concentrations.index(cg.MAX)
@@ -70,6 +68,11 @@ def evaluation_scores(
     return pd.concat(tables, ignore_index=True).reindex(columns=COLUMNS), found
 
 
+def _annotated(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Which annotations, and by which previous symbols: arguments of the functions of gene_gene."""
+    return {"folder": section["annotations"], "aliases": section.get("aliases")}
+
+
 def recall_differences(maps: Mapping[str, pd.DataFrame], first: str, sections: Mapping[str, Any]) -> pd.DataFrame:
     """Joint recall of `first` less that of each other map, with its interval over resampled genes, as `bootstrap` says.
 
@@ -85,7 +88,7 @@ def recall_differences(maps: Mapping[str, pd.DataFrame], first: str, sections: M
     for name in similar:
         if name == first:
             continue
-        table = gg.paired_difference(similar[first], similar[name], *listed, **bootstrap, folder=section["annotations"])
+        table = gg.paired_difference(similar[first], similar[name], *listed, **bootstrap, **_annotated(section))
         joint = table[table["source"] == "joint"].iloc[0]
         numbers = {"difference": joint["value"], "ci_low": joint["ci_low"], "ci_high": joint["ci_high"]}
         rows += [{"metric": metric, "source": name, "value": v, "n": joint["n"]} for metric, v in numbers.items()]

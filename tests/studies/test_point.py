@@ -1,6 +1,7 @@
 """One pair of tiny screens from images to scores, and what a killed job leaves."""
 
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -34,7 +35,7 @@ def tiny():
     return config, point_screens(config, schema, "default", 3), rows
 
 
-KEYS = ("draws", "negatives", "n_folds", "neighbours", "classifier", "seed", "resamples", "level")
+KEYS = ("draws", "negatives", "n_folds", "neighbours", "classifier", "seed", "resamples", "level", "aliases")
 
 
 def recorded(function, calls):
@@ -47,6 +48,25 @@ def recorded(function, calls):
     return wrapper
 
 
+def test_a_training_and_an_embedding_hold_a_device_of_their_own(tiny, tmp_path, monkeypatch):
+    config, _, rows = tiny
+    used = []
+
+    @contextmanager
+    def lease(device, key="training", say=print):
+        yield [f"a device for {key}"]
+
+    monkeypatch.setattr(point_module, "leased_devices", lease)
+    monkeypatch.setattr(point_module, "train", lambda *arguments: used.append(arguments[-1]))
+    monkeypatch.setattr(point_module, "embed", lambda *arguments: used.append(arguments[-1]["device"]))
+    for name in ("load_encoder", "CropStore", "read_json", "heldout_retrieval", "_log"):
+        found = (None, None) if name == "load_encoder" else pd.DataFrame({"metric": ["x"]})
+        monkeypatch.setattr(point_module, name, lambda *_, found=found: found)
+    monkeypatch.setattr(point_module.tables, "read", lambda *_: None)
+    point_module._row("cwa-msn", rows["cwa-msn"], {"training": tmp_path}, config, tmp_path)
+    assert used == ["a device for training", "a device for embedding"]
+
+
 def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config, screens, rows = tiny
@@ -55,8 +75,14 @@ def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypa
         "plate_probe": config["plate_probe"] | {"probes": ["knn"], "n_folds": 3, "neighbours": 2, "seed": 4},
         "bootstrap": {"resamples": 20, "seed": 5, "level": 0.5},
     }
-    asked = {name: [] for name in ("score_compounds", "probe_plates", "paired_difference")}
-    for module, name in ((score.cg, "score_compounds"), (score.pp, "probe_plates"), (score.gg, "paired_difference")):
+    modules = {
+        "score_compounds": score.cg,
+        "probe_plates": score.pp,
+        "summary": score.gg,
+        "paired_difference": score.gg,
+    }
+    asked = {name: [] for name in modules}
+    for name, module in modules.items():
         monkeypatch.setattr(module, name, recorded(getattr(module, name), asked[name]))
     scores = run_point("default", 3, screens, rows, "cwa-msn", config, Path("work"))
     tables.check(scores, "study", "scores")
@@ -65,7 +91,8 @@ def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypa
     assert scores[scores["metric"].str.endswith("_macro_f1")]["metric"].unique().tolist() == ["knn_macro_f1"]
     assert asked["score_compounds"] == [{"draws": 3, "negatives": "independent"}] * len(ROWS)
     assert asked["probe_plates"] == [{"n_folds": 3, "neighbours": 2, "classifier": "lda", "seed": 4}] * len(ROWS)
-    assert asked["paired_difference"] == [{"resamples": 20, "seed": 5, "level": 0.5}] * 2
+    assert asked["summary"] == [{"resamples": 1, "aliases": "hgnc"}] * len(ROWS)
+    assert asked["paired_difference"] == [{"resamples": 20, "seed": 5, "level": 0.5, "aliases": "hgnc"}] * 2
     discard(Path("work"))
     assert not Path("work").exists()
     wide = scores.pivot_table("value", "metric", "model", aggfunc="first")

@@ -8,10 +8,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
 from cwamsn.tables import InputError
+
+DRIVER = Path("/proc/driver/nvidia/gpus")  # one folder a GPU
 
 
 @contextmanager
@@ -61,10 +64,23 @@ def required_gpus(config: dict[str, Any], section: str, device: str) -> int:
     return asked or 0
 
 
+def _torch_version() -> str:
+    """As it was installed; empty where each rule brings an environment of its own."""
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return ""
+
+
 def visible_gpus() -> int:
-    """How many NVIDIA GPUs jobs on this machine may use, without importing torch's CUDA; 0 where there is no driver."""
+    """How many NVIDIA GPUs jobs on this machine may use, without importing torch's CUDA.
+
+    0 where there is no driver, and where the installed torch is built for the CPU (`make env TORCH=cpu`).
+    """
+    if _torch_version().endswith("+cpu"):
+        return 0
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    installed = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    installed = len(list(DRIVER.glob("*")))
     if not installed and (program := shutil.which("nvidia-smi")):
         listed = subprocess.run([program, "-L"], capture_output=True, text=True, check=False, timeout=60)
         installed = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())

@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from cwamsn import devices
+from cwamsn import devices, gpus
 from cwamsn.devices import choose_devices, leased_devices
 from cwamsn.gpus import leases, required_gpus, visible_gpus
 from cwamsn.tables import InputError
@@ -79,19 +79,24 @@ def test_an_embedding_asks_for_a_gpu_where_the_training_does():
 
 
 def test_jobs_that_start_at_once_take_different_gpus_and_wait_for_a_third(tmp_path):
-    names, said = {0: "GPU-a", 1: "GPU-b"}, []
+    names, said, told = {0: "GPU-a", 1: "GPU-b"}, [], threading.Event()
+
+    def say(line):
+        said.append(line)
+        told.set()
+
     with leases(names, 1, folder=tmp_path) as first, leases(names, 1, folder=tmp_path) as second:
         assert (first, second) == ([0], [1])
         free, taken = threading.Event(), []
 
         def third():
-            with leases(names, 2, said.append, tmp_path, wait=0.01) as both:
+            with leases(names, 2, say, tmp_path, wait=0.01) as both:
                 taken.extend(both)
             free.set()
 
         threading.Thread(target=third).start()
-        assert not free.wait(0.1) and said == ["waiting for 2 free GPU(s) of 2; other jobs hold them"]
-    assert free.wait(5) and taken == [0, 1]
+        assert told.wait(60) and not free.is_set() and said == ["waiting for 2 free GPU(s) of 2; other jobs hold them"]
+    assert free.wait(60) and taken == [0, 1]
 
 
 def _hold(names, folder, held):
@@ -105,7 +110,7 @@ def test_a_killed_job_leaves_its_gpu_free(tmp_path):
     held = context.Event()
     job = context.Process(target=_hold, args=({0: "GPU-a"}, tmp_path, held))
     job.start()
-    assert held.wait(10)
+    assert held.wait(60)
     job.kill()
     job.join()
     with leases({0: "GPU-a"}, 1, folder=tmp_path) as taken:
@@ -128,8 +133,19 @@ def test_visible_gpus_obey_the_environment(monkeypatch, tmp_path):
     program.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'\necho 'GPU 1: A (UUID: GPU-2)'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(gpus, "DRIVER", tmp_path / "none")
+    monkeypatch.setattr(gpus, "_torch_version", lambda: "2.9.0")
     for named, wanted in ((None, 2), ("", 0), ("1", 1), ("GPU-2,GPU-1", 2), ("0,-1,1", 1)):
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         if named is not None:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+        assert visible_gpus() == wanted
+
+
+def test_a_torch_without_cuda_uses_no_gpu_of_the_machine(monkeypatch, tmp_path):
+    (tmp_path / "0000:01:00.0").mkdir()
+    monkeypatch.setattr(gpus, "DRIVER", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for installed, wanted in (("2.9.0", 1), ("2.9.0+cpu", 0), ("", 1)):
+        monkeypatch.setattr(gpus, "_torch_version", lambda installed=installed: installed)
         assert visible_gpus() == wanted

@@ -34,15 +34,16 @@ def test_no_worker_trains_on_when_its_job_is_ended(tmp_path, store, sent):
     arguments = {"recipe": endless, **store, "out_dir": str(tmp_path), "seed": 0, "threads": 1}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     job = subprocess.Popen([sys.executable, "-c", JOB, json.dumps(arguments)], env=environment)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while not (tmp_path / "checkpoint" / "last.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     children = psutil.Process(job.pid).children(recursive=True)
-    assert len(children) >= 3  # torchrun and two workers
     job.send_signal(sent)
-    _, alive = psutil.wait_procs([*children], timeout=30)
-    assert not alive
-    assert job.wait(timeout=30) == (128 + sent if sent == signal.SIGTERM else -sent)
+    _, alive = psutil.wait_procs([*children], timeout=120)
+    for process in alive:
+        process.kill()
+    assert len(children) >= 3 and not alive  # torchrun and two workers
+    assert job.wait(timeout=60) == (128 + sent if sent == signal.SIGTERM else -sent)
     assert (tmp_path / "job.json").exists() == (sent == signal.SIGKILL)
 
 

@@ -34,19 +34,20 @@ def gather_crops(
     """
     plates = {"lost": "stop", "repeated": "stop"} | dict(plates or {})
     tables_of_parts = sorted(map(Path, qc_paths))
-    qc = pd.concat([tables.read("qc", p).astype({"reason": object}) for p in tables_of_parts], ignore_index=True)
+    of_parts = {path: tables.read("qc", path) for path in tables_of_parts}
+    qc = pd.concat([frame.astype({"reason": object}) for frame in of_parts.values()], ignore_index=True)
     qc = qc.sort_values(["plate", "field_id"], kind="stable", ignore_index=True)
     kept = qc["status"] == "kept"
     log.info("%d fields kept, %d skipped", kept.sum(), (~kept).sum())
     # Snakemake removes the gathered table of a job that fails, not those of the parts.
     see = f"see column `reason` in {tables_of_parts[0].parent}"
-    for path in tables_of_parts:
-        if not len(tables.read("qc", path)):
+    for path, frame in of_parts.items():
+        if not len(frame):
             note(f"part {path.stem}: holds no field of the screen")
     if not kept.any():
         why = f" ({commonest(qc['reason'])})" if len(qc) else ""
         raise InputError(f"none of the {len(qc):,} fields of the screen is usable{why}; {see}")
-    advice = f"mend its images, leave the plate out, or set crops.plates.lost: warn; {see}"
+    advice = f"replace its images, leave the plate out, or set crops.plates.lost: warn; {see}"
     _stop_or_note(lost(qc), plates["lost"], advice)
     whole, single = repeats(qc), repeated_channels(qc)
     advice = "keep one of them, or set crops.plates.repeated: warn"

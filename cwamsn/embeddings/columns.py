@@ -161,7 +161,7 @@ def as_numbers(path: Path, name: str, values: pa.ChunkedArray | pa.Array, first_
     except pa.ArrowInvalid:
         for row, text in enumerate(values.to_pylist(), first_row):
             if text is not None and not _is_number(text):
-                hint = "write a point for the comma" if re.fullmatch(r"[-+]?\d+,\d+", text) else "mend it"
+                hint = "write a point for the comma" if re.fullmatch(r"[-+]?\d+,\d+", text) else "correct it"
                 raise InputError(
                     f"{path}: column {name!r}, row {row} holds {text!r}, not a number; {hint}, "
                     "or set feature_columns to what is a feature"

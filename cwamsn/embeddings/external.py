@@ -165,7 +165,7 @@ def _check_finite(path: Path, ids: np.ndarray, block: np.ndarray, first_row: int
     i = int(bad.any(axis=1).argmax())
     column = f", column {names[int(bad[i].argmax())]!r}" if names else ""
     raise InputError(
-        f"{path}: NaN or infinite feature in row {first_row + i} ({ids[i]}){column}; mend or leave out the row"
+        f"{path}: NaN or infinite feature in row {first_row + i} ({ids[i]}){column}; correct or leave out the row"
     )
 
 

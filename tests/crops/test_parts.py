@@ -233,7 +233,7 @@ def test_a_plate_without_a_usable_field_stops_unless_it_may_be_lost(tmp_path, se
     with pytest.raises(InputError) as caught:
         gather(parts, tmp_path)
     assert str(caught.value) == (
-        "plate p2: none of its 1 fields is usable (empty: Mito has std 0, min_std is 0); mend its images, leave the "
+        "plate p2: none of its 1 fields is usable (empty: Mito has std 0, min_std is 0); replace its images, leave the "
         f"plate out, or set crops.plates.lost: warn; see column `reason` in {tmp_path / 'qc'}"
     )
     assert not (tmp_path / "crops.parquet").exists()

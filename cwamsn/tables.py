@@ -179,8 +179,10 @@ def check(frame: pd.DataFrame, name: str, source: str | Path) -> pd.DataFrame:
         repeated = frame.duplicated(list(contract.key)).to_numpy()
         if repeated.any():
             first = frame.iloc[int(repeated.argmax())]
-            label = ", ".join(f"{k} {first[k]!r}" for k in contract.key)
-            raise InputError(f"{source}: {label} stands {int(repeated.sum()) + 1} times or more; keep one row of each")
+            label = ", ".join(f"{k} {first[k]!r}" for k in contract.key if pd.notna(first[k]))
+            keys = frame[list(contract.key)]
+            times = int((keys.eq(first[keys.columns]) | (keys.isna() & first[keys.columns].isna())).all(axis=1).sum())
+            raise InputError(f"{source}: {label} stands {times} times; keep one row of each")
     wanted = schema(name, frame.columns)
     if "feature_" in contract.families:
         features = [c for c in wanted.names if c.startswith("feature_")]

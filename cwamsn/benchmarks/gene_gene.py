@@ -274,6 +274,10 @@ def summary(
     tables["joint"] = joint_relationships(sources, genes, folder, aliases)
     other = {} if aliases else matched_names(sources, genes, folder, BUILT_IN)[1]
     say_unmatched(genes, *matched_names(sources, genes, folder, aliases), len(set(other.values())))
+    without = [source for source, pairs in tables.items() if pairs.empty]
+    if without:
+        where = "any annotation" if len(without) == len(tables) else ", ".join(without)
+        note(f"no two of the {len(genes)} genes of the map are a known pair of {where}, which gives no recall")
     for source, pairs in tables.items():
         if pairs.empty:
             continue

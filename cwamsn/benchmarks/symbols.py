@@ -16,7 +16,12 @@ from cwamsn.tables import InputError
 
 BUILT_IN = "hgnc"  # the table of this package
 _CONTROL = re.compile(r"(?i).*(control|non[-_ ]?target|safe[-_ ]?harbo).*")
-_DATE = re.compile(r"(?i)\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(mar|sep|sept|dec|oct|apr)-\d{1,2}")
+_MONTH = "(jan|feb|mar|m\u00e4r|mrz|apr|may|jun|jul|aug|sep|sept|oct|okt|nov|dec|dez|march)"
+_DATE = re.compile(
+    rf"(?i)\d{{1,2}}[-. ]+{_MONTH}([-. ]+\d+)?|{_MONTH}[-. ]+\d{{1,2}}"
+    r"|\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T].*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}"
+)
+_IDENTIFIER = re.compile(r"ENS[A-Z]*G\d+(\.\d+)?|\d+(\.0)?|HGNC:\d+|[OPQ]\d[A-Z0-9]{3}\d")
 
 
 def table_path(setting: str | None) -> Path | None:
@@ -107,6 +112,9 @@ def say_unmatched(genes: Iterable[str], known: Collection[str], resolved: dict[s
         which = "none" if len(lost) == len(genes) else f"{len(lost)}"
         verb = "is in an annotation" if which == "none" else "are in no annotation and have no known pair"
         hint = f"; gene_gene.aliases: {BUILT_IN} would find {resolvable} of them by another symbol" * bool(resolvable)
+        coded = sum(_IDENTIFIER.fullmatch(gene) is not None for gene in lost)
+        if coded:
+            hint += f"; {coded} are Ensembl, Entrez or other identifiers: annotations have gene symbols"
         note(f"{which} of {len(genes)} genes of the map {verb} (such as {', '.join(lost[:5])}){hint}")
     dates = [gene for gene in genes if _DATE.fullmatch(gene)]
     if dates:

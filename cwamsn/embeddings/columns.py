@@ -23,32 +23,50 @@ from cwamsn.tables import InputError, feature_columns
 _NO_FEATURE = re.compile(
     r"""(?ix)
     \s* | unnamed:.* | __index_level_\d+__ | index | level_\d+ | ix | idx | row_?(number|index|id) | .*[ ]index
-    | (.*_)?metadata.*
+    | (.*_)?metadata.* | pert_.* | [#] | (s_)?no | nr | order | rank | seed | epoch
     | (.*_)?(object|image|table|group)_?(number|index|id) | (.*_)?number_object_number | (.*_)?parent_.*
     | image_(count|group|number|plate|well|site|url|filename|pathname|file|path)(_.*)?
+    | image_(executiontime|moduleerror|height|width|scaling|md5digest|processingstatus)(_.*)?
     | (.*_)?(filename|pathname)_.* | (.*_)?file_?(name|path)
     | n_?(cells?|obs|counts?|genes?|wells?|objects?|nuclei|fields?|sites?|images?|guides?|replicates?|umis?)(_.*)?
     | cells | (cells?|nuclei|objects?|nucleus)_?(counts?|number|id|label) | num(ber)?_(of_)?.* | (total_|raw_)?counts?
-    | count_.* | total_counts?_.* | pct_counts_.*
-    | (.*_)?(plate|experiment|batch|run|screen|library|source)s?(_?(id|name|number|no|index|code|barcode|map))?
-    | (.*_)?barcode
-    | (.*_)?wells?(_?(id|name|pos|position|row|col|column|number|index|label|address))? | address
+    | count_.* | total_counts?_.* | total_cells | pct_counts_.* | (obs|read|guide)_counts? | reads
+    | (.*_)?(plate|experiment|batch|run|screen|library|source)s?(_?(id|name|num|number|no|index|code|barcode|map))?
+    | plate_map_name | (.*_)?barcode
+    | (.*_)?wells?(_?(id|name|pos|position|row|col|column|num|number|no|index|idx|label|address))? | address
     | row | col(umn)?s? | (row|col|column)_?(id|name|number|no|index|label)
     | (.*_)?(sites?|fields?|fov|frame|tile|position|quadrant)(_?(id|number|no|index))?
-    | (cell|sample|image|crop|obs|uu|guide|gene|compound|molecule|entrez|treatment|perturbation|object)_?id | id
-    | (.*_)?labels? | class(_id)? | target | cluster(_id)?s? | leiden.* | louvain.* | fold | split | is_.* | has_.*
-    | replicate(_?(id|number|no|index))? | rep | time_?point | passage
-    | (.*_)?(concentration|dose)(_?(um|nm|mm|level|unit|units|rank|idx))? | mmoles_per_liter | .*micromolar
+    | (cell|sample|image|crop|obs|uu|guide|gene|compound|molecule|entrez|treatment|perturbation|object)_?(id|idx)
+    | (sample|guide|gene|compound|cmpd|treatment|target|moa)_(id|idx|index|no|num|number) | id
+    | (cell_line|sg_?rna|hgnc|ncbi_gene|pubchem_c)_?id | entrez | cid | chr(omosome)? | strand
+    | (.*_)?labels? | class(_id)? | target | cluster(_id)?s? | leiden.* | louvain.* | kmeans | fold | split
+    | is_.* | has_.* | (neg(ative)?_|pos(itive)?_)?control
+    | replicate(_?(id|number|no|index))? | rep | repeat | passage | donor
+    | (time|hours?|days?|date|year|cycle)(_?(point|h|hr|hours?|d|days?|min))?
+    | (.*_)?(concentration|conc|dose)(_?(um|nm|mm|level|unit|units|rank|idx))? | mmoles_per_liter | .*micromolar
+    | log_?(10|2)?_?(concentration|conc|dose) | dilution | p?[ieac]c_?50 | viability
+    | ([pq]_?val(ue)?|p_?adj|fdr) | molecular_weight | mw | c?logp
     """
 )
+_SIGNS = re.compile(r"[\W_]+")
+_NUMBERED = re.compile(r"(.*?)[ _.-]?\d+")
+# CellProfiler's names: the objects that were measured, the module, the measurement.
+_MEASURED = re.compile(
+    r"""(?ix)(cells?|nuclei|nucleus|cyto(plasm)?|image)_.+_.+
+    | .+_(areashape|children|correlation|granularity|intensity|location|neighbors|objectskeleton|radialdistribution
+    | texture)_.+"""
+)
+_ALIKE, _AT_LEAST = 0.8, 8  # share and number of columns from which on the others are strangers among them
+_MANY = 16  # columns numbered alike that are an embedding, or a part of one
 _NUMBER_LIKE = r"^[-+]?[0-9.,' ]*[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?\s*%?$|^[-+]?(?i:inf(inity)?)$"
 _MISSING = pa.array(["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "-"])
 SHOWN = 8
 
 
 def is_feature_name(name: str) -> bool:
-    """Whether a column may be a feature by its name. A name of `feature_<i>` always may."""
-    return _NO_FEATURE.fullmatch(name) is None
+    """Whether a column may be a feature by its name, signs and units apart. A name of `feature_<i>` always may."""
+    plain = _SIGNS.sub("_", name.replace("µ", "u").replace("μ", "u")).strip("_")
+    return _NO_FEATURE.fullmatch(name) is None and (not plain or _NO_FEATURE.fullmatch(plain) is None)
 
 
 def choose(
@@ -63,7 +81,7 @@ def choose(
     Parameters
     ----------
     wanted : a list of columns; or a prefix; or None: all `feature_<i>`, or else every column that holds numbers and
-        is not by its name an index, metadata, a label or a count
+        is not by its name an index, metadata, a label, a count, or a stranger among columns that are named alike
     schema : names and types of all columns
     keys : columns that the reader uses otherwise (ids, perturbations); never features unless a list names them
     read : gives the values of a column; used for columns of text alone
@@ -102,18 +120,33 @@ def _by_rule(path, prefix, types, names, read) -> tuple[list[str], list[str]]:
     if numbered := feature_columns(names):
         others = [name for name in names if name not in set(numbered)]
         return numbered, others
-    chosen = [name for name in names if is_feature_name(name) and _holds_numbers(path, name, types[name], read)]
+    chosen = [name for name in names if is_feature_name(name)]
+    alike = named_alike(chosen)
+    chosen = [name for name in alike or chosen if _holds_numbers(path, name, types[name], read)]
     whole = [name for name in chosen if kinds.is_integer(types[name])]
     if 0 < len(whole) < len(chosen):
         counting = [name for name in whole if _counts_rows(read(name))]
         chosen = [name for name in chosen if name not in counting]
         whole = [name for name in whole if name not in counting]
-    if 0 < len(whole) < len(chosen):
+    if 0 < len(whole) < len(chosen) and not alike:
         note(
             f"{path.name}: {shown(whole)} of {len(chosen)} features hold whole numbers alone; "
             "if they are labels or counts, set feature_columns"
         )
     return chosen, [name for name in names if name not in set(chosen)]
+
+
+def named_alike(names: Sequence[str]) -> list[str]:
+    """Those of `names` that are CellProfiler's, or numbered after one or a few stems (f0, f1, ...); [] if too few are.
+
+    Where most columns of a table are named alike, another is a score, a dose or a label, whatever its name.
+    """
+    stems = [found[1] if (found := _NUMBERED.fullmatch(name)) else None for name in names]
+    sizes = Counter(stem for stem in stems if stem is not None)
+    measured = [name for name in names if _MEASURED.fullmatch(name)]
+    numbered = [name for name, stem in zip(names, stems) if sizes[stem] >= min(_MANY, _ALIKE * len(names))]
+    enough = max(_AT_LEAST, _ALIKE * len(names))
+    return next((found for found in (measured, numbered) if len(found) >= enough), [])
 
 
 def _holds_numbers(path: Path, name: str, kind: pa.DataType, read) -> bool:

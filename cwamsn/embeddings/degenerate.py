@@ -13,6 +13,7 @@ CONSTANT = 1e-6  # a range below this share of the feature's size is rounding of
 OUTWEIGHS = 0.95  # share of all variance in one feature, among more than FEW, that is worth a look
 FEW = 4
 ENOUGH = 10000  # rows that tell a feature's variance
+FAR = 1000.0  # times the usual length: real features' outliers stay below, fill values and divisions by nothing not
 LOOK = 16  # features by which equal vectors are looked for, before all are compared
 
 
@@ -27,7 +28,8 @@ def refuse_degenerate(
     """Raise InputError where `values` (N, D) tell nothing apart; note what is suspicious and can stand.
 
     Refused: no feature or one (every cosine is then 1 or -1), all vectors zero, all vectors equal, D constant
-    features. Noted: zero vectors, vectors that several rows share, constant features, one that outweighs all others.
+    features. Noted: zero vectors, vectors that several rows share, constant features, one that outweighs all others,
+    values far beyond others'.
 
     Parameters
     ----------
@@ -61,6 +63,13 @@ def refuse_degenerate(
     zero = ~values.any(axis=1)
     if zero.any():
         note(f"{name}: {int(zero.sum())} of {n} {what} have a zero vector (such as {ids[int(zero.argmax())]})")
+    length = np.maximum(np.abs(values).max(axis=1, initial=0), np.finfo(np.float32).tiny)
+    far = length > FAR * np.median(length.astype(np.float64))
+    if far.any():
+        note(
+            f"{name}: {int(far.sum())} of {n} {what} have a value more than {FAR:.0f} times as large as others' "
+            f"(such as {ids[int(far.argmax())]}): a fill value, or a division by almost nothing?"
+        )
     shared = _repeats(values) & ~zero
     if shared.any():
         first = ids[int(shared.argmax())]

@@ -210,7 +210,8 @@ def read_map(path: str | Path, entry: dict[str, Any]) -> tuple[pd.DataFrame, dic
         "n_wells": _number(path, given, MAP_KEYS[2], 1, "a whole number", whole=True),
     }
     frame = pd.DataFrame(keyed)
-    _check_finite(path, names, values, 0, features)
+    with np.errstate(over="ignore"):  # squares of what float32 cannot hold are infinite
+        _check_finite(path, names, values.astype(np.float32), 0, features)
     refuse_degenerate(path, values, names, "perturbations", features=features)
     frame = pd.concat([frame, pd.DataFrame(values, columns=[f"feature_{i}" for i in range(len(features))])], axis=1)
     frame["n_wells"] = frame["n_wells"].astype("Int32")
@@ -250,7 +251,8 @@ def _number(path: Path, given: pa.Table, name: str, default: float, what: str, w
     column = given.column(name)
     texts = columns.cleaned(column.cast(pa.string()))
     numbers = pd.to_numeric(pd.Series(texts.to_pylist(), dtype=object), errors="coerce")
-    wrong = ~np.isfinite(numbers.to_numpy(float)) | (numbers.to_numpy(float) % 1 != 0 if whole else False)
+    numbers = numbers.to_numpy(float)
+    wrong = ~np.isfinite(numbers) | (numbers < 0) | (numbers % 1 != 0 if whole else False)
     bad = wrong & np.array(texts.is_valid())
     if bad.any():
         row = int(bad.argmax())
@@ -269,6 +271,8 @@ def _table(path: Path, entry: dict[str, Any], column: str) -> tuple[pa.Table, li
         if kind == "h5ad":
             return _annotated_table(path, entry, column)
         table = pq.read_table(path) if kind == "parquet" else _csv_table(path, column)
+        if not len(table):
+            raise InputError(f"{path}: has no row; fill it in")
         if column not in table.column_names:
             listed = ", ".join(table.column_names[:8])
             raise InputError(f"{path}: no column {column!r} among {listed}; set perturbation_column")
@@ -278,9 +282,11 @@ def _table(path: Path, entry: dict[str, Any], column: str) -> tuple[pa.Table, li
 
 def _csv_table(path: Path, column: str) -> pa.Table:
     """A CSV file whose types are told by all of it; the perturbations stay text (`NA` and `1` are names)."""
-    block = pacsv.ReadOptions(block_size=max(path.stat().st_size + 1, 1 << 20))
+    times = 16 if path.suffix.lower() == ".gz" else 1  # compressed text is longer than its file
+    block = pacsv.ReadOptions(block_size=min(max(times * path.stat().st_size + 1, 1 << 20), 2**31 - 1))
     convert = pacsv.ConvertOptions(column_types={column: pa.string()})
-    return pacsv.read_csv(path, block, convert_options=convert)
+    table = pacsv.read_csv(path, block, formats.csv_dialect(path), convert)
+    return formats.without_empty_rows(table, column) if column in table.column_names else table
 
 
 def _annotated_table(path: Path, entry: dict[str, Any], column: str) -> tuple[pa.Table, list[str]]:
@@ -294,7 +300,10 @@ def _annotated_table(path: Path, entry: dict[str, Any], column: str) -> tuple[pa
         ids = data.obs_names.to_numpy(dtype=object)
     else:
         listed = ", ".join(data.obs.columns[:8])
-        raise InputError(f"{path}: no column {column!r} among {listed} of obs; set perturbation_column")
+        raise InputError(
+            f"{path}: no column {column!r} in obs ({listed or 'it has none'}); set perturbation_column, or give the "
+            f"index of obs that name (obs.index.name = {column!r})"
+        )
     values, _ = formats.annotated_array(path, data, entry)
     if values.dtype.kind not in "fiu":
         raise InputError(f"{path}: its vectors are of type {values.dtype}; real numbers are needed")

@@ -4,6 +4,7 @@ Reading a Parquet file a few columns at a time keeps one copy of the features in
 a third of the memory and of the time that reading whole rows does. Nothing is unpickled.
 """
 
+import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from cwamsn.embeddings import columns
+from cwamsn.notes import note
 from cwamsn.tables import InputError
 
 Piece = tuple[slice, slice, np.ndarray]  # rows, columns, their values float32
@@ -35,7 +36,18 @@ class Source:
 
 
 SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".npz": "npz", ".h5ad": "h5ad"}
-SUFFIXES |= {".h5": "h5", ".hdf5": "h5"}
+SUFFIXES |= {".h5": "h5", ".hdf5": "h5", ".tsv": "csv"}
+SEPARATORS = (",", ";", "\t", "|")
+# How files begin that are no text.
+OTHER_FILES = {
+    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "an Excel workbook or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"\x89HDF": "an HDF5 file",
+    b"\x1f\x8b": "text compressed with gzip, whose name must end in .gz",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
 IDS, VECTORS = ("well_id", "names"), ("embeddings", "features")  # names of arrays; CellCLIP writes names and embeddings
 
 
@@ -49,8 +61,10 @@ def open_source(path: Path, entry: dict[str, Any]) -> Source:
     readers = {"parquet": _parquet, "csv": _csv, "npz": _npz, "h5": _h5, "h5ad": _h5ad}
     with refusing(path, kind):
         source = readers[kind](path, entry)
-    if pc.any(pc.is_null(pa.array(source.ids, pa.string()))).as_py():
-        row = int(np.argmax([i is None for i in source.ids]))
+    if not len(source.ids):
+        raise InputError(f"{path}: has no row; fill it in")
+    if not all(source.ids):
+        row = int(np.argmax([not i for i in source.ids]))
         raise InputError(f"{path}: row {row} has no well id; fill it in or leave it out")
 
     def pieces() -> Iterator[Piece]:
@@ -76,7 +90,10 @@ def file_format(path: Path, entry: dict[str, Any]) -> str:
     """The format that `entry` names, else the one of the suffix."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path of this row")
-    found = entry.get("format") or SUFFIXES.get(path.suffix.lower())
+    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    found = entry.get("format") or SUFFIXES.get(suffix.lower())
+    if found != "csv" and path.suffix.lower() == ".gz":
+        raise InputError(f"{path}: only CSV is read compressed; uncompress it")
     if found is None:
         raise InputError(f"{path}: format not known by its suffix; set format to parquet, csv, npz, h5 or h5ad")
     return found
@@ -124,21 +141,25 @@ def index_columns(schema: pa.Schema) -> list[str]:
 
 
 def _csv(path: Path, entry: dict[str, Any]) -> Source:
-    with pacsv.open_csv(path) as reader:
+    dialect = csv_dialect(path)
+    with pacsv.open_csv(path, parse_options=dialect) as reader:
         schema = reader.schema  # types by the first block: what is no number there is read as text and looked at whole
+        if not len(next(reader, ())):
+            raise InputError(f"{path}: has no row; fill it in")
     ids = _id_column(path, entry, schema.names)
     numeric = {f.name for f in schema if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)}
     schema = pa.schema([(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in schema])
-    read = lambda name: _read_csv(path, [name], pa.string()).column(0)  # noqa: E731
+    read = lambda name: _read_csv(path, [name], pa.string(), dialect).column(0)  # noqa: E731
     features = columns.choose(path, entry.get("feature_columns"), schema, [ids], read)
     types = {ids: pa.string()} | {name: pa.float32() if name in numeric else pa.string() for name in features}
     try:
-        table = _read_csv(path, [ids, *features], types)
+        table = _read_csv(path, [ids, *features], types, dialect)
     except pa.ArrowInvalid:
-        texts = _read_csv(path, features, pa.string())
+        texts = _read_csv(path, features, pa.string(), dialect)
         for name in features:  # says which cell is no number, if that is the reason
             columns.as_numbers(path, name, texts.column(name))
         raise
+    table = without_empty_rows(table, ids)
     pieces = (
         (slice(0, len(table)), slice(i, i + COLUMNS), _columns(path, table, features[i : i + COLUMNS], 0))
         for i in range(0, len(features), COLUMNS)
@@ -146,10 +167,38 @@ def _csv(path: Path, entry: dict[str, Any]) -> Source:
     return Source(_texts(table.column(ids)), len(features), pieces, features)
 
 
-def _read_csv(path: Path, names: list[str], types: dict[str, pa.DataType] | pa.DataType) -> pa.Table:
+def csv_dialect(path: Path) -> pacsv.ParseOptions:
+    """The separator by which a text table's header is divided. Raises InputError for a file that is no text."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    compressed = path.suffix.lower() == ".gz"  # which pyarrow goes by
+    kind = next((kind for magic, kind in OTHER_FILES.items() if head.startswith(magic)), None)
+    if kind and not (compressed and head.startswith(b"\x1f\x8b")):
+        raise InputError(f"{path}: is {kind}, not CSV; set format, or save it as CSV in UTF-8")
+    with gzip.open(path) if compressed else path.open("rb") as file:
+        header = file.readline().decode("utf-8", errors="replace")
+    return pacsv.ParseOptions(delimiter=max(SEPARATORS, key=header.count) if "," not in header else ",")
+
+
+def without_empty_rows(table: pa.Table, ids: str) -> pa.Table:
+    """The table without the rows that spreadsheets leave: no id and no value."""
+    blank = np.array([not (text or "").strip() for text in table.column(ids).to_pylist()], dtype=bool)
+    if not blank.any():
+        return table
+    rows = np.flatnonzero(blank)
+    given = np.zeros(len(rows), dtype=bool)
+    for column in table.select([n for n in table.column_names if n != ids]).itercolumns():
+        given |= np.array([v not in (None, "") for v in column.take(rows).to_pylist()], dtype=bool)
+    blank[rows[given]] = False
+    return table.filter(pa.array(~blank))
+
+
+def _read_csv(
+    path: Path, names: list[str], types: dict[str, pa.DataType] | pa.DataType, dialect: pacsv.ParseOptions
+) -> pa.Table:
     types = types if isinstance(types, dict) else dict.fromkeys(names, types)
     convert = pacsv.ConvertOptions(include_columns=names, column_types=types)
-    return pacsv.read_csv(path, pacsv.ReadOptions(use_threads=False), convert_options=convert)
+    return pacsv.read_csv(path, pacsv.ReadOptions(use_threads=False), dialect, convert)
 
 
 def _columns(path: Path, table: pa.Table, names: list[str], first_row: int) -> np.ndarray:
@@ -174,9 +223,18 @@ def to_float(path: Path, name: str, column: pa.ChunkedArray | pa.Array, first_ro
 
 def _npz(path: Path, entry: dict[str, Any]) -> Source:
     with np.load(path, allow_pickle=False) as arrays:
-        ids = arrays[_id_column(path, entry, list(arrays))]
-        values = arrays[_vectors(path, entry, list(arrays))]
-    return _dense(path, ids, values)
+        found = []
+        for name in (_id_column(path, entry, list(arrays)), _vectors(path, entry, list(arrays))):
+            try:
+                found.append(arrays[name])
+            except ValueError as error:
+                if "allow_pickle" not in str(error):
+                    raise
+                raise InputError(
+                    f"{path}: array {name!r} holds Python objects, which are never read; save text as "
+                    "ids.astype(str), numbers as an array of numbers"
+                ) from None
+    return _dense(path, *found)
 
 
 def _h5(path: Path, entry: dict[str, Any]) -> Source:
@@ -198,8 +256,10 @@ def _vectors(path: Path, entry: dict[str, Any], names: list[str]) -> str:
 
 def _dense(path: Path, ids: np.ndarray, values, names: list[str] | None = None) -> Source:
     """An array (N, D) or, as CellCLIP stores them, (N, C, D); channels are laid side by side."""
-    if len(values.shape) < 2 or len(ids) != len(values):
-        raise InputError(f"{path}: {len(ids)} ids for vectors of shape {values.shape}; one id a row is needed")
+    if not hasattr(values, "dtype"):
+        raise InputError(f"{path}: {values.name} is a group of HDF5, not an array; set feature_columns to an array")
+    if len(values.shape) < 2 or not np.shape(ids) or len(ids) != len(values) or 0 in values.shape[1:]:
+        raise InputError(f"{path}: {np.size(ids)} ids for vectors of shape {values.shape}; one id a row is needed")
     if values.dtype.kind not in "fiu":
         raise InputError(f"{path}: its vectors are of type {values.dtype}; real numbers are needed")
     ids = np.array([i.decode() if isinstance(i, bytes) else str(i) for i in np.ravel(ids)], dtype=object)
@@ -220,6 +280,11 @@ def _h5ad(path: Path, entry: dict[str, Any]) -> Source:
         raise InputError(f"{path}: no {wanted} in obs ({', '.join(data.obs.columns[:8])}); set well_column")
     ids = np.asarray(data.obs[wanted] if wanted else data.obs_names, dtype=object)
     return _dense(path, ids, *annotated_array(path, data, entry))
+
+
+def _are_counts(values: np.ndarray) -> bool:
+    """Whether numbers are whole and none is below zero."""
+    return values.dtype.kind == "u" or bool((values >= 0).all() and (values == np.round(values)).all())
 
 
 def annotated_array(path: Path, data, entry: dict[str, Any]) -> tuple[np.ndarray, list[str]]:
@@ -245,6 +310,10 @@ def annotated_array(path: Path, data, entry: dict[str, Any]) -> tuple[np.ndarray
     values = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
     if name in (None, "X") and others and values.dtype.kind in "fiu" and not values.any():
         raise InputError(f"{path}: X holds zeros alone; set {listed}")
+    if name is None and values.dtype.kind in "fiu" and _are_counts(values):
+        note(
+            f"{path.name}: X holds whole numbers alone, as raw counts do; if the embeddings are elsewhere, set {listed}"
+        )
     if wanted := entry.get("feature_columns"):
         if not names:
             raise InputError(f"{path}: features of obsm have no names; leave feature_columns out")

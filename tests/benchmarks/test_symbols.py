@@ -52,6 +52,14 @@ def test_a_map_without_any_known_gene_says_so(annotations):
     n, said = score(["ENSG1", "ENSG2", "ENSG3", "2-Sep"], annotations)
     assert n == 0 and "none of 4 genes of the map is in an annotation (such as 2-Sep, ENSG1" in said
     assert "1 genes of the map are named like dates (2-Sep)" in said
+    assert "3 are Ensembl, Entrez or other identifiers: annotations have gene symbols" in said
+    assert "no two of the 4 genes of the map are a known pair of any annotation, which gives no recall" in said
+
+
+@pytest.mark.parametrize("name", ["1-Mar", "Sep-02", "01. Sep", "1-Dec-22", "2023-09-01", "9/2/2023", "Mrz 01"])
+def test_a_gene_that_a_spreadsheet_made_a_date_is_said(annotations, name):
+    assert f"named like dates ({name})" in score([name, "GENE1", "GENE2"], annotations)[1]
+    assert "dates" not in score(["MARCH1", "SEP15", "DEC1", "NOV", "APR-2B", "HLA-A", "GENE1"], annotations)[1]
 
 
 def test_what_may_mean_two_genes_is_left_alone():

@@ -28,6 +28,12 @@ FEATURES = [
     "PC_1",
     "emb_0",
     "z12",
+    "n_0",
+    "cells_7",
+    "row_3",
+    "Nuclei_Neighbors_FirstClosestObjectNumber_Adjacent",
+    "Cytoplasm_RadialDistribution_FracAtD_DNA_1of4",
+    "Image_ImageQuality_PowerLogLogSlope_ER",
 ]
 NO_FEATURES = [
     "",
@@ -59,6 +65,18 @@ NO_FEATURES = [
     "n_genes_by_counts",
     "leiden",
     "is_control",
+    "Cell Count",
+    "Concentration (µM)",
+    "conc_uM",
+    "log10_dose",
+    "pert_idose",
+    "Time (h)",
+    "seed",
+    "IC50",
+    "p-value",
+    "Image_ExecutionTime_01LoadData",
+    "Well Number",
+    "compound_idx",
 ]
 
 
@@ -120,6 +138,96 @@ def test_an_index_without_a_name_or_with_any_is_no_feature(tmp_path):
 def test_whole_numbers_beside_real_ones_are_taken_and_said(tmp_path):
     found, said = read(write(table(flag=np.arange(N) % 2), tmp_path / "mine.parquet"))
     assert found == D + 1 and "'flag' of 5 features hold whole numbers alone" in said
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["f{}", "{}", "PC{}", "Cells_Texture_Contrast_DNA_{}_00", "ER_feature_{}"])
+def test_a_stranger_among_columns_named_alike_is_left_out_and_named(tmp_path, suffix, name):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({name.format(i): rng.standard_normal(N) for i in range(20)} | {"score": rng.random(N)})
+    frame[name.format(7)] = rng.integers(0, 3, N)  # whole numbers, but named like the others
+    frame.insert(0, "well_id", IDS)
+    found, said = read(write(frame, tmp_path / f"mine.{suffix}"))
+    assert found == 20 and said == (
+        f"mine.{suffix}: columns not taken as features (1): 'score'; feature_columns overrides this"
+    )
+
+
+def test_columns_of_several_kinds_of_names_are_all_taken(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [f"haralick_{i}" for i in range(13)] + [f"zernike_{i}" for i in range(12)] + ["area", "perimeter"]
+    frame = pd.DataFrame(rng.standard_normal((N, len(names))), columns=names)
+    frame.insert(0, "well_id", IDS)
+    assert read(write(frame, tmp_path / "mine.csv")) == (len(names), "")
+    names = [
+        f"{part}_AreaShape_{m}" for part in ("Cells", "Nucleoli") for m in ["Area", "Extent", "Solidity", "Radius"]
+    ]
+    assert columns.named_alike([*names, "score"]) == names
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_csv_with_another_separator_or_compressed_is_read_alike(tmp_path, separator):
+    table().to_csv(tmp_path / "plain.csv", index=False)
+    table().to_csv(tmp_path / "mine.csv", index=False, sep=separator)
+    table().to_csv(tmp_path / "mine.csv.gz", index=False, sep=separator)
+    wanted, _ = read_embeddings(tmp_path / "plain.csv", {}, WELLS)
+    for name in ("mine.csv", "mine.csv.gz"):
+        found, _ = read_embeddings(tmp_path / name, {}, WELLS)
+        pd.testing.assert_frame_equal(found, wanted)
+    table(gene=GENES).drop(columns="well_id").to_csv(tmp_path / "map.csv.gz", index=False, sep=separator)
+    assert read_genes(tmp_path / "map.csv.gz") == (D, "")
+
+
+@pytest.mark.parametrize("kind", ["wells", "map"])
+def test_empty_rows_of_a_spreadsheet_are_no_rows_and_a_row_without_an_id_is_refused(tmp_path, kind):
+    frame, take = (table(), read) if kind == "wells" else (table(gene=GENES).drop(columns="well_id"), read_genes)
+    text = frame.to_csv(index=False)
+    path = tmp_path / "mine.csv"
+    path.write_text(text + ",,,,\n,,,,\n")
+    assert take(path) == (D, "")
+    path.write_text(text + (",1,2,3,4\n" if kind == "wells" else "1,2,3,4,\n"))
+    with pytest.raises(InputError, match=rf"row {N} has no (well id|perturbation)"):
+        take(path)
+    path.write_text(text.partition("\n")[0] + "\n")
+    with pytest.raises(InputError, match="has no row; fill it in"):
+        take(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PAR1" + bytes(99), "a Parquet file"),
+        (b"PK\x03\x04" + bytes(99), "an Excel workbook"),
+        (b"\x1f\x8b" + bytes(99), "gzip"),
+        (table().to_csv(index=False).encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_what_is_no_csv_is_named_in_words(tmp_path, content, what):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(content)
+    for take in (read, read_genes):
+        with pytest.raises(InputError, match=what) as error:
+            take(path)
+        assert str(error.value).isprintable()
+
+
+def test_arrays_that_are_none_are_one_line(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez(path, well_id=np.array(IDS, dtype=object), embeddings=values())
+    with pytest.raises(InputError, match="array 'well_id' holds Python objects"):
+        read(path)
+    for ids, array in ((IDS, values()[:, :0]), ("one", np.array(1.0)), (IDS, values().T)):
+        np.savez(path, well_id=np.array(ids), embeddings=array)
+        with pytest.raises(InputError, match="one id a row is needed"):
+            read(path)
+
+
+def test_raw_counts_in_x_are_said(tmp_path):
+    obs = pd.DataFrame(index=IDS)
+    counts = np.random.default_rng(0).poisson(3, (N, 9)).astype(np.float32)
+    anndata.AnnData(counts, obs=obs, obsm={"X_pca": values()}).write_h5ad(tmp_path / "mine.h5ad")
+    assert "X holds whole numbers alone, as raw counts do" in read(tmp_path / "mine.h5ad")[1]
+    assert read(tmp_path / "mine.h5ad", array="X_pca") == (D, "")
 
 
 def test_csv_and_parquet_are_treated_alike(tmp_path):
@@ -201,6 +309,31 @@ def test_numbers_that_are_not_real_are_refused(tmp_path):
         read(tmp_path / "mine.parquet")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("n_wells", 4.5, "n_wells '4.5'; a whole number"),
+        ("n_wells", -1, "n_wells '-1'; a whole number"),
+        ("concentration", -1.0, "concentration '-1.*a number in µM"),
+        ("perturbation_type", "gene", "row 0 has perturbation_type 'GENE'; it is CRISPR or COMPOUND"),
+    ],
+)
+def test_values_of_a_maps_keys_that_cannot_be_are_refused(tmp_path, key, value, message):
+    frame = table(gene=GENES, **{key: value}).drop(columns="well_id")
+    for suffix in ("csv", "parquet"):
+        with pytest.raises(InputError, match=message):
+            read_genes(write(frame, tmp_path / f"mine.{suffix}"))
+
+
+def test_a_maps_type_is_read_in_any_case_and_a_repeated_gene_is_named_plainly(tmp_path):
+    path = write(table(gene=GENES, perturbation_type="crispr").drop(columns="well_id"), tmp_path / "mine.csv")
+    found, _ = read_map(path, {"perturbation_column": "gene"})
+    assert set(found.perturbation_type) == {"CRISPR"}
+    path = write(table(gene=[GENES[0], GENES[0], *GENES[2:]]).drop(columns="well_id"), tmp_path / "twice.csv")
+    with pytest.raises(InputError, match="perturbation 'G00' stands 2 times; keep one row of each"):
+        read_genes(path)
+
+
 def test_keys_of_a_map_are_one_line_when_wrong(tmp_path):
     frame = table().assign(gene=GENES).drop(columns="well_id")
     with pytest.raises(InputError, match="row 0 has concentration '10 uM'; a number in µM is needed"):
@@ -265,6 +398,20 @@ def test_a_feature_that_outweighs_all_others_is_named(tmp_path):
     serial = np.random.default_rng(2).permutation(N) * 1000.5  # an index of another name, in any order
     found, said = read(write(table(serial=serial), tmp_path / "mine.parquet"))
     assert found == D + 1 and "feature 'serial' holds 100.0% of the variance of all 5" in said
+
+
+def test_a_fill_value_is_said_and_heavy_tails_are_not(tmp_path):
+    assert (
+        "1 of 24 wells have a value more than 1000 times as large"
+        in read(write(table(Cells_F1=[-99999.0, *values()[1:, 1]]), tmp_path / "mine.csv"))[1]
+    )
+    heavy = np.random.default_rng(0).standard_t(2, (2000, 64))
+    with collected() as said:
+        refuse_degenerate("x", heavy, [str(i) for i in range(2000)])
+    assert said == []
+    with pytest.raises(InputError, match="infinite feature in row 0"):
+        write_to = write(table(gene=GENES, Cells_F1=[1e300, *values()[1:, 1]]), tmp_path / "map.parquet")
+        read_genes(write_to)
 
 
 def test_what_is_suspicious_is_counted():

@@ -72,7 +72,8 @@ def relationships(
     known = set(entities)
     renamed = names_in_map(_entities(path), known, aliases)
     if renamed:
-        first, second = (pairs[c].replace(renamed).to_numpy(str) for c in ("entity1", "entity2"))
+        columns = (pairs[c].map(lambda name: renamed.get(name, name)) for c in ("entity1", "entity2"))
+        first, second = (column.to_numpy(str) for column in columns)
         swap = first > second
         pairs = pd.DataFrame({"entity1": np.where(swap, second, first), "entity2": np.where(swap, first, second)})
         pairs = pairs.astype(object).sort_values(["entity1", "entity2"])

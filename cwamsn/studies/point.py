@@ -18,6 +18,7 @@ from cwamsn.devices import leased_devices
 from cwamsn.embeddings import embed, load_encoder, random_embeddings
 from cwamsn.embeddings.handcrafted import combine_parts, measure_part
 from cwamsn.embeddings.latent import latent_embeddings
+from cwamsn.embeddings.options import options_of_row
 from cwamsn.files import atomic_path, read_json
 from cwamsn.live import say
 from cwamsn.studies.plan import check_sections
@@ -153,7 +154,7 @@ def _embeddings(row, folder: Path, wells, latent, encoder: Path, sections) -> pd
 
 
 def _embedding(row: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
-    return sections["embedding"] | (row.get("embedding") or {})
+    return options_of_row(sections["embedding"], row.get("title") or "row", row.get("embedding"))
 
 
 def _images(folder: Path, encoder: Path, options: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Input functions and constants of stage embeddings."""
 
+from cwamsn.embeddings.options import options_of_row
+
 
 def evaluation(name):
     """Input function: a file of the evaluation screen."""
@@ -39,12 +41,11 @@ def embedding_file(wildcards):
 
 def embedding_options(wildcards):
     """Options of a row's embedding, without those of how a job is run."""
-    shared = {
-        key: value
-        for key, value in config["embedding"].items()
-        if key not in ("gpus", "runtime_minutes")
-    }
-    return shared | row_entry(wildcards.model)["embedding"]
+    row = wildcards.model
+    try:
+        return options_of_row(config["embedding"], row, row_entry(row)["embedding"])
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 def embedding_gpus(wildcards):

@@ -126,12 +126,18 @@ def _say_losses(
 
 
 def parse_method(name: str) -> tuple[str, int | None]:
-    """`pca-center-scale@64` → (`pca-center-scale`, 64); raises InputError for an unknown name."""
+    """`pca-center-scale@64` → (`pca-center-scale`, 64).
+
+    Raises InputError for an unknown name, and for components of a method that has none.
+    """
     method, at, kept = name.partition("@")
     if method not in METHODS or (at and not (kept.isdigit() and int(kept))):
         raise InputError(
-            f"alignment {name!r} is not known; known: {', '.join(METHODS)}, each with or without @components"
+            f"alignment {name!r} is not known; known: {', '.join(METHODS)}; {', '.join(PROJECTING)} also with "
+            "@components"
         )
+    if at and method not in PROJECTING:
+        raise InputError(f"alignment {name!r}: {method} has no components; leave @{kept} out")
     return method, int(kept) if kept else None
 
 

@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.benchmarks.bootstrap import cluster_counts, interval
-from cwamsn.benchmarks.gene_gene import cosines
+from cwamsn.benchmarks.gene_gene import SAME, cosines
 from cwamsn.notes import note
+from cwamsn.screens.text import read_text_table, require_columns
 from cwamsn.tables import InputError, concentration_text, feature_columns
 
 CONCENTRATIONS = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)  # µM
 ACTIVE, AMBIGUOUS = 1000.0, 10000.0  # nM: a target up to the first, neither target nor negative up to the second
 NEGATIVES = ("published", "independent", "all")
 METRICS = ("average_precision", "auc_roc")
+TRUTH_COLUMNS = ("gene_symbol", "nM_value", "treatment")
 _PER_COMPOUND = ("compounds", "active", "eligible", "cluster")
 MAX = "max"
 
@@ -81,7 +83,7 @@ def read_truth(truth: pd.DataFrame, genes: Sequence[str], compounds: Sequence[st
     A gene with several values for a compound is active if one of them is at most 1000 nM, ambiguous if one lies in
     (1000, 10000] and none below. Explicit inactives (above 10000 nM) stay possible negatives.
     """
-    missing = [c for c in ("gene_symbol", "nM_value", "treatment") if c not in truth.columns]
+    missing = [c for c in TRUTH_COLUMNS if c not in truth.columns]
     if missing:
         raise InputError(f"compound-gene truth table lacks column {', '.join(missing)}")
     known, present = sorted(set(truth["gene_symbol"]) & set(genes)), set(compounds)
@@ -140,15 +142,17 @@ def load_truth(path: str | Path, wells: pd.DataFrame | None = None) -> pd.DataFr
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such truth table; set compound_gene_truth of the screen or compound_gene.truth")
-    truth = pd.read_csv(path, dtype={"gene_symbol": str, "treatment": str}, keep_default_na=False)
-    missing = [c for c in ("gene_symbol", "nM_value", "treatment") if c not in truth.columns]
-    if missing:
-        raise InputError(f"{path}: lacks column {', '.join(missing)}")
+    truth = read_text_table(path, str(path))
+    require_columns(truth, TRUTH_COLUMNS, str(path))
     values = pd.to_numeric(truth["nM_value"], errors="coerce")
-    if values.isna().any():
-        row = int(values.isna().to_numpy().argmax())
-        raise InputError(f"{path}: row {row} has nM_value {truth['nM_value'].iloc[row]!r}; a number in nM is needed")
-    truth["nM_value"] = values
+    bad = (values.isna() | (values < 0)).to_numpy()
+    if bad.any():
+        row = truth.index[bad.argmax()]
+        raise InputError(f"{path}: row {row} has nM_value {truth['nM_value'][row]!r}; a number in nM is needed")
+    for column in ("gene_symbol", "treatment"):
+        if not truth[column].all():
+            raise InputError(f"{path}: row {truth.index[(truth[column] == '').argmax()]} has no {column}; fill it in")
+    truth = truth.assign(nM_value=values).reset_index(drop=True)
     if wells is not None:
         compounds = wells[(wells["perturbation_type"] == "COMPOUND") & wells["treatment"].notna()]
         names = compounds.drop_duplicates("treatment").set_index("treatment")["perturbation"]
@@ -243,6 +247,9 @@ def score_compounds(
     compound_rows = perturbation_map[perturbation_map["perturbation_type"] == "COMPOUND"]
     present = set(compound_rows.loc[compound_rows["concentration"].isin(concentrations), "perturbation"])
     genes = perturbation_map.loc[perturbation_map["perturbation_type"] == "CRISPR", "perturbation"]
+    if genes.duplicated().any():
+        raise InputError(f"compound_gene: the map has several CRISPR rows of {genes[genes.duplicated()].iloc[0]!r}")
+    _say_unscored(compound_rows, present, concentrations)
     known = read_truth(truth, list(genes), sorted(present - set(exclude)))
     if not known.compounds:
         raise InputError(
@@ -251,6 +258,11 @@ def score_compounds(
             f"{_some(truth['gene_symbol'])}); check the names and alignment.concentrations"
         )
     similarity = pair_scores(perturbation_map, known, concentrations)
+    if np.nanmax(similarity) - np.nanmin(similarity) < SAME:
+        raise InputError(
+            f"compound_gene: all compounds have the same cosine ({np.nanmax(similarity):.3g}) with all genes; the "
+            "map's vectors tell nothing apart, look at the embeddings and the controls"
+        )
     choice, n_rows = Negatives(draws, negatives), len(concentrations) + 1
     values = {
         f"{p}{m}": np.full((draws, n_rows, len(known.compounds)), np.nan) for p in ("", "baseline_") for m in METRICS
@@ -272,6 +284,20 @@ def score_compounds(
             values[f"baseline_{name}"][:, at, i] = result
     names = (*(concentration_text(c) for c in concentrations), MAX)
     return CompoundScores(known, names, values)
+
+
+def _say_unscored(compound_rows: pd.DataFrame, present: set[str], concentrations: Sequence[float]) -> None:
+    """Note the compounds that have no dose or none that is scored; InputError where all are so."""
+    lost = sorted(set(compound_rows["perturbation"]) - present)
+    if not lost:
+        return
+    none = compound_rows[compound_rows["perturbation"].isin(lost)]["concentration"].isna().all()
+    why = (
+        "no dose (concentration, in µM)" if none else f"no dose that is scored ({', '.join(map(str, concentrations))})"
+    )
+    if not present:
+        raise InputError(f"compound_gene: the {len(lost)} compounds of the map have {why}; give their doses")
+    note(f"{len(lost)} compounds of the map have {why} and are not scored (such as {', '.join(lost[:3])})")
 
 
 def subset(scores: CompoundScores, compounds: Collection[str]) -> CompoundScores:

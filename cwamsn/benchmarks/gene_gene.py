@@ -105,7 +105,13 @@ class Similarities:
         if self.index.index.has_duplicates:
             name = self.index.index[self.index.index.duplicated()][0]
             raise InputError(f"gene_gene: the map has several CRISPR rows of {name!r}; keep one")
-        self.null, self.matrix = _upper_triangle(rows[feature_columns(rows.columns)].to_numpy(), crispr)
+        features = feature_columns(rows.columns)
+        if len(features) < 2:
+            raise InputError(
+                "gene_gene: the map has one dimension, in which every cosine is 1 or -1; give more features, controls "
+                "that vary in more directions, or more components"
+            )
+        self.null, self.matrix = _upper_triangle(rows[features].to_numpy(), crispr)
         if len(self.null) > 1 and self.null[-1] - self.null[0] < SAME:
             raise InputError(
                 f"gene_gene: all {len(self.null)} pairs of the map have the same cosine ({self.null[0]:.3g}); "
@@ -306,7 +312,7 @@ def _say_zero(similarities: Similarities, source: str, n: int, low: float, high:
     null, chance = similarities.null, low + 1 - high
     rounded, counts = np.unique(np.round(null, 9), return_counts=True)
     share = counts.max() / len(null)
-    if share > min(low, 1 - high):
+    if counts.max() > 1 and share > min(low, 1 - high):
         why = f"{share:.0%} of all pairs have the same cosine ({rounded[counts.argmax()]:.3g}): vectors are repeated"
     elif (1 - chance) ** n > 0.01:
         why = f"with so few pairs that happens by chance (probability {(1 - chance) ** n:.2f})"

@@ -17,7 +17,13 @@ _COLUMNS = (
     "platemap_well_column", "compound_column", "concentration_column", "smiles_column", "inchikey_column",
     "control_column", "platemap_plate_column", "gene_column", "guide_column",
 )  # fmt: skip
-_LIKE_CONTROLS = re.compile(r"dmso\b.*|dimethyl ?sulfoxide|vehicle|untreated|mock|non-?targeting.*", re.IGNORECASE)
+_LIKE_CONTROLS = re.compile(
+    r"dmso\b.*|dimethyl ?sulfoxide|vehicle|untreated|mock|non-?targeting.*|empty([ _-].*)?|blank|solvent|(medi(a|um)|"
+    r"buffer)( only)?|no[ _-](treatment|compound)|neg(ative)?[ _-]?(control|ctrl).*",
+    re.IGNORECASE,
+)
+_SPREADSHEET_ERROR = r"#(REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|#+)"
+_HIGHEST = 1000.0  # µM; screens of compounds stay below
 _BATCH = re.compile(r"(BRD-[A-Z]\d+)-\d{3}-\d{2}-\d+")
 _INCHIKEY = r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?"
 
@@ -134,6 +140,15 @@ def say_what_is_odd(table: pd.DataFrame, spec: dict[str, Any]) -> None:
     like = named[named.str.fullmatch(_LIKE_CONTROLS)]
     if len(like):
         note(f"{len(like)} wells of {_some(like)} are taken for treated; if they are controls, add to control_values")
+    errors = named[named.str.fullmatch(_SPREADSHEET_ERROR)]
+    if len(errors):
+        note(f"{len(errors)} wells of {_some(errors)} are errors of a spreadsheet, taken for compounds; correct them")
+    doses = treated["concentration"].dropna().astype(float) if "concentration" in treated else pd.Series(dtype=float)
+    if (doses > _HIGHEST).any():
+        note(
+            f"{int((doses > _HIGHEST).sum())} wells have doses up to {doses.max():,.0f} µM; is concentration_unit "
+            f"({spec['concentration_unit']}) right?"
+        )
     spelt = pd.Series(named.unique(), dtype=object).astype(str)
     twins = spelt[spelt.str.casefold().duplicated(keep=False)]
     if len(twins):

@@ -192,6 +192,12 @@ def test_unknown_method(name):
         align(*screen(n=20), name)
 
 
+@pytest.mark.parametrize("method", ["none", "center-scale", "sphering"])
+def test_components_of_a_method_that_has_none_are_refused(method):
+    with pytest.raises(InputError, match=rf"alignment '{method}@5': {method} has no components; leave @5 out"):
+        align(*screen(n=20), f"{method}@5")
+
+
 def test_embeddings_must_fit_the_wells():
     values, wells = screen(n=20)
     with pytest.raises(InputError, match="19 embeddings for 20 wells"):

@@ -1,5 +1,6 @@
 """Compound-gene AP and AUC: equal to scikit-learn and to a naive loop, and to themselves in any order."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -236,6 +237,77 @@ def test_bad_truth_is_named(tmp_path, small):
         cg.load_truth(tmp_path / "absent.csv")
     with pytest.raises(InputError, match="no compound"):
         cg.score_compounds(small[0], small[1].assign(treatment="other"), draws=1)
+
+
+TABLE = "gene_symbol,nM_value,treatment\nA,5,b\nC,50,d\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TABLE.replace(",", ";"),
+        TABLE.replace(",", "\t"),
+        TABLE + ",,\n,,\n",
+        TABLE.replace("A,5,b", " A , 5 ,b ").encode("utf-8-sig"),
+        gzip.compress(TABLE.encode()),
+    ],
+)
+def test_a_truth_table_is_read_as_laboratories_write_it(tmp_path, content):
+    path = tmp_path / "truth.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    wanted = pd.DataFrame({"gene_symbol": ["A", "C"], "nM_value": [5, 50], "treatment": ["b", "d"]})
+    pd.testing.assert_frame_equal(cg.load_truth(path), wanted, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no header"),
+        (TABLE.partition("\n")[0].encode(), "has no row"),
+        (TABLE.encode("utf-16"), "UTF-16"),
+        (TABLE.encode() + b"E,5,\xdcber\n", "line 4 is not UTF-8"),
+        (b"PAR1" + bytes(99), "a Parquet file"),
+        (b"PK\x03\x04" + bytes(99), "an Excel workbook"),
+        (TABLE.encode() + b"a,5,c,d,e\n", "row 2 has 5 cells"),
+        (TABLE.encode() + b"E,-5,b\n", "row 2 has nM_value '-5'"),
+        (TABLE.encode() + b"E,>5,b\n", "row 2 has nM_value '>5'"),
+        (TABLE.encode() + b",5,b\n", "row 2 has no gene_symbol"),
+    ],
+)
+def test_an_unreadable_truth_table_is_one_line(tmp_path, content, message):
+    path = tmp_path / "truth.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as error:
+        cg.load_truth(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+    with pytest.raises(InputError, match="not a readable table"):
+        cg.load_truth(tmp_path)
+
+
+def test_compounds_without_a_dose_that_is_scored_are_said(small):
+    perturbation_map, truth = small
+    own = perturbation_map["perturbation"] == "c0"
+    with collected() as said:
+        lost = perturbation_map[~own | ~perturbation_map["perturbation"].duplicated()]
+        cg.score_compounds(lost.assign(concentration=lost["concentration"].mask(own)), truth, 1)
+    assert said == [
+        "1 compounds of the map have no dose (concentration, in µM) and are not scored (such as c0)",
+    ]
+    none = perturbation_map.drop_duplicates("perturbation").assign(concentration=np.nan)
+    with pytest.raises(InputError, match=r"the 12 compounds of the map have no dose .*; give their doses"):
+        cg.score_compounds(none, truth, 1)
+    with pytest.raises(InputError, match=r"have no dose that is scored \(5.0\)"):
+        cg.score_compounds(perturbation_map, truth, 1, concentrations=[5.0])
+
+
+def test_maps_that_cannot_be_scored_are_refused(small):
+    perturbation_map, truth = small
+    twice = pd.concat([perturbation_map, perturbation_map.iloc[[3]].assign(concentration=1.0)])
+    with pytest.raises(InputError, match="several CRISPR rows of 'G03'"):
+        cg.score_compounds(twice, truth, 1)
+    features = [c for c in perturbation_map if c.startswith("feature_")]
+    with pytest.raises(InputError, match=r"all compounds have the same cosine \(1\) with all genes"):
+        cg.score_compounds(perturbation_map.assign(**dict.fromkeys(features, 1.0)), truth, 1)
 
 
 def test_published_names_are_mapped_to_the_maps(tmp_path):

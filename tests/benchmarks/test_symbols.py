@@ -140,3 +140,13 @@ def test_a_screen_of_one_experiment_has_no_recall_of_experiments():
     wells = pd.DataFrame({"perturbation": ["MCM2", "MCM3", "MCM4"], "perturbation_type": "CRISPR", "experiment": "e1"})
     table = gg.experiment_recall(wells, ["CORUM"], [(0.05, 0.95)], draws=2)
     assert table["recall"].isna().all() and len(table) == 1
+
+
+def test_a_recall_of_nothing_among_few_pairs_is_laid_to_chance(annotations):
+    _, said = score(["ATP5F1A", "GENE1", "GENE5"], annotations, values=np.array([[1, 0.1], [0.4, 0.9], [1, 0.2]]))
+    assert "recall of mine is 0 of 1 pairs where chance is 0.10: with so few pairs that happens by chance" in said
+
+
+def test_a_map_of_one_dimension_is_refused():
+    with pytest.raises(InputError, match="the map has one dimension, in which every cosine is 1 or -1"):
+        gg.Similarities(gene_map(["A", "B", "C"], np.array([[1.0], [2.0], [-3.0]])))

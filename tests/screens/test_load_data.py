@@ -378,6 +378,8 @@ def test_a_column_that_tells_controls_is_read_in_any_case_too(lab, run):
         (["", "DMSO"], {}, "every well is a negative control"),
         (["X", "DMSO", "x"], {}, "2 perturbations differ from another by case only: 'X', 'x'"),
         (["X", "DMSO", "NEG"], {"control_values": ["NEG"]}, "2 wells of 'DMSO' are taken for treated"),
+        (["X", "EMPTY", "DMSO"], {}, "2 wells of 'EMPTY' are taken for treated"),
+        (["X", "#REF!", "DMSO"], {}, "2 wells of '#REF!' are errors of a spreadsheet"),
         (["X", "DMSO", "NA", "None"], {}, "4 wells have no perturbation (broad_sample is 'NA', 'None')"),
         (["BRD-K18250272-003-03-7", "BRD-K18250272-001-01-1", "DMSO"], {}, "1 compounds stand under several salts or"),
     ],
@@ -387,6 +389,14 @@ def test_odd_controls_and_compounds_are_said(lab, run, compounds, keys, said):
     with collected() as notes:
         run(lab.spec(**keys)).wells()
     assert [line for line in notes if line.startswith(said)], notes
+
+
+def test_doses_of_another_unit_are_said(lab, run):
+    _map(lab, ["X", "DMSO"], mmoles_per_liter=["10", "0"])
+    with collected() as notes:
+        run(lab.spec()).wells()
+        run(lab.spec(concentration_unit="umoles_per_liter")).wells()
+    assert notes == ["2 wells have doses up to 10,000 µM; is concentration_unit (mmoles_per_liter) right?"]
 
 
 def test_text_that_says_nothing_is_no_perturbation(lab, run):

@@ -9,6 +9,7 @@ import numpy as np
 
 # 8,192 x 8,192 pixels: several times the largest camera. A few hundred bytes can name a picture of gigabytes.
 MOST_PIXELS = 1 << 26
+MOST_BYTES = 4 * MOST_PIXELS  # of an image file: its pixels in 16 bits, and as much again
 
 _JPEG2000 = b"\xff\x4f\xff\x51"  # start of a codestream, and its size marker
 _JPEGS = (6, 7, 34892, 33007)  # the TIFF compressions that hold JPEG streams

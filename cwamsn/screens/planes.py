@@ -13,11 +13,10 @@ from types import TracebackType
 
 import numpy as np
 
-from cwamsn.screens.decode import MOST_PIXELS, Refused, decode_plane
+from cwamsn.screens.decode import MOST_BYTES, Refused, decode_plane
 from cwamsn.tables import InputError
 
 _OPEN_FILES = 16  # archives kept open; a Bray field lies in five
-_MOST_BYTES = 4 * MOST_PIXELS  # of an image file: its pixels in 16 bits, and as much again
 _ROW_GROUPS = 3  # row groups kept decompressed; a well may straddle two
 
 
@@ -98,7 +97,7 @@ class _Archive:
         info = self.members.get(member)
         if info is None:
             raise InputError(f"{self.path}!{member}: no such member in the zip file")
-        if info.file_size > _MOST_BYTES:
+        if info.file_size > MOST_BYTES:
             raise InputError(f"{self.path}!{member}: {info.file_size:,} bytes, which no plane has")
         if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InputError(f"{self.path}!{member}: encrypted or unknown compression {info.compress_type}")

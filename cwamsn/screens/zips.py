@@ -9,6 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from cwamsn.files import atomic_path, sha256
+from cwamsn.screens.decode import MOST_BYTES
 from cwamsn.screens.fetch import Fetched, FetchError, Policy, Remote, cached_path, fetch, local_path, usable
 from cwamsn.screens.ranges import NoRanges, RangeFile
 from cwamsn.tables import InputError
@@ -18,7 +19,6 @@ _NAMES = 2 << 16  # bytes of a member's name and extra field at most
 _GAP = 1 << 20  # unneeded bytes that are cheaper to read than another request
 _WHOLE = 0.9  # share of the archive from which on it is fetched whole
 _HEADER = 30  # bytes of a member's header before its name
-_LARGEST = 1 << 28  # bytes of an unpacked member: a plane of 11,000 pixels a side; what claims more is no image here
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -108,7 +108,9 @@ class HostedZip:
         for name in wanted:
             begin = self.members[name].header_offset
             # Nothing lies between members, so that the next one's begin far away means a directory that is wrong.
-            end = min(following[begin], begin + _HEADER + _NAMES + min(self.members[name].compress_size, _LARGEST)) - 1
+            end = (
+                min(following[begin], begin + _HEADER + _NAMES + min(self.members[name].compress_size, MOST_BYTES)) - 1
+            )
             if names and (begin > last + _GAP or end - first >= _CHUNK):
                 yield names, first, last
                 names = []
@@ -137,7 +139,7 @@ def _member(data: bytes, first: int, info: zipfile.ZipInfo) -> bytes:
     at = info.header_offset - first
     if data[at : at + 4] != b"PK\3\4":
         raise ValueError("no member header")
-    if info.file_size > _LARGEST:
+    if info.file_size > MOST_BYTES:
         raise ValueError("too large")
     start = at + _HEADER + sum(struct.unpack_from("<HH", data, at + 26))
     body = data[start : start + info.compress_size]
@@ -155,7 +157,7 @@ def _damaged(path: Path, members: list[str]) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         for member in members:
             try:
-                if archive.getinfo(member).file_size > _LARGEST:
+                if archive.getinfo(member).file_size > MOST_BYTES:
                     raise zipfile.BadZipFile("too large")
                 with archive.open(member) as handle:
                     while handle.read(1 << 20):

@@ -93,7 +93,7 @@ def test_zip_members(tmp_path, compression):
 def test_a_zip_member_that_names_gigabytes_is_refused(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m.tif", bytes(5_000_000))
-    monkeypatch.setattr("cwamsn.screens.planes._MOST_BYTES", 4_000_000)
+    monkeypatch.setattr("cwamsn.screens.planes.MOST_BYTES", 4_000_000)
     with pytest.raises(InputError, match=r"a\.zip!m\.tif: 5,000,000 bytes, which no plane has"):
         read_plane(f"{tmp_path}/a.zip!m.tif")
 

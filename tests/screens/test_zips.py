@@ -59,7 +59,7 @@ def test_a_file_that_is_no_zip_is_fetched_again_the_next_time(host, tmp_path, fa
 @pytest.mark.parametrize("remote", [False, True])
 def test_a_member_that_claims_to_be_huge_is_damaged(host, tmp_path, monkeypatch, remote):
     _write(host.root / "a.zip", zipfile.ZIP_DEFLATED, MEMBERS | {"p/9.tif": bytes(90_000)})
-    monkeypatch.setattr(zips, "_LARGEST", 60_000)
+    monkeypatch.setattr(zips, "MOST_BYTES", 60_000)
     archive = HostedZip(f"{host.url}/a.zip" if remote else str(host.root / "a.zip"), tmp_path / "cache", FAST)
     assert _kept(archive, ["p/1.tif", "p/9.tif"]) == ({"p/1.tif": MEMBERS["p/1.tif"]}, ["p/9.tif"])
 

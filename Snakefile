@@ -35,12 +35,12 @@ onstart:
         claim(
             f"{DATA}/{name}", config["run"], RESULTS, screen_settings(config, name)
         )
-    if line := trainings(planned(), RESULTS):
+    if line := trainings(planned(workflow.dag.needrun_jobs()), RESULTS):
         logger.info(line)
 
 
 onsuccess:
-    for line in products(planned(), RESULTS):
+    for line in products(planned(workflow.dag.jobs), RESULTS):
         logger.info(line)
 
 

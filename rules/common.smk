@@ -57,9 +57,9 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-def planned():
-    """Output files of the plan's jobs, those that were there before included."""
-    return [str(path) for job in workflow.dag.jobs for path in job.output]
+def planned(jobs):
+    """Output files of jobs."""
+    return [str(path) for job in jobs for path in job.output]
 
 
 def own_screen(screen):

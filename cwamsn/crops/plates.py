@@ -11,6 +11,8 @@ _UNLIKE = 3.0  # times; medians of the mean grey level differ by less between pl
 _LEAST = 3  # fields of a plate that are enough for a median
 _MOST_SKIPPED = 0.25  # of a plate's fields, without a word on the terminal
 _NAMED = 8  # plates named in a line
+# Reasons that a file is not what it should be: worth a word even of one field, unlike an empty or a blurred one.
+_DAMAGED = r"not a readable plane|^broken off|have the same pixels|^repeats the pixels|other planes of the field"
 
 
 def plate_of(qc: pd.DataFrame) -> pd.Series:
@@ -42,16 +44,21 @@ def lost(qc: pd.DataFrame) -> list[str]:
 
 
 def thinned(qc: pd.DataFrame) -> list[str]:
-    """A line if plates lose many of their fields, but not all."""
+    """A line if plates lose many of their fields, but not all; and one if others lose some to damaged images."""
     plate, skipped = plate_of(qc), qc["status"] != "kept"
     share = skipped.groupby(plate).mean()
-    many = share[(share >= _MOST_SKIPPED) & (share < 1)].sort_values(ascending=False, kind="stable")
-    if not len(many):
-        return []
-    reasons = qc.loc[skipped & plate.isin(many.index), "reason"]
-    shown = {name: skipped[plate == name] for name in many.index[:_NAMED]}
-    counts = {name: f"{int(rows.sum())} of {len(rows)}" for name, rows in shown.items()}
-    return [f"fields left out: {_named(counts, len(many))}; the commonest reason: {commonest(reasons)}"]
+    many = plate.isin(share.index[(share >= _MOST_SKIPPED) & (share < 1)])
+    damaged = skipped & ~many & plate.map(share < 1) & qc["reason"].fillna("").str.contains(_DAMAGED)
+    kinds = {"fields left out": skipped & many, "damaged images left out": damaged}
+    return [_left_out(what, qc, rows) for what, rows in kinds.items() if rows.any()]
+
+
+def _left_out(what: str, qc: pd.DataFrame, rows: pd.Series) -> str:
+    plate = plate_of(qc)
+    size, left = plate.value_counts(), plate[rows].value_counts()
+    left = left.loc[(left / size[left.index]).sort_values(ascending=False, kind="stable").index]
+    counts = {name: f"{n} of {size[name]}" for name, n in left[:_NAMED].items()}
+    return f"{what}: {_named(counts, len(left))}; the commonest reason: {commonest(qc.loc[rows, 'reason'])}"
 
 
 def repeats(qc: pd.DataFrame) -> pd.DataFrame:

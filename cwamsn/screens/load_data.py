@@ -4,6 +4,7 @@ Without images (own profiles are scored) a plate map is enough.
 """
 
 import math
+import re
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
@@ -242,6 +243,7 @@ def _load_data_of_all(spec: dict[str, Any], cache: Path, used: list[Fetched]) ->
         if plate not in plates_known:
             raise InputError(f"{spec['load_data']}: has no row of plate {plate}{_hint(plate, spec, plates_known)}")
     known = known[known["_plate"].isin(plates)]
+    _say_swapped(known, spec)
     if spec["experiment_column"]:
         require_columns(known, (spec["experiment_column"],), spec["load_data"])
         return _batches(known, spec["experiment_column"], spec)
@@ -255,6 +257,37 @@ def _load_data_of_all(spec: dict[str, Any], cache: Path, used: list[Fetched]) ->
                     "(experiment_column takes the batch)"
                 )
     return {}
+
+
+def _say_swapped(frame: pd.DataFrame, spec: dict[str, Any]) -> None:
+    """A note on plates whose image columns seem exchanged: a channel's files are named for another, and that one's not.
+
+    The first field of a plate is looked at: columns are exchanged for whole plates.
+    """
+    columns = {}
+    for name, suffix in spec["channels"].items():
+        try:
+            columns[suffix] = _image_columns(frame, suffix, name, "")[0]
+        except InputError:  # fetching says so
+            return
+    found: dict[tuple[str, str], dict[str, str]] = {}  # channel and other channel -> plate -> a file
+    for row in frame.drop_duplicates("_plate").to_dict("records"):
+        names = {suffix: row[column].rpartition("/")[2] for suffix, column in columns.items()}
+        for suffix, text in names.items():
+            other = next((o for o in names if _names_stain(text, o) and not _names_stain(names[o], o)), None)
+            if other and not _names_stain(text, suffix):
+                found.setdefault((suffix, other), {})[row["_plate"]] = text
+    for (suffix, other), files in found.items():
+        more = f" and {len(files) - 5} more" if len(files) > 5 else ""
+        note(
+            f"plate {', '.join(list(files)[:5])}{more}: the images of channel {suffix} are named for {other} "
+            f"({next(iter(files.values()))}); exchanged columns?"
+        )
+
+
+def _names_stain(file_name: str, stain: str) -> bool:
+    """Whether a stain stands in a file name as a word of its own."""
+    return re.search(rf"(?i)(?<![a-z0-9]){re.escape(stain)}(?![a-z0-9])", file_name) is not None
 
 
 def _batches(frame: pd.DataFrame, column: str, spec: dict[str, Any]) -> dict[str, str]:

@@ -56,6 +56,21 @@ def test_plates_that_lose_many_fields_are_named():
     assert thinned(screen({"P1": 40})) == []
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "/x/a.tif: not a readable plane (truncated TIFF)",
+        "broken off: the last 30 of 128 rows of ER are all 0",
+        "repeats the pixels of field P1-A0-1",
+    ],
+)
+def test_a_single_damaged_image_is_said_and_a_single_empty_field_is_not(reason):
+    qc = screen({"P1": 40, "P2": 40}, fields=20)
+    qc.loc[[1, 30], "status"] = "skipped"
+    qc.loc[[1, 30], "reason"] = [reason, "empty: DNA has std 0"]
+    assert thinned(qc) == [f"damaged images left out: plate P1 1 of 20; the commonest reason: {reason}"]
+
+
 def test_the_commonest_reason_is_counted_over_paths_and_numbers():
     reasons = ["/a b/x 1.tif: cut off", "/a b/y 22.tif: cut off", "empty: DNA has std 0"]
     assert commonest(reasons) == "2 of 3: /a b/x 1.tif: cut off"

@@ -315,6 +315,26 @@ def test_two_batches_of_a_plate_are_said_even_if_no_key_names_the_column(lab, ru
     assert any("plate P1 has several values of Batch" in line for line in notes)
 
 
+def test_columns_that_are_exchanged_on_a_plate_are_said(lab, run):
+    with collected() as notes:
+        run(lab.spec()).wells()
+    assert notes == []
+    own, other = "FileName_OrigER", "FileName_OrigRNA"
+    there = lab.table["Metadata_Plate"] == "P2"
+    lab.table.loc[there, [own, other]] = lab.table.loc[there, [other, own]].to_numpy()
+    with collected() as notes:
+        run(lab.spec()).wells()
+    assert notes == [
+        "plate P2: the images of channel ER are named for RNA (A01-RNA.tif); exchanged columns?",
+        "plate P2: the images of channel RNA are named for ER (A01-ER.tif); exchanged columns?",
+    ]
+    for c in CHANNELS:  # a plate or cell line that is named like a stain
+        lab.table[f"FileName_Orig{c}"] = [f"RNA-{k}.tif" if c == "DNA" else f"RNA-{c}-{k}.tif" for k in range(4)]
+    with collected() as notes:
+        run(lab.spec()).wells()
+    assert notes == []
+
+
 def test_a_barcode_table_gives_each_plate_one_map(lab, run):
     spec = lab.spec(barcode_platemap=str(lab.root / "barcodes.csv")) | {"platemap": str(lab.root / "{platemap}.csv")}
     lab.map.to_csv(lab.root / "M1.csv", index=False)

@@ -415,7 +415,7 @@ def _say_losses(found: Acquired, part: str, source: str, listed: int) -> None:
     if not found.fields:
         raise InputError(
             f"{source}: plate {part}: none of its {listed} fields can be used; {count} x {first}: correct `load_data`, "
-            "`base` or the plate map"
+            "`base` or the plate map, or leave the plate out of `plates`"
         )
     note(f"plate {part}: {len(found.skipped)} of {listed} fields left out; {count} x {kind}, the first: {first}")
 

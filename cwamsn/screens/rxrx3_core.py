@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cwamsn.files import atomic_path, sha256
+from cwamsn.notes import note
 from cwamsn.screens.fetch import Fetched, Missing, Remote, cached_path, fetch, join, local_path, policy, usable
 from cwamsn.screens.names import RXRX3_CHANNELS, RxRx3Key, parse_addresses, parse_rxrx3_key
 from cwamsn.screens.ranges import NoRanges, RangeFile
@@ -78,17 +79,24 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
     with usable(fetched):
         frame = read_text_table(fetched.path, fetched.url)
         require_columns(frame, (*_COLUMNS, "perturbation_type"), fetched.url)
+    for column in ("well_id", "experiment_name", "plate"):
+        if not frame[column].all():
+            row = frame.index[(frame[column] == "").argmax()]
+            raise InputError(f"{fetched.url}: row {row} has no {column}; fill it in")
     repeated = frame["well_id"].duplicated()
     if repeated.any():
-        row = int(repeated.to_numpy().argmax())
-        raise InputError(f"{fetched.url}: row {row}: well_id {frame['well_id'].iloc[row]} stands twice; keep one row")
+        row = frame.index[repeated.to_numpy().argmax()]
+        raise InputError(f"{fetched.url}: row {row}: well_id {frame['well_id'][row]} stands twice; keep one row")
     frame = frame.replace("", None)
     unknown = ~frame["perturbation_type"].isin(["COMPOUND", "CRISPR"])
     if unknown.any():
-        row = int(unknown.to_numpy().argmax())
+        row = frame.index[unknown.to_numpy().argmax()]
         raise InputError(f"{fetched.url}: row {row}: perturbation_type must be COMPOUND or CRISPR")
-    treatment = frame["treatment"]
+    treatment = _controls_in_one_case(frame["treatment"])
+    frame = frame.assign(treatment=treatment)
     control = treatment.map(_CONTROLS).astype(object)
+    if "negative" not in set(control):
+        note("no well is a negative control: none has the treatment EMPTY_control")
     perturbation = _perturbation(frame).where(control.isna(), treatment)
     frame = frame.assign(
         screen=screen,
@@ -106,6 +114,16 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
     return frame, {"files": [fetched.entry()], "notes": [f"{len(frame)} wells, no split"]}
 
 
+def _controls_in_one_case(treatment: pd.Series) -> pd.Series:
+    """Treatments, those of controls as the published file writes them; notes how many were not."""
+    names = {name.casefold(): name for name in _CONTROLS}
+    named = treatment.str.casefold().map(names)
+    other = named.notna() & (named != treatment)
+    if other.any():
+        note(f"{int(other.sum())} wells are controls though their treatment is written {treatment[other].iloc[0]!r}")
+    return treatment.mask(other, named).astype(object)
+
+
 def _perturbation(frame: pd.DataFrame) -> pd.Series:
     """The gene of a guide, or the compound; the column `gene` where a knockout names no guide."""
     treatment = frame["treatment"]
@@ -116,10 +134,10 @@ def _perturbation(frame: pd.DataFrame) -> pd.Series:
 
 def _concentration(column: pd.Series, source: str) -> pd.Series:
     values = pd.to_numeric(column, errors="coerce")
-    bad = column.notna() & values.isna()
+    bad = (column.notna() & values.isna()) | (values < 0) | values.isin([float("inf")])
     if bad.any():
-        row = int(bad.to_numpy().argmax())
-        raise InputError(f"{source}: row {row}: concentration {column.iloc[row]!r} is no number (µM)")
+        row = column.index[bad.to_numpy().argmax()]
+        raise InputError(f"{source}: row {row}: concentration {column[row]!r} is no number (µM) or no dose")
     return values
 
 

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cwamsn import screens
+from cwamsn.notes import collected
 from cwamsn.screens import rxrx3_core
 from cwamsn.screens.names import RXRX3_CHANNELS
 from cwamsn.tables import InputError
@@ -81,6 +82,24 @@ def test_wells(host, run):
     assert pd.isna(wells.loc["gene-060_11_P28", "gene"]) and pd.isna(wells.loc["gene-060_11_P28", "guide"])
 
 
+def test_controls_are_controls_in_any_case_and_their_absence_is_said(host, run):
+    mini = MiniRxRx3(host.root)
+    path = host.root / "metadata_rxrx3_core.csv"
+    published = path.read_text()
+    wanted = run(mini.spec(str(host.root))).wells()
+    path.write_text(published.replace("EMPTY_control", "empty_Control"))
+    with collected() as notes:
+        found = run(mini.spec(str(host.root))).wells()
+    columns = ["perturbation", "control", "treatment"]
+    pd.testing.assert_frame_equal(found[columns], wanted[columns])
+    count = int((wanted["control"] == "negative").sum())
+    assert notes == [f"{count} wells are controls though their treatment is written 'empty_Control'"]
+    path.write_text(published.replace("EMPTY_control", "DMSO"))
+    with collected() as notes:
+        run(mini.spec(str(host.root))).wells()
+    assert notes == ["no well is a negative control: none has the treatment EMPTY_control"]
+
+
 def test_a_name_is_cut_at_its_guide_and_nowhere_else(host, run):
     mini = MiniRxRx3(host.root)
     path = host.root / "metadata_rxrx3_core.csv"
@@ -135,6 +154,9 @@ def test_the_licence_is_asked_for_before_the_host_is(host, run, tmp_path):
         (",COMPOUND,", ",DRUG,", r"row 0: perturbation_type must be COMPOUND or CRISPR"),
         (",0.025,", ",much,", r"row 2: concentration 'much' is no number"),
         (",AA15,", ",15AA,", r"row 2: '15AA' is no well address"),
+        (",0.025,", ",-1,", r"row 2: concentration '-1' is no number \(µM\) or no dose"),
+        ("compound-001_1_A02,compound-001,1,", "compound-001_1_A02,compound-001,,", r"row 1 has no plate"),
+        ("compound-001_1_A02,compound-001,1,", ",compound-001,1,", r"row 1 has no well_id"),
         ("treatment", "compound", r"lacks column treatment"),
     ],
 )

@@ -35,7 +35,11 @@ def annotation_folder() -> Path:
 def _pairs(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise InputError(f"{path}: no such file of relationships; name a folder with <source>.txt (entity1,entity2)")
-    table = pd.read_csv(path, usecols=["entity1", "entity2"], dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, usecols=["entity1", "entity2"], dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:  # pandas' and Unicode's errors are ValueErrors
+        reason = " ".join(str(error).split())[:150]
+        raise InputError(f"{path}: not a table of relationships, CSV with entity1,entity2 ({reason})") from None
     first, second = table["entity1"].to_numpy(str), table["entity2"].to_numpy(str)
     ordered = first < second
     pairs = pd.DataFrame({"entity1": np.where(ordered, first, second), "entity2": np.where(ordered, second, first)})

@@ -150,3 +150,10 @@ def test_a_recall_of_nothing_among_few_pairs_is_laid_to_chance(annotations):
 def test_a_map_of_one_dimension_is_refused():
     with pytest.raises(InputError, match="the map has one dimension, in which every cosine is 1 or -1"):
         gg.Similarities(gene_map(["A", "B", "C"], np.array([[1.0], [2.0], [-3.0]])))
+
+
+@pytest.mark.parametrize("content", [b"", b"gene1,gene2\nA,B\n", "entity1,entity2\nA,B\n".encode("utf-16")])
+def test_annotations_of_the_users_that_are_none_are_one_line(tmp_path, content):
+    (tmp_path / "mine.txt").write_bytes(content)
+    with pytest.raises(InputError, match=r"mine.txt: not a table of relationships, CSV with entity1,entity2"):
+        relationships("mine", folder=tmp_path)

@@ -35,6 +35,7 @@ endif
 
 run: env  ## raw plates to finished tables, on two simulated screens
 	$(BIN)/snakemake --cores $(CORES)
+	@echo "open results/demo/report.html in a browser; logs: results/demo/logs/"
 
 lint: env  ## ruff, snakefmt, snakemake --lint, bandit
 	$(BIN)/ruff check .

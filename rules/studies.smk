@@ -21,6 +21,7 @@ rule study_point:
     resources:
         mem_mb=mem_mb(4000),
         runtime=runtime(240),
+        gpu=study_gpus,
     params:
         screens=study_screens,
         rows=study_rows,

@@ -45,12 +45,12 @@ def run_point(
     """Scores of every row on one pair of screens that is made for it in `work` (contract `study`).
 
     screens: `training` and, where the rows are to be scored on it, `evaluation`, as resolved. rows: entries of the
-    configuration; a trained one's `recipe` is complete. first: row that the other trained ones are compared with on
-    resampled genes. sections: of the configuration `crops`, `channel_maps`, `embedding`, `alignment`, `gene_gene` and,
-    with the benchmarks' defaults where they are absent, `compound_gene`, `plate_probe`, `replicate_map`, `bootstrap`.
-    work: folder of this point alone, for the caller to :func:`discard` once the scores are written. What a killed run
-    of the same point left in it is used again as far as it is whole: finished rows, and a training's checkpoint; what
-    was left by another configuration or code is removed.
+    configuration; a trained one's `recipe` is complete, and `gpus: 1` refuses the CPU. first: row that the other
+    trained ones are compared with on resampled genes. sections: of the configuration `crops`, `channel_maps`,
+    `embedding`, `alignment`, `gene_gene` and, with the benchmarks' defaults where they are absent, `compound_gene`,
+    `plate_probe`, `replicate_map`, `bootstrap`. work: folder of this point alone, for the caller to :func:`discard`
+    once the scores are written. What a killed run of the same point left in it is used again as far as it is whole:
+    finished rows, and a training's checkpoint; what was left by another configuration or code is removed.
     """
     for name, row in rows.items():
         if row["kind"] not in KINDS:
@@ -116,7 +116,7 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
     if row["kind"] == "trained" and not (encoder / "encoder.json").exists():
         folder = folders["training"]
         files = [folder / file for file in ("crops.parquet", "statistics.json", "wells.parquet")]
-        with leased_devices(row["recipe"]["device"], say=say) as (device,):
+        with leased_devices(row["recipe"]["device"], gpus=row.get("gpus", 0), say=say) as (device,):
             train(row["recipe"], files[0], folder, files[1], files[2], encoder, row["seeds"][0], 1, device)
     parts = []
     if "evaluation" in folders:

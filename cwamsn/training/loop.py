@@ -219,10 +219,11 @@ def optimise(
                 f"training stopped: step {number + 1} gave {numbers}; lower training.peak_lr"
                 + ("" if recipe["precision"] == "float32" else " or use precision: float32")
             )
+        scale = scaler.get_scale()
         scaler.step(optimiser)
         scaler.update()
         if scaler.is_enabled():
-            numbers["skipped_steps"] = float(overflow)
+            numbers["skipped_steps"] = float(scaler.get_scale() < scale)
         if overflow:
             del numbers["gradient_norm"]
         model.update_target(plan.momentum[number])

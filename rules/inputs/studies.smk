@@ -21,6 +21,8 @@ STUDY_SECTIONS = {
     )
 }
 STUDY_POINTS = point_seeds(STUDY)
+# A study trains on one process.
+STUDY_GPUS = 1 if config["training"]["gpus"] else 0
 
 
 def study_rows(wildcards):
@@ -34,12 +36,22 @@ def study_rows(wildcards):
         return {
             row: row_entry(row)
             | {"seeds": row_seeds(row)}
-            | ({"recipe": recipe_of_row(row, own)} if row in RECIPES else {})
+            | (
+                {"recipe": recipe_of_row(row, own), "gpus": STUDY_GPUS}
+                if row in RECIPES
+                else {}
+            )
             for row in ROWS
             if row_kind(row) != "quoted"
         }
     except InputError as error:
         raise WorkflowError(f"study.points.{wildcards.point}.recipe: {error}")
+
+
+def study_gpus(wildcards):
+    """The resource `gpu` of a point: one where any of its trainings takes a GPU."""
+    asked = [gpus_of("training", RECIPES[row]["device"]) for row in RECIPES]
+    return min(1, max(asked, default=0))
 
 
 def study_screens(wildcards):

@@ -53,8 +53,8 @@ def test_a_training_and_an_embedding_hold_a_device_of_their_own(tiny, tmp_path, 
     used = []
 
     @contextmanager
-    def lease(device, key="training", say=print):
-        yield [f"a device for {key}"]
+    def lease(device, key="training", gpus=0, say=print):
+        yield [f"a device for {key}, {gpus} asked for"]
 
     monkeypatch.setattr(point_module, "leased_devices", lease)
     monkeypatch.setattr(point_module, "train", lambda *arguments: used.append(arguments[-1]))
@@ -63,8 +63,8 @@ def test_a_training_and_an_embedding_hold_a_device_of_their_own(tiny, tmp_path, 
         found = (None, None) if name == "load_encoder" else pd.DataFrame({"metric": ["x"]})
         monkeypatch.setattr(point_module, name, lambda *_, found=found: found)
     monkeypatch.setattr(point_module.tables, "read", lambda *_: None)
-    point_module._row("cwa-msn", rows["cwa-msn"], {"training": tmp_path}, config, tmp_path)
-    assert used == ["a device for training", "a device for embedding"]
+    point_module._row("cwa-msn", rows["cwa-msn"] | {"gpus": 1}, {"training": tmp_path}, config, tmp_path)
+    assert used == ["a device for training, 1 asked for", "a device for embedding, 0 asked for"]
 
 
 def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypatch):

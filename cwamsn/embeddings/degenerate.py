@@ -63,7 +63,8 @@ def refuse_degenerate(
     zero = ~values.any(axis=1)
     if zero.any():
         note(f"{name}: {int(zero.sum())} of {n} {what} have a zero vector (such as {ids[int(zero.argmax())]})")
-    length = np.maximum(np.abs(values).max(axis=1, initial=0), np.finfo(np.float32).tiny)
+    length = np.maximum(values.max(axis=1), -values.min(axis=1))  # no second copy of a large file's vectors
+    length = np.maximum(length, np.finfo(np.float32).tiny)
     far = length > FAR * np.median(length.astype(np.float64))
     if far.any():
         note(

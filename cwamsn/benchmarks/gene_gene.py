@@ -20,6 +20,7 @@ THRESHOLDS = ((0.05, 0.95), (0.1, 0.9))
 NULLS = ("crispr", "whole-map")
 RECALL_COLUMNS = ["source", "threshold_low", "threshold_high", "recall", "n_relationships", "n_null_pairs"]
 SAME = 1e-12  # cosines that differ by less are equal but for rounding
+ONE_WAY = 0.5  # a median cosine above this means that the vectors were not centred
 
 
 def cosines(features: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
@@ -276,6 +277,12 @@ def summary(
     """
     rows = []
     genes = similarities.genes
+    middle = similarities.null[len(similarities.null) // 2] if len(similarities.null) else 0.0
+    if middle > ONE_WAY:
+        note(
+            f"half of all pairs have a cosine above {middle:.2f}: the vectors share one direction, such as an offset, "
+            "which hides the others; centre them (alignment.method), or subtract the mean from a finished map"
+        )
     tables = {source: relationships(source, genes, folder, aliases) for source in sources}
     tables["joint"] = joint_relationships(sources, genes, folder, aliases)
     other = {} if aliases else matched_names(sources, genes, folder, BUILT_IN)[1]

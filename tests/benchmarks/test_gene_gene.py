@@ -14,6 +14,7 @@ from sklearn.utils import Bunch
 from cwamsn.benchmarks import gene_gene_recall, relationships
 from cwamsn.benchmarks.annotations import SOURCES, annotation_folder, joint_relationships
 from cwamsn.benchmarks.gene_gene import Similarities, cosines, split_half_by_guide, split_half_summary, summary
+from cwamsn.notes import collected
 from cwamsn.tables import InputError
 
 COUNTS = {"CORUM": 1209, "HuMAP": 958, "Reactome": 569, "SIGNOR": 495, "StringDB": 1737}
@@ -156,6 +157,17 @@ def test_summary_holds_intervals_and_a_joint_recall(genes):
     table = summary(similar, thresholds=[(0.05, 0.95)], resamples=200).set_index("source")
     assert (table["ci_low"] < table["value"]).all() and (table["value"] < table["ci_high"]).all()
     assert table.loc["joint", "n"] < sum(COUNTS.values())
+
+
+def test_an_offset_that_all_vectors_share_is_said(some_genes):
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((len(some_genes), 16))
+    with collected() as said:
+        summary(Similarities(as_map(some_genes, values)), ["CORUM"], resamples=2)
+    assert not any("one direction" in line for line in said)
+    with collected() as said:
+        summary(Similarities(as_map(some_genes, values + 10)), ["CORUM"], resamples=2)
+    assert any("half of all pairs have a cosine above 0.99: the vectors share one direction" in line for line in said)
 
 
 def test_split_halves_find_themselves_when_guides_agree_and_not_otherwise():

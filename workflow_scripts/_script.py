@@ -37,6 +37,9 @@ def job(snakemake):
             print(f"{snakemake.rule}: {error}", file=log)
             print(f"{snakemake.rule}: {error}", file=terminal)
             raise SystemExit(1) from None
+        except KeyboardInterrupt:  # Ctrl-C: Snakemake has said so already
+            print(f"{snakemake.rule}: stopped by Ctrl-C", file=log)
+            raise SystemExit(130) from None
         except Exception:
             traceback.print_exc(file=log)
             raise

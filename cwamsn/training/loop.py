@@ -3,7 +3,8 @@
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from cwamsn.training.objectives import objective_of
 from cwamsn.training.processes import process_group
 from cwamsn.training.sampler import Pairs, PairSampler
 from cwamsn.training.schedule import Schedules, schedules
+from cwamsn.training.stopping import stop, told_to_stop
 from cwamsn.training.weights import code_version, save_encoder
 
 # start and peak learning rate by reading of the paper's sentence, see docs/method.md
@@ -105,19 +107,22 @@ def _train(recipe, index_path, data_root, statistics_path, wells_path, out_dir, 
     if steps:
         # weights that two precisions took turns in are those of neither
         name = identity(recipe | {"precision": precision}, seed, data)
-        optimise(
-            model,
-            sampler,
-            steps,
-            recipe | {"precision": precision},
-            store,
-            crops,
-            statistics,
-            log,
-            out_dir / "checkpoint" / "last.pt",
-            seed,
-            name,
-        )
+        # torchrun stops its processes itself, each at a step of its own
+        with told_to_stop() if size == 1 else nullcontext(lambda: None) as told:
+            optimise(
+                model,
+                sampler,
+                steps,
+                recipe | {"precision": precision},
+                store,
+                crops,
+                statistics,
+                log,
+                out_dir / "checkpoint" / "last.pt",
+                seed,
+                name,
+                told,
+            )
     log.close()
     if rank == 0:
         images = crops["crop"].nunique() if steps else 0
@@ -156,10 +161,12 @@ def optimise(
     checkpoint: Path,
     seed: int,
     name: str,
+    told: Callable[[], int | None] = lambda: None,
 ) -> None:
     """Take optimiser steps until there are `steps`, from the checkpoint if it has this `name`.
 
-    The recipe's precision is a resolved one, not `auto`.
+    The recipe's precision is a resolved one, not `auto`. Once `told` gives a signal, the step is finished, a checkpoint
+    written, and the signal obeyed.
     """
     device = next(model.parameters()).device
     rank, size = world()
@@ -237,11 +244,16 @@ def optimise(
         if step % recipe["log_every"] == 0 or step == steps:
             row = log.close_window(step, number // len(sampler), {k: v[number] for k, v in plan._asdict().items()})
             refuse_collapse(row, recipe, steps)
-        if rank == 0 and step < steps and time.monotonic() - saved >= 60 * recipe["checkpoint_minutes"]:
+        signalled = told() if step < steps else None
+        due = signalled or time.monotonic() - saved >= 60 * recipe["checkpoint_minutes"]
+        if rank == 0 and step < steps and due:
             state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "log": log.state}
             state["scaler"] = scaler.state_dict()
             save_checkpoint(checkpoint, state | {"step": step, "identity": name, "rng": torch.get_rng_state()})
             saved = time.monotonic()
+        if signalled:
+            say(f"stopped after step {step} of {steps}; the same command goes on from there")
+            stop(signalled)
     if not any("gradient_norm" in row for row in log.rows):
         raise InputError("training stopped: every step overflowed in float16, so no step was taken; use float32")
 

@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 
 from cwamsn.precision import resolve_precision
 from cwamsn.tables import InputError
-from cwamsn.training import launch, restore_encoder, train
+from cwamsn.training import launch, loop, restore_encoder, train
+from cwamsn.training.stopping import told_to_stop
 from tests.training.tiny import ROOT, recipe, wells_frame, write_store
 
 KILLED = """
@@ -107,8 +108,6 @@ def test_damaged_weights_are_refused(tmp_path, store):
 
 @pytest.mark.parametrize("precision,near", [("float32", 1e-9), ("bfloat16", 0.03), ("float16", 0.03)])
 def test_every_precision_trains_to_nearly_the_same_weights(tmp_path, store, monkeypatch, precision, near):
-    from cwamsn.training import loop
-
     if precision == "float16":  # a scale at which no step is left out
         monkeypatch.setattr(loop, "gradient_scaler", lambda *_: torch.amp.GradScaler("cpu", init_scale=256.0))
     exact = run(tmp_path / "exact", store, precision="float32")
@@ -122,8 +121,6 @@ def test_every_precision_trains_to_nearly_the_same_weights(tmp_path, store, monk
 
 def test_float16_leaves_out_a_step_that_overflows_and_goes_on(tmp_path, store, monkeypatch):
     """With a scale that float16 cannot hold steps overflow until the scaler has halved it often enough."""
-    from cwamsn.training import loop
-
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**28)
     monkeypatch.setattr(loop, "gradient_scaler", lambda *_: scaler)
     before = run(tmp_path / "untrained", store, epochs=0)
@@ -135,7 +132,6 @@ def test_float16_leaves_out_a_step_that_overflows_and_goes_on(tmp_path, store, m
 
 
 def test_a_float16_training_whose_steps_all_overflow_leaves_no_encoder(tmp_path, store, monkeypatch):
-    from cwamsn.training import loop
 
     monkeypatch.setattr(loop, "gradient_scaler", lambda *_: torch.amp.GradScaler("cpu", init_scale=2.0**100))
     with pytest.raises(InputError, match="every step overflowed in float16"):
@@ -153,7 +149,6 @@ class Stopped(Exception):
 )
 def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch, after, changes):
     whole = run(tmp_path / "whole", store, **changes)
-    from cwamsn.training import loop
 
     save, saved = loop.save_checkpoint, []
 
@@ -174,6 +169,38 @@ def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch,
         [{k: v for k, v in r.items() if k not in timed} for r in rows(tmp_path / x)] for x in ("whole", "parts")
     )
     assert one == two
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)], ids=["ctrl-c", "sigterm"]
+)
+def test_an_interrupted_training_goes_on_from_the_step_it_was_at(tmp_path, store, monkeypatch, capsys, number, raised):
+    """Though five minutes, after which it writes a checkpoint by itself, are far off."""
+    whole = run(tmp_path / "whole", store)
+    before, averaged, steps = signal.getsignal(number), loop.averaged, []
+
+    def interrupted(numbers):
+        steps.append(1)
+        if len(steps) == 3:
+            signal.raise_signal(number)
+        return averaged(numbers)
+
+    with monkeypatch.context() as patch, pytest.raises(raised):
+        patch.setattr(loop, "averaged", interrupted)
+        run(tmp_path / "parts", store)
+    assert signal.getsignal(number) == before
+    assert "stopped after step 3 of 6; the same command goes on from there" in capsys.readouterr().out
+    assert equal(whole, run(tmp_path / "parts", store))
+    assert "resumed after step 3 of 6" in capsys.readouterr().out
+
+
+def test_a_second_signal_stops_a_training_at_once():
+    with told_to_stop() as told:
+        assert told() is None
+        signal.raise_signal(signal.SIGINT)
+        assert told() == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_a_killed_training_gives_the_same_weights(tmp_path, store):

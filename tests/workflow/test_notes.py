@@ -44,6 +44,14 @@ def test_a_job_without_notes_leaves_an_empty_list_and_a_failed_one_nothing(tmp_p
     assert "align: e.csv: row 3: text in a feature" in capfd.readouterr().err
 
 
+def test_ctrl_c_leaves_a_line_in_the_log_and_no_traceback(tmp_path, capfd):
+    with pytest.raises(SystemExit) as stopped, job(a_job(tmp_path)):
+        raise KeyboardInterrupt
+    assert stopped.value.code == 130 and stopped.value.__cause__ is None
+    assert (tmp_path / "log").read_text() == "align: stopped by Ctrl-C\n"
+    assert capfd.readouterr() == ("", "")
+
+
 def test_notes_of_one_collection_do_not_reach_the_next():
     with collected() as first:
         note("one")

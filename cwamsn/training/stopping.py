@@ -1,0 +1,43 @@
+"""A training that is told to stop (Ctrl-C, SIGTERM) ends after the step that it is at, so that its work can be kept."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def told_to_stop() -> Iterator[Callable[[], int | None]]:
+    """Yields a function: the number of the signal that came, or None. A second signal acts as it did before.
+
+    A signal that is ignored stays so. Signals belong to the main thread: in any other nothing is changed.
+    """
+    came: list[int] = []
+    before = {}
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        before = {n: h for n in _SIGNALS if (h := signal.getsignal(n)) not in (None, signal.SIG_IGN)}
+        for number in before:
+            signal.signal(number, remember)
+    try:
+        yield lambda: came[0] if came else None
+    finally:
+        restore()
+
+
+def stop(number: int) -> None:
+    """What the signal would have done: KeyboardInterrupt for Ctrl-C, else SystemExit."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""A training that is told to stop (Ctrl-C, SIGTERM) ends after the step that it is at, so that its work can be kept."""
+"""A training that is told to stop (Ctrl-C, SIGTERM, a closed terminal) ends after its step, to keep its work."""
 
 import signal
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager

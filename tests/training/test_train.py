@@ -172,7 +172,9 @@ def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch,
 
 
 @pytest.mark.parametrize(
-    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)], ids=["ctrl-c", "sigterm"]
+    ("number", "raised"),
+    [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)],
+    ids=["ctrl-c", "sigterm", "closed-terminal"],
 )
 def test_an_interrupted_training_goes_on_from_the_step_it_was_at(tmp_path, store, monkeypatch, capsys, number, raised):
     """Though five minutes, after which it writes a checkpoint by itself, are far off."""

@@ -28,19 +28,42 @@ def unique_token() -> str:
 
     A process id alone is not enough: two nodes of a cluster have the same ones. The host's name tells whose a file is.
     """
-    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:24]
-    return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
+    return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:24]
+
+
+def _sweep(folder: Path, start: str) -> None:
+    """Remove what killed processes of this machine left in `folder` under a temporary name that begins with `start`."""
+    left = re.compile(re.escape(f"{start}{_host()}-") + r"(\d+)-[0-9a-f]{8}\.partial(\..*)?")
+    for path in folder.iterdir():
+        if (found := left.fullmatch(path.name)) and not _alive(int(found[1])):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return pid == os.getpid()
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is flushed to disk and renamed, on error removed.
 
-    A reader therefore never meets half a file, and a killed writer leaves only a name that no stage reads. The
-    temporary name ends like the final one, since several writers choose their format by the suffix.
+    A reader therefore never meets half a file, and a killed writer leaves only a name that no stage reads and that the
+    next writer of the same file removes. The temporary name ends like the final one, since several writers choose their
+    format by the suffix.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent, f".{path.stem}.")
     temporary = path.with_name(f".{path.stem}.{unique_token()}.partial{path.suffix}")
     try:
         yield temporary
@@ -56,6 +79,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yield a temporary directory that replaces `path` on success and is removed on error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent, f".{path.name}.")
     temporary = path.with_name(f".{path.name}.{unique_token()}.partial")
     temporary.mkdir()
     try:

@@ -1,5 +1,8 @@
 """The contracts between stages: what is refused, and that writing is whole or absent."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,6 +90,30 @@ def test_a_failed_write_leaves_nothing(tmp_path):
         (temporary / "x").write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from cwamsn.files import atomic_directory, atomic_path
+with atomic_path(sys.argv[1] + "/a.txt") as file, atomic_directory(sys.argv[1] + "/d") as folder:
+    file.write_text("half")
+    (folder / "x").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_next_writer_removes_what_a_killed_one_left_and_nothing_else(tmp_path, root):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=root)
+    assert len(list(tmp_path.iterdir())) == 2
+    others = [".a.another-node-7-0123abcd.partial.txt", ".b.txt", "a.partial.txt"]
+    for name in others:
+        (tmp_path / name).write_text("")
+    with atomic_path(tmp_path / "a.txt") as file, atomic_path(tmp_path / "a.txt") as second:
+        file.write_text("1")
+        second.write_text("2")
+    with atomic_directory(tmp_path / "d") as folder:
+        (folder / "x").write_text("1")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*others, "a.txt", "d"])
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

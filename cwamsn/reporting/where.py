@@ -27,4 +27,4 @@ def trainings(made: Iterable[str], results: str) -> str | None:
     """Where the progress of the plan's trainings can be read; None where nothing is trained."""
     if not any(PurePath(p).match(f"{results}/models/*/*/encoder.safetensors") for p in made):
         return None
-    return f"progress of each training: tail -f {results}/logs/train/*/*.log"
+    return f"progress of each training, once it has begun: tail -f {results}/logs/train/*/*.log"

@@ -30,4 +30,5 @@ def test_a_plan_without_products_says_nothing():
 
 
 def test_trainings_say_where_to_look():
-    assert trainings(MADE, "results/my") == "progress of each training: tail -f results/my/logs/train/*/*.log"
+    command = "tail -f results/my/logs/train/*/*.log"
+    assert trainings(MADE, "results/my") == f"progress of each training, once it has begun: {command}"

@@ -7,6 +7,7 @@ machine, process, and whether its jobs run on this machine alone.
 import atexit
 import os
 import platform
+import time
 from pathlib import Path
 
 import psutil
@@ -28,11 +29,12 @@ def _record(folder: str | Path) -> Path:
     return Path(folder) / ".snakemake" / "runs" / f"{platform.node()}-{os.getpid()}.json"
 
 
-def release(folder: str | Path) -> str | None:
+def release(folder: str | Path, patience: float = 10.0) -> str | None:
     """Remove the locks in `folder` if every run that may have left them was on this machine and is dead, jobs included.
 
     Returns the line to show: what was done, or why the locks stay though their run is dead; None where there is nothing
-    to say. Locks without a record are left to `snakemake --unlock`.
+    to say. Locks without a record are left to `snakemake --unlock`. Jobs end by themselves soon after their run was
+    killed (a training writes a checkpoint first): they are waited for, `patience` seconds at most.
     """
     locks = list((Path(folder) / ".snakemake" / "locks").glob("*.lock"))
     records = list((Path(folder) / ".snakemake" / "runs").glob("*.json"))
@@ -47,7 +49,10 @@ def release(folder: str | Path) -> str | None:
         return None
     if not all(run["local"] for run in runs):
         return "an earlier run was killed; when none of its jobs is in the queue any more: snakemake --unlock"
-    if pids := orphans(folder):
+    deadline = time.monotonic() + patience
+    while (pids := orphans(folder)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    if pids:
         return (
             f"an earlier run was killed but jobs of it still run here (process {', '.join(map(str, pids))}): wait for "
             "them or kill them, then start again"

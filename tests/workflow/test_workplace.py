@@ -85,7 +85,11 @@ def test_jobs_that_outlive_their_run_are_named(folder, root):
     with subprocess.Popen(job, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as orphan:
         orphan.stdout.readline()
         parent = subprocess.run(
-            [sys.executable, "-c", f"from cwamsn.workplace import release; print(release({str(folder)!r}))"],
+            [
+                sys.executable,
+                "-c",
+                f"from cwamsn.workplace import release; print(release({str(folder)!r}, patience=0))",
+            ],
             capture_output=True,
             text=True,
             cwd=root,
@@ -94,6 +98,14 @@ def test_jobs_that_outlive_their_run_are_named(folder, root):
     assert f"jobs of it still run here (process {orphan.pid})" in parent.stdout
     assert len(locks(folder)) == 2
     assert "its locks are removed" in release(folder)
+
+
+def test_jobs_that_are_about_to_end_are_waited_for(folder, monkeypatch):
+    a_run(folder)
+    seen = [[5], [5], []]
+    monkeypatch.setattr("cwamsn.workplace.orphans", lambda _: seen.pop(0))
+    assert "its locks are removed" in release(folder)
+    assert seen == [] and locks(folder) == []
 
 
 def test_a_run_is_recorded_while_it_lives(tmp_path, root):

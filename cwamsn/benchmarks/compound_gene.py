@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cwamsn.alignment.doses import CONCENTRATIONS
 from cwamsn.benchmarks.bootstrap import cluster_counts, interval
 from cwamsn.benchmarks.gene_gene import SAME, cosines
 from cwamsn.notes import note
 from cwamsn.screens.text import read_text_table, require_columns
 from cwamsn.tables import InputError, concentration_text, feature_columns
 
-CONCENTRATIONS = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)  # µM
 ACTIVE, AMBIGUOUS = 1000.0, 10000.0  # nM: a target up to the first, neither target nor negative up to the second
 NEGATIVES = ("published", "independent", "all")
 METRICS = ("average_precision", "auc_roc")

@@ -171,6 +171,17 @@ def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch,
     assert one == two
 
 
+@pytest.fixture
+def signals_as_on_a_terminal():
+    """A background job of a shell ignores Ctrl-C, one under nohup a closed terminal, and a training keeps to that."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals_as_on_a_terminal")
 @pytest.mark.parametrize(
     ("number", "raised"),
     [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)],
@@ -196,6 +207,7 @@ def test_an_interrupted_training_goes_on_from_the_step_it_was_at(tmp_path, store
     assert "resumed after step 3 of 6" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("signals_as_on_a_terminal")
 def test_a_second_signal_stops_a_training_at_once():
     with told_to_stop() as told:
         assert told() is None
@@ -203,6 +215,14 @@ def test_a_second_signal_stops_a_training_at_once():
         assert told() == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_that_is_ignored_does_not_stop_a_training():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with told_to_stop() as told:
+        signal.raise_signal(signal.SIGHUP)
+        assert told() is None
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_a_killed_training_gives_the_same_weights(tmp_path, store):

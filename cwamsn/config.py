@@ -18,8 +18,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from cwamsn.errors import InputError
 from cwamsn.naming import check_name, check_names
-from cwamsn.tables import InputError
 
 # Folders of `paths.data` that belong to no screen.
 SHARED_FOLDERS = ("cache", "study")

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 PLAIN = {
     "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from cwamsn.errors import InputError
 from cwamsn.gpus import leases, required_gpus
-from cwamsn.tables import InputError
 
 WORDS = re.compile(r"auto|cpu|cuda(:\d+)?")
 

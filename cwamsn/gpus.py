@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 DRIVER = Path("/proc/driver/nvidia/gpus")  # one folder a GPU
 

@@ -7,7 +7,7 @@ rule runs.
 import re
 from collections.abc import Iterable
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 LONGEST = 100  # a file name may have 255 bytes, and stages add to the name
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -7,8 +7,8 @@ other's crops and train again for ever, so that the second is refused.
 from pathlib import Path
 from typing import Any
 
+from cwamsn.errors import InputError
 from cwamsn.files import read_json, write_json
-from cwamsn.tables import InputError
 
 RECORD = "made_by.json"
 # Keys of a screen that say how to get it, not what it holds.

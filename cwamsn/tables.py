@@ -12,13 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
 
 TEXT, INT, REAL = pa.string(), pa.int32(), pa.float64()
-
-
-class InputError(ValueError):
-    """Something the user gave is wrong. The message is one line: which file, row or key, and what to do about it."""
 
 
 @dataclass(frozen=True)

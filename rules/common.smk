@@ -14,7 +14,7 @@ from cwamsn.config_files import check_text, own_title
 from cwamsn.reporting.where import products, trainings
 from cwamsn.screens_in_use import check, claim
 from cwamsn.screens_in_use import settings as screen_settings
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.workplace import begin, release
 
 # What Snakemake has merged into `config`, in order: an encoder that a file replaces takes its options with it.

@@ -8,8 +8,8 @@ import torch
 
 from cwamsn import devices, gpus
 from cwamsn.devices import choose_devices, leased_devices
+from cwamsn.errors import InputError
 from cwamsn.gpus import leases, required_gpus, visible_gpus
-from cwamsn.tables import InputError
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from cwamsn import precision
+from cwamsn.errors import InputError
 from cwamsn.precision import cpu_precision, gpu_precision, gradient_scaler, resolve_attention, resolve_precision
-from cwamsn.tables import InputError
 from cwamsn.training.encoder import build_encoder, set_attention
 
 ZEN4 = {"architecture": "x86_64", "avx2": True, "avx512_f": True, "avx512_bf16": True, "amx_bf16": False}

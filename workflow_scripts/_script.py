@@ -5,10 +5,10 @@ import sys
 import traceback
 from contextlib import contextmanager
 
+from cwamsn.errors import InputError
 from cwamsn.files import write_json
 from cwamsn.live import show_on
 from cwamsn.notes import collected
-from cwamsn.tables import InputError
 
 
 @contextmanager

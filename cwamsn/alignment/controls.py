@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.tables import InputError
 
 FEW = 32  # fewer controls than this give a poor mean and standard deviation
 CONSTANT = 1e-10  # a standard deviation below this share of the feature's size is rounding, not variation

@@ -1,7 +1,6 @@
 """Which doses of compounds enter a map. Imports nothing, since the Snakefile reads it."""
 
-# Doses of RxRx3-core that the published evaluation keeps, µM (COMPOUND_CONCENTRATIONS); strays such as 0.26 are dropped
-CONCENTRATIONS = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)
+from cwamsn.vocabulary import RXRX3_DOSES as CONCENTRATIONS
 
 
 def doses_kept(setting: str | list[float] | None, source: str | None) -> list[float] | None:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from cwamsn.alignment.controls import batches, negative
 from cwamsn.alignment.methods import align
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 
 def control_holdout_report(

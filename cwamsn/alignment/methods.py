@@ -11,8 +11,8 @@ import pandas as pd
 from cwamsn.alignment import linear
 from cwamsn.alignment.controls import Batches, batches, refuse_constant
 from cwamsn.alignment.harmony import harmonize
+from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.tables import InputError
 
 PROJECTING = ("pca-center-scale", "tvn-coral", "harmony")  # through a PCA of the controls
 METHODS = ("none", "center-scale", "pca-center-scale", "sphering", "tvn-coral", "harmony")

@@ -8,8 +8,8 @@ from scipy import sparse
 
 from cwamsn.alignment.controls import text_rank
 from cwamsn.alignment.doses import CONCENTRATIONS
+from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.tables import InputError
 
 NEAR = 1e-6  # relative: a dose read as float32 is the same dose
 KEYS = ["perturbation_type", "perturbation", "concentration"]

@@ -7,7 +7,6 @@ name, since it needs the copairs package, which the others do not. Names are loa
 from cwamsn.lazy import lazy_names
 
 _HOME = {
-    "SOURCES": "annotations",
     "compound_gene_table": "compound_gene",
     "gene_gene_recall": "gene_gene",
     "perturbation_signal": "signal",

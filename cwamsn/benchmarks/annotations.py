@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.benchmarks.symbols import names_in_map
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
-SOURCES = ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
 DISTRIBUTION = "efaar-benchmarking"
 
 

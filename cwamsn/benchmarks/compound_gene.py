@@ -16,9 +16,10 @@ import pandas as pd
 from cwamsn.alignment.doses import CONCENTRATIONS
 from cwamsn.benchmarks.bootstrap import cluster_counts, interval
 from cwamsn.benchmarks.gene_gene import SAME, cosines
+from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.screens.text import read_text_table, require_columns
-from cwamsn.tables import InputError, concentration_text, feature_columns
+from cwamsn.tables import concentration_text, feature_columns
 
 ACTIVE, AMBIGUOUS = 1000.0, 10000.0  # nM: a target up to the first, neither target nor negative up to the second
 NEGATIVES = ("published", "independent", "all")

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from cwamsn.benchmarks.annotations import SOURCES, joint_relationships, matched_names, relationships
+from cwamsn.benchmarks.annotations import joint_relationships, matched_names, relationships
 from cwamsn.benchmarks.bootstrap import interval, recall_resamples
 from cwamsn.benchmarks.symbols import BUILT_IN, say_unmatched
+from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.tables import InputError, feature_columns
+from cwamsn.tables import feature_columns
+from cwamsn.vocabulary import SOURCES
 
 THRESHOLDS = ((0.05, 0.95), (0.1, 0.9))
 NULLS = ("crispr", "whole-map")

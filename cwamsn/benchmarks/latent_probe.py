@@ -12,7 +12,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 PENALTIES = tuple(10.0**k for k in range(-1, 6))
 

@@ -18,7 +18,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 READINGS = ("plate", "experiment_plate", "experiment", "row", "column")
 CONTROLS = ("full", "none", "only")

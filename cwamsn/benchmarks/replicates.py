@@ -8,7 +8,8 @@ import pandas as pd
 from copairs.map import average_precision, mean_average_precision, multilabel
 
 from cwamsn.benchmarks.compound_gene import ACTIVE
-from cwamsn.tables import InputError, feature_columns
+from cwamsn.errors import InputError
+from cwamsn.tables import feature_columns
 
 NEGATIVES = ("plate_controls", "other_perturbations")
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist, pdist
 from threadpoolctl import threadpool_limits
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 MIN_MAGNITUDE_WELLS = 5
 

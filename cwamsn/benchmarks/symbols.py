@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.tables import InputError
 
 BUILT_IN = "hgnc"  # the table of this package
 _CONTROL = re.compile(r"(?i).*(control|non[-_ ]?target|safe[-_ ]?harbo).*")

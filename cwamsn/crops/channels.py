@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 
 def channel_sources(

@@ -5,7 +5,7 @@ Source: `process_image` of ml-jku/cloome, src/preprocess/preprocess_image.py, wh
 
 import numpy as np
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 SATURATED_SHARE = 0.0028 / 100  # of the pixels, shown at the display maximum
 _BLOCK = 1 << 15  # pixels a step, so that the intermediate values stay in the cache

@@ -9,9 +9,9 @@ import pandas as pd
 from cwamsn import tables
 from cwamsn.crops.plates import commonest, copies, lost, repeated_channels, repeats, suspicious, thinned, unlike
 from cwamsn.crops.statistics import channel_statistics
+from cwamsn.errors import InputError
 from cwamsn.files import read_json, write_json
 from cwamsn.notes import note
-from cwamsn.tables import InputError
 
 log = logging.getLogger(__name__)
 

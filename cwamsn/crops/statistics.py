@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cwamsn.crops.qc import Measures
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 
 def channel_sums(crops: Iterable[tuple[Mapping[str, Any], Measures]], channels: Sequence[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from cwamsn import tables
 from cwamsn.crops.codec import CODECS, bound, decode, encode
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 SHARD = "crops.arrow"
 _BATCH = 16  # crops held before they are written

@@ -19,10 +19,10 @@ from cwamsn.crops.plates import commonest
 from cwamsn.crops.qc import Measures, fault, measure
 from cwamsn.crops.statistics import channel_sums
 from cwamsn.crops.store import SHARD, ShardWriter
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, progress, write_json
 from cwamsn.notes import note
 from cwamsn.screens import PlaneReader
-from cwamsn.tables import InputError
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kinds
 
+from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.tables import InputError, feature_columns
+from cwamsn.tables import feature_columns
 
 # Names of pandas' index columns, CellProfiler's and pycytominer's metadata, ids and counts of objects, and what people
 # call the place and the content of a well. CellProfiler's measurements (Cells_AreaShape_Area, Nuclei_Neighbors_...,

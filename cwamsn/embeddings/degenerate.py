@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.tables import InputError
 
 CONSTANT = 1e-6  # a range below this share of the feature's size is rounding of float32
 OUTWEIGHS = 0.95  # share of all variance in one feature, among more than FEW, that is worth a look

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
+from cwamsn.errors import InputError
 from cwamsn.files import read_json, sha256
-from cwamsn.tables import InputError
 from cwamsn.training import restore_encoder
 
 

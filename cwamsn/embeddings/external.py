@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from cwamsn.embeddings import columns, formats
 from cwamsn.embeddings.degenerate import refuse_degenerate
+from cwamsn.errors import InputError
 from cwamsn.files import sha256
 from cwamsn.notes import note
-from cwamsn.tables import InputError, check, feature_columns
+from cwamsn.tables import check, feature_columns
 
 CELLCLIP_PLATE = re.compile(r"_plate(?=\d+_)")  # compound-001_Plate1_AA15 → compound-001_1_AA15
 ADDRESS = re.compile(r"(.*?)([a-z]{1,2})[-_]?0*([0-9]{1,2})")  # ends in A1, a01, A-01

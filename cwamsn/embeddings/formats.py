@@ -17,8 +17,8 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from cwamsn.embeddings import columns
+from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.tables import InputError
 
 Piece = tuple[slice, slice, np.ndarray]  # rows, columns, their values float32
 COLUMNS = 16  # columns read at once: a cache line of float32

@@ -18,9 +18,9 @@ from skimage.segmentation import watershed
 
 from cwamsn.crops import CropStore
 from cwamsn.embeddings.external import features_frame
+from cwamsn.errors import InputError
 from cwamsn.files import progress
 from cwamsn.notes import note
-from cwamsn.tables import InputError
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 

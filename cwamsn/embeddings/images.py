@@ -11,9 +11,9 @@ from cwamsn.crops import CropStore
 from cwamsn.devices import choose_devices
 from cwamsn.embeddings.external import features_frame
 from cwamsn.embeddings.views import views
+from cwamsn.errors import InputError
 from cwamsn.live import Pace
 from cwamsn.precision import autocast, resolve_attention, resolve_precision
-from cwamsn.tables import InputError
 from cwamsn.training.distributed import device_name
 from cwamsn.training.encoder import set_attention
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.embeddings.external import features_frame
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 PARTS = ("phenotype", "nuisance")
 # Controls have no phenotype at all; an alignment that divides by their spread needs one, far below any effect.

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 # how a job is run, not what it computes
 RUN_KEYS = ("gpus", "runtime_minutes")

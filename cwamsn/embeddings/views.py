@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 
 def views(images: torch.Tensor, crop_ids: list[str], size: int, options: dict[str, Any]) -> torch.Tensor:

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
 from cwamsn.reporting import quoted
 from cwamsn.reporting.building import Setting, titled, wants
-from cwamsn.reporting.scores import SOURCES, compound_gene, recalls
-from cwamsn.tables import InputError
+from cwamsn.reporting.scores import compound_gene, recalls
+from cwamsn.vocabulary import SOURCES
 
 STYLE = {
     "svg.hashsalt": "cwamsn",

@@ -23,7 +23,8 @@ from cwamsn.reporting.building import (
 )
 from cwamsn.reporting.flops import CONVENTION, Views, ViT, anchor_forward, training_step, vit_forward
 from cwamsn.reporting.layout import Cell, Column, Row, Table, mark
-from cwamsn.reporting.scores import JOINT, SOURCES, compared, compound_gene, recalls, select, spread, ties
+from cwamsn.reporting.scores import JOINT, compared, compound_gene, recalls, select, spread, ties
+from cwamsn.vocabulary import SOURCES
 
 TITLES = {"HuMAP": "hu.MAP"}
 PERCENT = 100.0

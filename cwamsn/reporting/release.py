@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, sha256
-from cwamsn.tables import InputError
 
 DIGESTS = "SHA256SUMS"
 CRATE = "ro-crate-metadata.json"

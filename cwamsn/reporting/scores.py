@@ -7,8 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cwamsn import tables
-
-SOURCES = ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
+from cwamsn.vocabulary import SOURCES
 
 
 @dataclass(frozen=True)

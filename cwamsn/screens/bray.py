@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 
+from cwamsn.errors import InputError
 from cwamsn.files import progress
 from cwamsn.notes import note
 from cwamsn.screens import splits
@@ -30,8 +31,6 @@ from cwamsn.screens.fetch import (
     usable,
 )
 from cwamsn.screens.names import (
-    BRAY_CHANNELS,
-    BRAY_WAVELENGTH,
     compound_id,
     parse_addresses,
     parse_bray_file,
@@ -41,7 +40,7 @@ from cwamsn.screens.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
 from cwamsn.screens.watch import state_of
 from cwamsn.screens.zips import HostedZip
-from cwamsn.tables import InputError
+from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
 
 GALLERY = "cpg0012-wawer-bioactivecompoundprofiling/broad"
 DEFAULTS: dict[str, Any] = {
@@ -63,6 +62,7 @@ DEFAULTS: dict[str, Any] = {
     "perturbation": "compound",
     "keep": "split",
 }
+STAIN_OF_WAVELENGTH = {digit: stain for stain, digit in BRAY_WAVELENGTHS.items()}
 _TREATED_ROLES = {"treated", "trt", "compound", "sample"}
 
 
@@ -291,7 +291,7 @@ Place = tuple[str, int]  # address and site
 
 def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, raw: Raw) -> Acquired:
     """Fetch what the split needs of plate `part`; its fields, and those that lack an image with the reason."""
-    found = Acquired(BRAY_CHANNELS)
+    found = Acquired(BRAY_STAINS)
     plate = wells[wells["plate"] == part].set_index("address")
     chosen, exact = _wanted(spec, part, plate)
     if chosen.empty:
@@ -304,15 +304,15 @@ def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, r
         if address not in plate.index:
             found.skip(field_id, well_id, part, site, "well without a plate-map entry")
         elif address in chosen.index and (exact is None or place in exact or chosen[address] != "split"):
-            missing = [c for c in BRAY_CHANNELS if c not in images]
+            missing = [c for c in BRAY_STAINS if c not in images]
             if missing:
                 found.skip(field_id, well_id, part, site, f"no image of channel {', '.join(missing)}")
             else:
                 named = (exact or {}).get(place, {})
-                takes[place] = {c: _choose(images[c], named.get(c)) for c in BRAY_CHANNELS}
+                takes[place] = {c: _choose(images[c], named.get(c)) for c in BRAY_STAINS}
     for (address, site), uris in host.take(takes, found).items():
         row = {"field_id": f"{part}-{address}-{site}", "well_id": f"{part}_{address}", "site": site}
-        found.fields.append(row | {f"uri_{c}": uris[c] for c in BRAY_CHANNELS})
+        found.fields.append(row | {f"uri_{c}": uris[c] for c in BRAY_STAINS})
     _list_absent(part, chosen, exact, host.images, found)
     return found
 
@@ -327,7 +327,7 @@ def _wanted(
     mine = splits.read_fields(spec["split_fields"], part)
     if mine is None:
         return chosen, None
-    names = [(c, f"image_{c}") for c in BRAY_CHANNELS if f"image_{c}" in mine]
+    names = [(c, f"image_{c}") for c in BRAY_STAINS if f"image_{c}" in mine]
     rows = mine.to_dict("records")
     return chosen, {(r["address"], r["site"]): {c: r[n] for c, n in names if r[n]} for r in rows}
 
@@ -363,7 +363,7 @@ def _index(names: list[str], channel: str | None = None) -> dict[Place, dict[str
     images: dict[Place, dict[str, list[str]]] = {}
     for name in sorted(names):
         parsed = parse_bray_file(name)
-        stain = channel or (BRAY_WAVELENGTH.get(parsed.wavelength) if parsed else None)
+        stain = channel or (STAIN_OF_WAVELENGTH.get(parsed.wavelength) if parsed else None)
         if parsed and stain:
             images.setdefault((parsed.address, parsed.site), {}).setdefault(stain, []).append(name)
     return images
@@ -375,7 +375,7 @@ class _Zips:
     def __init__(self, spec: dict[str, Any], part: str, cache: Path, raw: Raw) -> None:
         self.raw, self.zips, self.images = raw, {}, {}
         absent = []
-        for channel in BRAY_CHANNELS:
+        for channel in BRAY_STAINS:
             url = _zip_url(spec, part, channel)
             try:
                 self.zips[channel] = HostedZip(url, cache, policy(spec))
@@ -384,7 +384,7 @@ class _Zips:
                 continue
             for place, found in _index(self.zips[channel].names, channel).items():
                 self.images.setdefault(place, {}).update(found)
-        if len(absent) == len(BRAY_CHANNELS):
+        if len(absent) == len(BRAY_STAINS):
             raise absent[0]
 
     def take(self, takes: dict[Place, dict[str, str]], found: Acquired) -> dict[Place, dict[str, str]]:
@@ -476,7 +476,7 @@ def state(spec: dict[str, Any], part: str) -> str:
     if local_path(spec[f"{spec['images']}_url"]) is None:
         return ""
     if spec["images"] == "cil":
-        return state_of(_zip_url(spec, part, channel) for channel in BRAY_CHANNELS)
+        return state_of(_zip_url(spec, part, channel) for channel in BRAY_STAINS)
     folder = local_path(join(spec["gallery_url"], GALLERY, "images/CDRP/images", part))
     return state_of(sorted(folder.iterdir()) if folder is not None and folder.is_dir() else [])
 

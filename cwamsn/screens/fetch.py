@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from cwamsn.errors import InputError
 from cwamsn.files import locked, sha256, unique_token
 from cwamsn.screens.listing import list_folder
 from cwamsn.screens.locations import Remote, file_url, join, local_path, shown_uri
@@ -36,7 +37,6 @@ from cwamsn.screens.web import (
     pause,
     request,
 )
-from cwamsn.tables import InputError
 
 __all__ = [
     "Again",

@@ -6,11 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from cwamsn.errors import InputError
 from cwamsn.screens.fetch import Fetched, fetch
 from cwamsn.screens.locations import Remote, join, local_path
 from cwamsn.screens.text import NOTHING
 from cwamsn.screens.web import Missing, Policy
-from cwamsn.tables import InputError
 
 SCHEMES = ("https://", "http://", "s3://", "file://")
 _SCHEME = re.compile(r"(file|[a-z][a-z0-9+.-]+(?=://)):/", re.IGNORECASE)

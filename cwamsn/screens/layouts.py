@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from cwamsn.errors import InputError
 from cwamsn.screens.names import parse_addresses
-from cwamsn.tables import InputError
 
 FACTORS = ("plate", "plate_map", "experiment", "row", "column")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.screens import splits
 from cwamsn.screens.fetch import Fetched, fetch, local_path, policy, usable
@@ -21,7 +22,6 @@ from cwamsn.screens.plate_maps import read_plate_map, say_what_is_odd
 from cwamsn.screens.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
 from cwamsn.screens.watch import state_of_paths
-from cwamsn.tables import InputError
 
 DEFAULTS: dict[str, Any] = {
     "load_data": None,

@@ -5,13 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from cwamsn.tables import InputError
-
-# Names of the five Bray exposures in the order of the published arrays, and the digit after `w` in a file name.
-BRAY_CHANNELS = ("Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst")
-BRAY_WAVELENGTH = {1: "Hoechst", 2: "ERSyto", 3: "ERSytoBleed", 4: "Ph_golgi", 5: "Mito"}
-# Stains of RxRx3-core in the order of its file suffix 1..6.
-RXRX3_CHANNELS = ("Hoechst", "ConA", "Phalloidin", "SYTO14", "MitoTracker", "WGA")
+from cwamsn.errors import InputError
 
 _ADDRESS = re.compile(r"([A-Z]{1,2})(\d{1,2})")
 _BRAY = re.compile(r"_(?P<well>[a-p]\d{2})_s(?P<site>\d)_w(?P<w>\d)(?P<uuid>[0-9a-f-]{36})\.tiff?$", re.IGNORECASE)

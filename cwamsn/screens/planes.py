@@ -13,8 +13,8 @@ from types import TracebackType
 
 import numpy as np
 
+from cwamsn.errors import InputError
 from cwamsn.screens.decode import MOST_BYTES, Refused, decode_plane
-from cwamsn.tables import InputError
 
 _OPEN_FILES = 16  # archives kept open; a Bray field lies in five
 _ROW_GROUPS = 3  # row groups kept decompressed; a well may straddle two

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.screens.fetch import Fetched, usable
 from cwamsn.screens.names import parse_addresses, plate_text
 from cwamsn.screens.text import NOTHING, read_text_table, require_columns
-from cwamsn.tables import InputError
 
 # Micromolar in one unit of the plate map's concentration column.
 UNITS = {"mmoles_per_liter": 1e3, "umoles_per_liter": 1.0, "nmoles_per_liter": 1e-3, "moles_per_liter": 1e6}

@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, atomic_path
 from cwamsn.screens.fetch import Fetched, shown_uri
-from cwamsn.tables import InputError
 
 _MANIFEST = pa.schema([("name", pa.string()), ("size", pa.int64()), ("digest", pa.string()), ("source", pa.string())])
 _SKIPPED = pa.schema(

@@ -12,15 +12,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, sha256
 from cwamsn.notes import note
 from cwamsn.screens.fetch import Fetched, Missing, Remote, cached_path, fetch, join, local_path, policy, usable
-from cwamsn.screens.names import RXRX3_CHANNELS, RxRx3Key, parse_addresses, parse_rxrx3_key
+from cwamsn.screens.names import RxRx3Key, parse_addresses, parse_rxrx3_key
 from cwamsn.screens.ranges import NoRanges, RangeFile
 from cwamsn.screens.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
 from cwamsn.screens.watch import state_of
-from cwamsn.tables import InputError
+from cwamsn.vocabulary import RXRX3_STAINS
 
 T = TypeVar("T")
 Field = tuple[str, int]  # well_id and site
@@ -146,7 +147,7 @@ def _concentration(column: pd.Series, source: str) -> pd.Series:
 
 def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, raw: Raw) -> Acquired:
     """Fetch shard `part`; the fields whose first plane lies in it, completed from the next shard."""
-    found = Acquired(RXRX3_CHANNELS)
+    found = Acquired(RXRX3_STAINS)
     shard = _get(spec, _shard_url(spec, part), cache)
     path = raw.add(shard, f"{part}.parquet")
     keys = _keys(shard)
@@ -161,7 +162,7 @@ def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, r
     first, last = next(iter(planes)), list(planes)[-1]
     # A place of this job's own: another job may be reading the shard that it fetched for itself.
     own = cache / "neighbours" / hashlib.sha256(str(raw.folder.resolve()).encode()).hexdigest()[:24]
-    if len(planes[first]) < len(RXRX3_CHANNELS) and _neighbour(spec, part, -1, own, _last_field) == first:
+    if len(planes[first]) < len(RXRX3_STAINS) and _neighbour(spec, part, -1, own, _last_field) == first:
         del planes[first]  # begins in the shard before, which owns it
     after = _neighbour(spec, part, 1, own, partial(_first_field, wanted=last))
     following = after.field if after else None
@@ -169,14 +170,14 @@ def acquire(spec: dict[str, Any], part: str, wells: pd.DataFrame, cache: Path, r
         planes[last] |= _continued(spec, part, after, cache, raw)
     known = dict(zip(wells["well_id"], wells["plate"]))
     for (well_id, site), uris in planes.items():
-        missing = [name for c, name in enumerate(RXRX3_CHANNELS, 1) if c not in uris]
+        missing = [name for c, name in enumerate(RXRX3_STAINS, 1) if c not in uris]
         field_id = f"{well_id}_s{site}"
         if well_id not in known:
             found.skip(field_id, well_id, well_id.split("_")[-2], site, "well without a row in the metadata")
         elif missing:
             found.skip(field_id, well_id, known[well_id], site, f"no image of channel {', '.join(missing)}")
         else:
-            named = {f"uri_{name}": uris[c] for c, name in enumerate(RXRX3_CHANNELS, 1)}
+            named = {f"uri_{name}": uris[c] for c, name in enumerate(RXRX3_STAINS, 1)}
             found.fields.append({"field_id": field_id, "well_id": well_id, "site": site} | named)
     pictured = {key.well_id for key in keys if key}
     for well_id in _expected(spec, part, keys, following, known):
@@ -217,7 +218,7 @@ def _shard_url(spec: dict[str, Any], part: str) -> str:
 
 def _parse(keys: list[str | None]) -> list[RxRx3Key | None]:
     found = [parse_rxrx3_key(key or "") for key in keys]
-    return [key if key and 1 <= key.channel <= len(RXRX3_CHANNELS) else None for key in found]
+    return [key if key and 1 <= key.channel <= len(RXRX3_STAINS) else None for key in found]
 
 
 def _keys(shard: Fetched) -> list[RxRx3Key | None]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+from cwamsn.errors import InputError
 from cwamsn.naming import check_names
 from cwamsn.screens.locations import local_path
-from cwamsn.tables import InputError
 
 _MODULES = {"bray": "bray", "rxrx3-core": "rxrx3_core", "load-data": "load_data"}
 
@@ -32,7 +32,7 @@ def _source(spec: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 def parts(screen: str, spec: dict[str, Any]) -> list[str]:
     """Units of work of a screen (plates or shards), known before anything is fetched."""
     if spec["source"].startswith("simulated-"):
-        from cwamsn.screens.simulate import simulated_parts
+        from cwamsn.simulate import simulated_parts
 
         return simulated_parts(spec)
     module, spec = _source(spec)

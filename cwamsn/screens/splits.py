@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
-from cwamsn.screens.names import BRAY_CHANNELS, parse_address, plate_text
-from cwamsn.tables import InputError
+from cwamsn.screens.names import parse_address, plate_text
+from cwamsn.vocabulary import BRAY_STAINS
 
 PARTS = ("train", "val", "test")
 
@@ -40,7 +41,7 @@ def read_published(paths: dict[str, Path]) -> pd.DataFrame:
 
 
 def _read_one(path: Path, split: str) -> pd.DataFrame:
-    wanted = {"SAMPLE_KEY": "sample_key", "INCHIKEY": "inchikey"} | {f"IMG_{c}": f"image_{c}" for c in BRAY_CHANNELS}
+    wanted = {"SAMPLE_KEY": "sample_key", "INCHIKEY": "inchikey"} | {f"IMG_{c}": f"image_{c}" for c in BRAY_STAINS}
     try:
         with pyarrow.csv.open_csv(path) as reader:
             present = [c for c in wanted if c in reader.schema.names]
@@ -70,7 +71,7 @@ def _read_one(path: Path, split: str) -> pd.DataFrame:
 
 def write_fields(published: pd.DataFrame | None, path: Path) -> None:
     """Keep the fields of a published split for the jobs that fetch; without one, that there is none."""
-    columns = ["plate", "address", "site", *(f"image_{c}" for c in BRAY_CHANNELS)]
+    columns = ["plate", "address", "site", *(f"image_{c}" for c in BRAY_STAINS)]
     frame = pd.DataFrame(columns=columns) if published is None else published.reindex(columns=columns)
     schema = pa.schema([(c, pa.int32() if c == "site" else pa.string()) for c in columns])
     table = pa.Table.from_pandas(frame.sort_values(columns[:3]), schema=schema, preserve_index=False)

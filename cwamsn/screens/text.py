@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 # How tables write that a cell is empty.
 NOTHING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "none", "null"})

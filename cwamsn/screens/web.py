@@ -18,7 +18,7 @@ from http.client import HTTPException
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from cwamsn.tables import InputError
+from cwamsn.errors import FetchError
 
 T = TypeVar("T")
 BLOCK = 1 << 16  # bytes that a cut connection loses at most
@@ -28,10 +28,6 @@ _HOPS = 10
 _HUB = "huggingface.co"
 _PLAIN = {"", "identity", "aws-chunked"}  # S3 names the last for objects that it sends as they are
 _DECODED = 1 << 20  # bytes decoded at once
-
-
-class FetchError(InputError):
-    """A file cannot be had from its host. The message names the URL, never a token."""
 
 
 class Missing(FetchError):

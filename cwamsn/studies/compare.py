@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 
 class Metric(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cwamsn.config import merged, resolve
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 TRAINING_SEED = 10_000  # of a pair's training screen, above that of its evaluation screen
 # the one setting of the plate probe that a study has a number for, by keys of its section

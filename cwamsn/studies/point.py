@@ -19,12 +19,12 @@ from cwamsn.embeddings import embed, load_encoder, random_embeddings
 from cwamsn.embeddings.handcrafted import combine_parts, measure_part
 from cwamsn.embeddings.latent import latent_embeddings
 from cwamsn.embeddings.options import options_of_row
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, read_json
 from cwamsn.live import say
 from cwamsn.studies.plan import check_sections
 from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen
-from cwamsn.tables import InputError
 from cwamsn.training import train
 
 PACKAGE = Path(cwamsn.__file__).parent

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from cwamsn.screens import layout_report
-from cwamsn.screens.simulate import bray
+from cwamsn.simulate import bray
 
 # which column of the layout a part of the nuisance varies with; the well's own part varies with every pair
 COLUMN_OF = {"batch": "batch", "drift": "plate", "plate": "plate"}

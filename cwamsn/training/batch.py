@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training.sampler import Pairs
 from cwamsn.training.views import (
     PixelTable,

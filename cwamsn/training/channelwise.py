@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 CHANNELWISE = "channelwise"  # its name where else a timm model is named
 # networks that can look at one channel, and the colours that they want of it

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cwamsn import tables
+from cwamsn.errors import InputError
 from cwamsn.files import read_json
-from cwamsn.tables import InputError
 
 
 class TrainingCrops(NamedTuple):

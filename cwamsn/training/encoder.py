@@ -14,7 +14,7 @@ from timm.layers import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training.channelwise import CHANNELWISE, build_channelwise
 from cwamsn.training.distributed import GlobalBatchNorm1d
 

@@ -16,10 +16,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cwamsn import tables
 from cwamsn.crops import CropStore
+from cwamsn.errors import InputError
 from cwamsn.files import sha256
 from cwamsn.live import Pace, say
 from cwamsn.precision import autocast, gradient_scaler, resolve_attention, resolve_precision
-from cwamsn.tables import InputError
 from cwamsn.training.batch import ViewMaker
 from cwamsn.training.checkpoint import identity, load_checkpoint, save_checkpoint
 from cwamsn.training.data import agreement_codes, keep_usable, perturbation_table, read_statistics, select_crops

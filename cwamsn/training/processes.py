@@ -18,9 +18,9 @@ import torch
 import torch.distributed as dist
 
 from cwamsn.devices import choose_devices, leased_devices
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, write_json
 from cwamsn.live import say
-from cwamsn.tables import InputError
 
 _LAUNCHER = "CWAMSN_LAUNCHER"  # process id of the torchrun that the workers belong to
 

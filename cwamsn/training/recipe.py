@@ -4,7 +4,7 @@ import difflib
 from typing import Any
 
 from cwamsn.config import merged_recipe
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 # how a job is run, not what it computes
 RUN_KEYS = ("threads", "gpus", "processes", "memory_mb", "runtime_minutes")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 LEVELS = ["perturbation", "experiment", "plate", "well_id", "field_id"]
 # what target and anchor must not have in common

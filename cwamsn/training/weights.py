@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import cwamsn
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, read_json, write_json
-from cwamsn.tables import InputError
 from cwamsn.training.model import Model
 
 FEATURES = ("cls_last_block", "cls_norm", "head")

@@ -1,10 +1,11 @@
 """Input functions and constants of stage screens."""
 
+from cwamsn.vocabulary import BRAY_STAINS
 from cwamsn.screens import host_spec, lacks_images, local_files, part_state, parts
 
 CACHE = f"{DATA}/cache"
 HOST = f"{DATA}/{{screen}}/host"
-ZIPS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
+ZIPS = BRAY_STAINS
 
 
 def screens_of(*sources):

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from cwamsn.alignment import CONCENTRATIONS, aggregate, doses_kept
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.tables import InputError, check, feature_columns
+from cwamsn.tables import check, feature_columns
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from cwamsn.alignment import METHODS, align, control_holdout_report
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.tables import InputError
 
 
 def screen(n=600, features=24, experiments=3, share=0.4, seed=0):

@@ -14,8 +14,8 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cwamsn.benchmarks import compound_gene as cg
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.tables import InputError
 
 
 def as_map(genes, compounds, doses, features):

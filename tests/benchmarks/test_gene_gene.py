@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from sklearn.utils import Bunch
 
 from cwamsn.benchmarks import gene_gene_recall, relationships
-from cwamsn.benchmarks.annotations import SOURCES, annotation_folder, joint_relationships
+from cwamsn.benchmarks.annotations import annotation_folder, joint_relationships
 from cwamsn.benchmarks.gene_gene import Similarities, cosines, split_half_by_guide, split_half_summary, summary
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.tables import InputError
+from cwamsn.vocabulary import SOURCES
 
 COUNTS = {"CORUM": 1209, "HuMAP": 958, "Reactome": 569, "SIGNOR": 495, "StringDB": 1737}
 

@@ -6,7 +6,8 @@ import pytest
 
 from cwamsn.benchmarks.latent_probe import latent_probe
 from cwamsn.embeddings.latent import latent_columns, latent_embeddings
-from cwamsn.tables import InputError, feature_columns
+from cwamsn.errors import InputError
+from cwamsn.tables import feature_columns
 
 COLUMNS = {"phenotype": ["phenotype_0", "phenotype_1"], "nuisance": ["nuisance_gain"]}
 

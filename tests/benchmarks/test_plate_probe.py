@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from cwamsn.benchmarks import plate_probe as pp
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from cwamsn.benchmarks import signal as sg
 from cwamsn.benchmarks.replicates import replicate_map, summary
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 
 def screen(strength, seed=0, genes=12):

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 
 from cwamsn.benchmarks import gene_gene as gg
-from cwamsn.benchmarks.annotations import SOURCES, joint_relationships, matched_names, relationships
+from cwamsn.benchmarks.annotations import joint_relationships, matched_names, relationships
 from cwamsn.benchmarks.symbols import names_in_map, previous_symbols, table_path
 from cwamsn.embeddings import read_map
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.tables import InputError
+from cwamsn.vocabulary import SOURCES
 
 
 @pytest.fixture

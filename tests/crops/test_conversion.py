@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from cwamsn.crops import compress_to_uint8
 from cwamsn.crops.conversion import display_threshold
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from tests.crops.screen import CHANNELS, published_conversion
 
 # Published figures of the real Bray field (see docs/data.md).

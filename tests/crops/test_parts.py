@@ -13,9 +13,9 @@ import pytest
 
 from cwamsn import tables
 from cwamsn.crops import CropStore, compress_to_uint8
+from cwamsn.errors import InputError
 from cwamsn.files import read_json
 from cwamsn.notes import collected
-from cwamsn.tables import InputError
 from tests.crops.screen import CHANNELS, gather, make_part, random_field, write
 
 

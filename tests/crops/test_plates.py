@@ -7,8 +7,8 @@ import pytest
 from cwamsn import tables
 from cwamsn.crops import CropStore
 from cwamsn.crops.plates import commonest, plate_of, suspicious, thinned, unlike
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.tables import InputError
 from tests.crops.screen import gather, make_part, random_field, write
 
 

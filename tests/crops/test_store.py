@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from cwamsn.crops import CropStore, compress_to_uint8
 from cwamsn.crops.codec import CODECS, decode, encode
 from cwamsn.crops.store import SHARD
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from tests.crops.screen import CHANNELS, gather, make_part, random_field, write
 
 

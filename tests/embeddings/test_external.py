@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from cwamsn import tables
 from cwamsn.embeddings import load_features, random_embeddings, read_embeddings, read_map
-from cwamsn.tables import InputError, feature_columns
+from cwamsn.errors import InputError
+from cwamsn.tables import feature_columns
 
 N, D = 60, 19
 

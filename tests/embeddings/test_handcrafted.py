@@ -13,8 +13,8 @@ from cwamsn.embeddings.handcrafted import (
     pixel_statistics,
     segment,
 )
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.tables import InputError
 
 CHANNELS = ["ERSyto", "Hoechst"]
 OPTIONS = {

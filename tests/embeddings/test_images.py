@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from cwamsn.config import load_schema, resolve
 from cwamsn.embeddings import count_wells, embed, load_encoder
 from cwamsn.embeddings.views import views
+from cwamsn.errors import InputError
 from cwamsn.files import sha256, write_json
-from cwamsn.tables import InputError, check, feature_columns
+from cwamsn.tables import check, feature_columns
 from cwamsn.training import recipe_of
 from cwamsn.training.model import Model
 from cwamsn.training.weights import save_encoder

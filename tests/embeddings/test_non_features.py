@@ -9,8 +9,9 @@ import pytest
 
 from cwamsn.embeddings import columns, load_features, read_embeddings, read_map
 from cwamsn.embeddings.degenerate import refuse_degenerate
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.tables import InputError, feature_columns
+from cwamsn.tables import feature_columns
 
 N, D = 24, 4
 IDS = [f"e-000_1_{'ABC'[i // 8]}{i % 8 + 1:02d}" for i in range(N)]

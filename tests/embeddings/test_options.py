@@ -3,7 +3,7 @@
 import pytest
 
 from cwamsn.embeddings.options import options_of_row
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 SECTION = {"feature": "cls", "precision": "auto", "device": "auto", "gpus": None, "runtime_minutes": 60}
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training import pretrained
 from cwamsn.training.channelwise import ChannelwiseEncoder, CrossChannelFormer, build_channelwise
 from cwamsn.training.pretrained import PRETRAINED, load_pretrained

@@ -8,7 +8,8 @@ import pytest
 
 from cwamsn import tables
 from cwamsn.reporting import Entry, Setting
-from cwamsn.reporting.scores import SOURCES, read_scores
+from cwamsn.reporting.scores import read_scores
+from cwamsn.vocabulary import SOURCES
 
 COUNTS = {"CORUM": 1209, "HuMAP": 958, "Reactome": 569, "SIGNOR": 495, "StringDB": 1737}
 DOSES = ["0.0025", "0.01", "0.025", "0.1", "0.25", "1.0", "2.5", "10.0", "max"]

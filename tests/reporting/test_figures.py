@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cwamsn import tables
+from cwamsn.errors import InputError
 from cwamsn.reporting import read_scores
 from cwamsn.reporting.figures import FIGURES, doses, efficiency, figure3, save, style
-from cwamsn.tables import InputError
 
 
 def test_figure1_ratios_follow_from_table_1(entries, scores, on_rxrx3_core):

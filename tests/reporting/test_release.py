@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from cwamsn.errors import InputError
 from cwamsn.reporting.provenance import (
     code_version,
     config_digest,
@@ -18,7 +19,6 @@ from cwamsn.reporting.provenance import (
     write_provenance,
 )
 from cwamsn.reporting.release import release, verify, verify_all
-from cwamsn.tables import InputError
 
 CONFIG = {"run": "test", "title": "A test", "seeds": [0], "rows": ["a"], "paths": {"data": "d"}, "benchmarks": []}
 CODE = {"commit": "0123456789abcdef", "clean": True, "version": "0.1.0"}

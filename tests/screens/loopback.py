@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import tifffile
 from PIL import Image
 
-from cwamsn.screens.names import BRAY_CHANNELS, BRAY_WAVELENGTH
+from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
 
 GALLERY = "cpg0012-wawer-bioactivecompoundprofiling/broad"
 
@@ -211,7 +211,7 @@ class MiniBray:
             self.write_split()
 
     def name(self, plate: str, well: str, site: int, channel: str) -> str:
-        digit = {c: w for w, c in BRAY_WAVELENGTH.items()}[channel]
+        digit = BRAY_WAVELENGTHS[channel]
         digest = hashlib.md5(f"{plate}{well}{site}{channel}".encode()).hexdigest()
         uuid = "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]))
         return f"cdp2bioactives_{well}_s{site}_w{digit}{uuid}.tif"
@@ -242,19 +242,19 @@ class MiniBray:
 
         keys = dict(zip(SMILES, inchikeys(pd.Series(list(SMILES.values())))))
         splits = splits or {"a01": "train", "a02": "train", "a03": "val", "a04": "test"}
-        names = [f"IMG_{c}" for c in sorted(BRAY_CHANNELS)]
+        names = [f"IMG_{c}" for c in sorted(BRAY_STAINS)]
         for part in ("train", "val", "test"):
             lines = [",".join(["SAMPLE_KEY", "BROAD_ID", "INCHIKEY", *names])]
             for plate, well, site in self.places(tuple(w for w, s in splits.items() if s == part)):
                 if (plate, well, site) != ("24278", "a02", 2):
-                    images = [self.name(plate, well, site, c).removesuffix(".tif") for c in sorted(BRAY_CHANNELS)]
+                    images = [self.name(plate, well, site, c).removesuffix(".tif") for c in sorted(BRAY_STAINS)]
                     sample = self.samples[well]
                     lines.append(",".join([f"{plate}-{well.upper()}-{site}", sample, keys[sample], *images]))
             (self.root / f"datasplit1-{part}.csv").write_text("\n".join(lines) + "\n")
 
     def write_images(self, layout: str) -> None:
         for k, (plate, well, site) in enumerate(self.places()):
-            for c, channel in enumerate(BRAY_CHANNELS):
+            for c, channel in enumerate(BRAY_STAINS):
                 self.planes[plate, well, site, channel] = plane(10 * k + c, self.shape)
         if layout == "gallery":
             for (plate, well, site, channel), image in self.planes.items():
@@ -266,7 +266,7 @@ class MiniBray:
         for plate in self.plates:
             folder = self.root / "broad_data" / f"plate_{plate}"
             folder.mkdir(parents=True, exist_ok=True)
-            for channel in BRAY_CHANNELS:
+            for channel in BRAY_STAINS:
                 with zipfile.ZipFile(folder / f"{plate}-{channel}.zip", "w", self.compression) as archive:
                     for (p, well, site, c), image in self.planes.items():
                         if (p, c) == (plate, channel) and (p, well, site, c) not in self.missing:

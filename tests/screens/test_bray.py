@@ -9,22 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cwamsn.errors import InputError
 from cwamsn.screens import bray, parts, read_plane
-from cwamsn.screens.names import BRAY_CHANNELS
-from cwamsn.tables import InputError
+from cwamsn.vocabulary import BRAY_STAINS
 
 from . import loopback
 from .loopback import GALLERY, MiniBray, Odd
 
 MAPS = f"{GALLERY}/workspace/metadata/platemaps/CDRP"
-URIS = [f"uri_{c}" for c in BRAY_CHANNELS]
+URIS = [f"uri_{c}" for c in BRAY_STAINS]
 
 
 def _check_planes(mini, fields):
     assert len(fields)
     for field_id, row in fields.iterrows():
         plate, well, site = field_id.split("-")
-        for channel in BRAY_CHANNELS:
+        for channel in BRAY_STAINS:
             np.testing.assert_array_equal(
                 read_plane(row[f"uri_{channel}"]), mini.planes[plate, well.lower(), int(site), channel]
             )
@@ -95,7 +95,7 @@ def test_controls_and_everything_can_be_kept(host, run):
 
 def test_what_is_missing_is_listed(host, run):
     mini = MiniBray(host.root)
-    mini.missing = {("24277", "a01", 1, "Mito"), *(("24277", "a03", s, c) for s in (1, 2) for c in BRAY_CHANNELS)}
+    mini.missing = {("24277", "a01", 1, "Mito"), *(("24277", "a03", s, c) for s in (1, 2) for c in BRAY_STAINS)}
     mini.write_images("cil")
     this = run(mini.spec(str(host.root), "cil"))
     this.wells()

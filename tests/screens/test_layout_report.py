@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
+from cwamsn.errors import InputError
 from cwamsn.screens import layout_report
 from cwamsn.screens.layouts import differing_pairs, infer_plate_maps, normalised_information, read_bray_table
-from cwamsn.tables import InputError
 
 labels = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=2, max_size=40)
 

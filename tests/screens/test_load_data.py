@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from cwamsn import screens
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.screens.fetch import Policy, local_path
 from cwamsn.screens.image_files import find_image, image_locations, known_location, local_images
-from cwamsn.tables import InputError
 
 from .loopback import plane, tiff
 

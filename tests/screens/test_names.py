@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cwamsn import screens
 from cwamsn.config import load_schema, resolve
+from cwamsn.errors import InputError
 from cwamsn.naming import check_name, check_names
 from cwamsn.screens.names import (
-    BRAY_WAVELENGTH,
     compound_id,
     parse_address,
     parse_addresses,
@@ -20,7 +20,7 @@ from cwamsn.screens.names import (
     parse_rxrx3_key,
     plate_text,
 )
-from cwamsn.tables import InputError
+from cwamsn.vocabulary import BRAY_WAVELENGTHS
 
 
 def _letters(row: int) -> str:
@@ -60,7 +60,7 @@ def test_bray_file_round_trip(tag, row, column, site, wavelength, identity, uppe
     name = f"{tag}_{_letters(row).lower()}{column:02d}_s{site}_w{wavelength}{identity}.tif"
     parsed = parse_bray_file(name.upper() if upper else name)
     assert parsed == (f"{_letters(row)}{column:02d}", site, wavelength, str(identity))
-    assert wavelength in BRAY_WAVELENGTH
+    assert wavelength in BRAY_WAVELENGTHS.values()
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from cwamsn.errors import InputError
 from cwamsn.screens import PlaneReader, read_plane
 from cwamsn.screens.decode import bare_tiff, decode_plane
 from cwamsn.screens.planes import split_uri
-from cwamsn.tables import InputError
 
 from .loopback import jpeg2000, plane, tiff
 

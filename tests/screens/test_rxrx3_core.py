@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from cwamsn import screens
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.screens import rxrx3_core
-from cwamsn.screens.names import RXRX3_CHANNELS
-from cwamsn.tables import InputError
+from cwamsn.vocabulary import RXRX3_STAINS
 
 from .loopback import MiniRxRx3, Odd
 
@@ -19,7 +19,7 @@ ACCEPTED = {"accept_noncommercial_licence": True}
 
 def _check(mini, fields):
     for _, row in fields.iterrows():
-        for c, name in enumerate(RXRX3_CHANNELS, 1):
+        for c, name in enumerate(RXRX3_STAINS, 1):
             np.testing.assert_array_equal(screens.read_plane(row[f"uri_{name}"]), mini.planes[row["well_id"], c])
 
 

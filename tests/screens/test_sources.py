@@ -6,8 +6,8 @@ import pytest
 
 from cwamsn import screens
 from cwamsn.config import load_schema, resolve
+from cwamsn.errors import InputError
 from cwamsn.screens.sources import _MODULES
-from cwamsn.tables import InputError
 
 from .loopback import MiniBray
 

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
+from cwamsn.errors import InputError
 from cwamsn.screens.text import read_text_table, require_columns
-from cwamsn.tables import InputError
 
 
 def table(tmp_path, content, separator=","):

@@ -14,11 +14,11 @@ import pytest
 import requests
 
 from cwamsn import files
+from cwamsn.errors import InputError
 from cwamsn.screens import web
 from cwamsn.screens.fetch import FetchError, Forbidden, Missing, Policy, Remote, fetch, list_folder
 from cwamsn.screens.ranges import NoRanges, RangeFile
 from cwamsn.screens.raw import Raw
-from cwamsn.tables import InputError
 
 from .loopback import Odd
 

@@ -9,12 +9,12 @@ import yaml
 from scipy import stats
 
 from cwamsn.config import load_schema, resolve
+from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.studies import compare
 from cwamsn.studies.plan import TRAINING_SEED, check_sections, merged, point_screens, point_seeds
 from cwamsn.studies.prediction import removable_share
 from cwamsn.studies.report import has_learned, write_report
-from cwamsn.tables import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training import launch, msn_loss, train
 from cwamsn.training.batch import Batch, Group
 from cwamsn.training.distributed import GlobalBatchNorm1d

@@ -5,7 +5,7 @@ import pytest
 import timm
 import torch
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training import ProjectionHead, build_encoder
 from cwamsn.training.batch import Group
 from cwamsn.training.encoder import encoder_arguments, takes_image_size

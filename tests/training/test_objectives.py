@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cwamsn.config import load_schema, resolve
+from cwamsn.errors import InputError
 from cwamsn.files import read_json
-from cwamsn.tables import InputError
 from cwamsn.training import OBJECTIVES, recipe_of, restore_encoder, train
 from cwamsn.training.batch import Batch, Group, ViewMaker
 from cwamsn.training.model import Model

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import torch
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training import launch, processes
 from cwamsn.training.processes import process_group
 from tests.training.tiny import ROOT, recipe, write_store

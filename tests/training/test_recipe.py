@@ -3,7 +3,7 @@
 import pytest
 
 from cwamsn.config import without_replaced_options
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training import recipe_of
 
 SHARED = {

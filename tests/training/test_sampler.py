@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training import PairSampler
 from cwamsn.training.sampler import DIFFERS, _number_of_batches
 from tests.training.tiny import crops_frame, wells_frame

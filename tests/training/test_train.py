@@ -14,8 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cwamsn.errors import InputError
 from cwamsn.precision import resolve_precision
-from cwamsn.tables import InputError
 from cwamsn.training import launch, loop, restore_encoder, train
 from cwamsn.training.stopping import told_to_stop
 from tests.training.tiny import ROOT, recipe, wells_frame, write_store

@@ -7,8 +7,8 @@ import yaml
 
 from cwamsn.config import load_schema, resolve
 from cwamsn.config_docs import render
+from cwamsn.errors import InputError
 from cwamsn.reporting import quoted
-from cwamsn.tables import InputError
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import yaml
 
 from cwamsn.config import load_schema, resolve
 from cwamsn.config_files import check_text, own_title
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 
 @pytest.fixture(scope="module")

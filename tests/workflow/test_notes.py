@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from cwamsn.errors import InputError
 from cwamsn.notes import collected, note, read_notes
-from cwamsn.tables import InputError
 from workflow_scripts._script import job
 
 

@@ -8,8 +8,8 @@ import yaml
 
 from cwamsn.clean import clean
 from cwamsn.config import load_schema, resolve
+from cwamsn.errors import InputError
 from cwamsn.screens_in_use import check, claim, others, settings
-from cwamsn.tables import InputError
 from tests.workflow.test_config import merge
 
 

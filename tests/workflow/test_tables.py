@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cwamsn import tables
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, atomic_path
-from cwamsn.tables import InputError
 
 
 def wells(**changes):

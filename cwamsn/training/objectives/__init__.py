@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.encoder import ProjectionHead
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.objectives import objective, options_of
 from cwamsn.training.objectives.molecules import caption, has_molecule, hashed_trigrams, language_model_features

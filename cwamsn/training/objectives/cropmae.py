@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training.distributed import world
 from cwamsn.training.objectives import objective, options_of
 from cwamsn.training.objectives.reconstruction import CrossDecoder, masked_pixel_loss

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training.distributed import GlobalBatchNorm1d
 
 FINGERPRINT_RADIUS, FINGERPRINT_SIZE = 3, 1024

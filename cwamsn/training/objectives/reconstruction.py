@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training.arithmetic import full_precision
 
 

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 from cwamsn.training.channelwise import ChannelwiseEncoder, CrossChannelFormer
 from cwamsn.training.pretrained.files import Source, find_weights, load_strictly, read_state
 from cwamsn.training.pretrained.networks import ChannelAgnosticViT, CloomeResNet, TimmFeatures
+from cwamsn.vocabulary import BRAY_STAINS
 
 __all__ = ["PRETRAINED", "Pretrained", "build_pretrained", "load_pretrained"]
 
 State = dict[str, Tensor]
-BRAY = ("Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst")
 UNIT = (0.0, 255.0)  # pixel values to 0-1
 
 
@@ -139,14 +139,14 @@ PRETRAINED: dict[str, Pretrained] = {
         # the published code divides by the mean, and so do we; models.<row>.mean and .std take other values
         mean=(47.1314, 40.8138, 53.7692, 46.2656, 28.7243),
         std=(47.1314, 40.8138, 53.7692, 46.2656, 28.7243),
-        channels=BRAY,
+        channels=BRAY_STAINS,
     ),
     "cellclip": Pretrained(
         Source("suinleelab/CellCLIP", "model.safetensors", "none stated"),
         _cellclip_network,
         _cellclip,
         input_size=224,
-        channels=BRAY,
+        channels=BRAY_STAINS,
         backbone="dinov2-giant",
     ),
 }

@@ -9,8 +9,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from cwamsn.errors import InputError
 from cwamsn.files import sha256 as digest_of
-from cwamsn.tables import InputError
 
 
 class Source(NamedTuple):

@@ -2,7 +2,7 @@
 
 import math
 
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
 
 FIRST_BARCODE = 24277  # of the real screen
 BARCODES_PER_MAP = 16  # replicate plates of a map are consecutive; the next map starts 16 barcodes later

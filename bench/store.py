@@ -1,6 +1,6 @@
 """Candidates for the crop store on the real Bray field: size, writing, random reading into a batch.
 
-    python -m tests.performance.store
+    python -m bench.store
 
 256 copies of the real field, each with its own pixel shift so that no two are equal; reads of single fields in random
 order from a warm page cache into a (16, 5, 520, 696) batch. CPU time of one thread.
@@ -19,10 +19,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench._measure import best
+from bench.conversion import CHANNELS, real_field
 from cwamsn.crops import CropStore, compress_to_uint8
 from cwamsn.crops.store import SHARD, ShardWriter
-from tests.performance._measure import best
-from tests.performance.conversion import CHANNELS, real_field
 
 FIELDS, BATCH = 256, 16
 Read = Callable[[int, np.ndarray], None]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cwamsn.screens.simulate.seeding import generator
+from cwamsn.simulate.seeding import generator
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
-from cwamsn.screens.simulate.compounds import drug_names, smiles
-from cwamsn.screens.simulate.genes import complexes
-from cwamsn.screens.simulate.names import address
-from cwamsn.screens.simulate.phenotypes import draw_group
-from cwamsn.screens.simulate.render import Camera
-from cwamsn.screens.simulate.seeding import generator
-from cwamsn.screens.simulate.wells import Simulation, draw_magnitudes, write_csv
-from cwamsn.tables import InputError
+from cwamsn.simulate.compounds import drug_names, smiles
+from cwamsn.simulate.genes import complexes
+from cwamsn.simulate.names import address
+from cwamsn.simulate.phenotypes import draw_group
+from cwamsn.simulate.render import Camera
+from cwamsn.simulate.seeding import generator
+from cwamsn.simulate.wells import Simulation, draw_magnitudes, write_csv
 
 CHANNELS = ["Hoechst", "ConA", "phalloidin", "SYTO14", "Mito", "WGA"]  # channel numbers 1 ... 6
 METADATA = [

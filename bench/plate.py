@@ -1,10 +1,10 @@
 """From a plate as hosted to the finished store, against the published way; and RxRx3-core planes to crops.
 
-    python -m tests.performance.plate [folder for 9 GB of temporary files]
+    python -m bench.plate [folder for 9 GB of temporary files]
 
 The plate's five channel zips hold 2,304 full-size members each, the real Bray field shifted; an eighth of the fields is
 converted (all their members carry their own pixels; the members of the others only take their place in the zips).
-The published way (tests/performance/published.py) converts a sixth of that eighth. Each way runs in a process of its
+The published way (bench/published.py) converts a sixth of that eighth. Each way runs in a process of its
 own, on one core: CPU time after the imports, the least of three rounds in turns, and the largest resident memory.
 """
 
@@ -24,12 +24,12 @@ import numpy as np
 import pandas as pd
 import tifffile
 
+from bench import published
+from bench._measure import best
+from bench.conversion import CHANNELS, real_field
 from cwamsn import tables
 from cwamsn.config import load_schema, resolve
 from tests.conftest import ROOT
-from tests.performance import published
-from tests.performance._measure import best
-from tests.performance.conversion import CHANNELS, real_field
 
 WELLS, SITES, USED, ROUNDS = 384, 6, 288, 3
 STAINS = ["Hoechst", "ConA", "Phalloidin", "SYTO14", "MitoTracker", "WGA"]

@@ -1,6 +1,6 @@
 """Time to draw one simulated field on one core, at the real and at the demo size, and to write its files.
 
-    OMP_NUM_THREADS=1 python tests/performance/rendering.py
+    OMP_NUM_THREADS=1 python bench/rendering.py
 
 Prints the median of 30 fields each, as processor time of the one thread, which a busy machine disturbs less than the
 clock. Goals: 60 ms a full-size field of five channels, 6 ms a demo field.
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from cwamsn.config import load_schema, resolve
-from cwamsn.screens.simulate import bray, rxrx3_core
+from cwamsn.simulate import bray, rxrx3_core
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FULL = {"field_height": 520, "field_width": 696, "cell_diameter": 52}

@@ -1,9 +1,9 @@
 """Times and memory of scoring a full-size embedding (222,601 wells x 384 features, 14,090 map rows).
 
-    python tests/performance/benchmarks.py                 alignment + gene-gene + compound-gene with 100 draws, and the
+    python bench/benchmarks.py                 alignment + gene-gene + compound-gene with 100 draws, and the
                                                            published way of one draw for comparison
-    python tests/performance/benchmarks.py --plate-probe   the plate probe at full size: raw embeddings, both readings
-    python tests/performance/benchmarks.py --workflow DIR  the `scores` target of config/evaluate.yaml, files in DIR
+    python bench/benchmarks.py --plate-probe   the plate probe at full size: raw embeddings, both readings
+    python bench/benchmarks.py --workflow DIR  the `scores` target of config/evaluate.yaml, files in DIR
 
 Wells, genes, compounds and truth are the real lists (CWAMSN_SHARED); vectors, well ids and places are made up. Set
 OMP_NUM_THREADS to fix the threads; run on a quiet machine.

@@ -1,6 +1,6 @@
 """Full fields from the crop store into a batch, against uncompressed `.npz` files and torchvision, sample by sample.
 
-    python -m tests.performance.input_pipeline [folder for 1 GB of temporary files]
+    python -m bench.input_pipeline [folder for 1 GB of temporary files]
 
 The real Bray field, shifted, 256 times; random order, warm page cache, CPU time of one thread. The comparison loads one
 `.npz` a field as the published pre-processing wrote it and makes 1 + 10 random resized crops with torchvision; its
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
-from tests.performance._measure import interleaved
-from tests.performance.store import BATCH, FIELDS, crop_store, crops
+from bench._measure import interleaved
+from bench.store import BATCH, FIELDS, crop_store, crops
 
 
 def main(parent: Path) -> None:

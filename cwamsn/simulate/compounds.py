@@ -6,8 +6,8 @@ second member from the first, evaluation screens from the second, so that no com
 
 from functools import cache
 
-from cwamsn.screens.simulate.seeding import generator
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
+from cwamsn.simulate.seeding import generator
 
 ARYLS = (
     "c1ccccc1", "Cc1ccccc1", "Fc1ccccc1", "Clc1ccccc1", "COc1ccccc1", "Fc1cccc(F)c1", "c1ccncc1", "c1ccsc1", "c1ccoc1",
@@ -59,7 +59,7 @@ def inchikey(text: str) -> str:
 
     molecule = Chem.MolFromSmiles(text)
     if molecule is None:
-        raise InputError(f"SMILES {text!r} is not valid; check cwamsn/screens/simulate/compounds.py")
+        raise InputError(f"SMILES {text!r} is not valid; check cwamsn/simulate/compounds.py")
     return Chem.MolToInchiKey(molecule)
 
 

@@ -8,10 +8,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from cwamsn.screens.simulate.seeding import generator
-from cwamsn.tables import InputError
-
-SOURCES = ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
+from cwamsn.errors import InputError
+from cwamsn.simulate.seeding import generator
+from cwamsn.vocabulary import SOURCES
 
 
 def annotation_folder() -> Path:

@@ -1,6 +1,6 @@
 """What rows without any training score on the simulated screens: the targets their strengths were fixed by.
 
-    OMP_NUM_THREADS=1 python tests/performance/simulated_references.py [--seed 1]
+    OMP_NUM_THREADS=1 python bench/simulated_references.py [--seed 1]
 
 Draws the default evaluation screen and a training screen in memory and prints, for the latent phenotype (oracle), the
 latent nuisance, pixel statistics, texture features, an untrained ViT and random numbers: recall of related genes at
@@ -29,8 +29,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cwamsn.config import load_schema, resolve
-from cwamsn.screens.simulate import bray, rxrx3_core
-from cwamsn.screens.simulate.genes import relationships
+from cwamsn.simulate import bray, rxrx3_core
+from cwamsn.simulate.genes import relationships
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.files import atomic_path
-from cwamsn.screens.simulate import nuisance, phenotypes
-from cwamsn.screens.simulate.render import Camera, render_field
-from cwamsn.screens.simulate.seeding import generator
+from cwamsn.simulate import nuisance, phenotypes
+from cwamsn.simulate.render import Camera, render_field
+from cwamsn.simulate.seeding import generator
 
 
 class Simulation:

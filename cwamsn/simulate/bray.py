@@ -9,15 +9,15 @@ import pandas as pd
 import tifffile
 
 from cwamsn.files import atomic_path
-from cwamsn.screens.simulate.compounds import broad_samples, inchikey, smiles
-from cwamsn.screens.simulate.names import address, dmso_wells, plate_groups
-from cwamsn.screens.simulate.phenotypes import draw_group, shared_axes
-from cwamsn.screens.simulate.render import Camera
-from cwamsn.screens.simulate.seeding import file_uuid, generator
-from cwamsn.screens.simulate.wells import Simulation, draw_magnitudes, write_csv
+from cwamsn.simulate.compounds import broad_samples, inchikey, smiles
+from cwamsn.simulate.names import address, dmso_wells, plate_groups
+from cwamsn.simulate.phenotypes import draw_group, shared_axes
+from cwamsn.simulate.render import Camera
+from cwamsn.simulate.seeding import file_uuid, generator
+from cwamsn.simulate.wells import Simulation, draw_magnitudes, write_csv
+from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
 
-CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
-WAVELENGTH = {"Hoechst": 1, "ERSyto": 2, "ERSytoBleed": 3, "Ph_golgi": 4, "Mito": 5}
+CHANNELS = list(BRAY_STAINS)
 CIL = "cil/broad_data"
 GALLERY = "gallery/cpg0012-wawer-bioactivecompoundprofiling/broad/workspace/metadata/platemaps/CDRP"
 # Levels of the published example plate: minimum as background, distance to the 99th percentile as signal of a cell.
@@ -122,7 +122,7 @@ def images(spec: dict, plate: str, addresses: np.ndarray) -> pd.DataFrame:
             for channel, missing in zip(CHANNELS, channel_missing):
                 if not (field_missing or missing):
                     uuid = file_uuid(spec["seed"], plate, well, site, channel)
-                    name = f"cdp2bioactives_{well.lower()}_s{site}_w{WAVELENGTH[channel]}{uuid}"
+                    name = f"cdp2bioactives_{well.lower()}_s{site}_w{BRAY_WAVELENGTHS[channel]}{uuid}"
                     rows.append((well, site, channel, name))
     return pd.DataFrame(rows, columns=["address", "site", "channel", "name"])
 

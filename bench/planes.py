@@ -1,6 +1,6 @@
 """Reading planes: the stage's reader against general readers, on the real Bray field; ratios of one run.
 
-python tests/performance/planes.py <shared/data/bray/field>
+python bench/planes.py <shared/data/bray/field>
 """
 
 import io

@@ -1,6 +1,6 @@
 """Views of a batch, cut at once, against torchvision sample by sample, and as a share of the training step.
 
-    python -m tests.performance.views
+    python -m bench.views
 
 Fields of 5 x 520 x 696 uint8; 1 target, 1 large and 10 small anchor views a pair, ViT-S/16, one thread, CPU time.
 """
@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
+from bench._measure import best, interleaved
+from bench.training_step import make_step, paper, random_batch
 from cwamsn.training.batch import ViewMaker
 from cwamsn.training.sampler import Pairs
-from tests.performance._measure import best, interleaved
-from tests.performance.training_step import make_step, paper, random_batch
 
 PAIRS = 8
 MEAN, STD = [50.0] * 5, [40.0] * 5

@@ -1,6 +1,6 @@
 """The default run as a user meets it: time, memory and disk; a second run; the plan of the paper; one core against two.
 
-    python -m tests.performance.chain FOLDER [--config FILE] [--both]
+    python -m bench.chain FOLDER [--config FILE] [--both]
 
 FOLDER is a scratch folder; `--both` runs the chain again on one core and compares the bytes of the table CSVs.
 """

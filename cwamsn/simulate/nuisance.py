@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cwamsn.screens.simulate.seeding import generator
+from cwamsn.simulate.seeding import generator
 
 
 @dataclass(frozen=True)

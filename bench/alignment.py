@@ -1,6 +1,6 @@
 """Time and memory of import, alignment and pooling at the size of RxRx3-core: 222,601 wells x 384 features.
 
-    python tests/performance/alignment.py [wells]
+    python bench/alignment.py [wells]
 
 Writes a synthetic embeddings file (as OpenPhenom's is laid out) and a wells table to a temporary folder, runs each step
 in a process of its own and prints seconds, processor seconds and peak memory, and what the machine reaches in a matrix

@@ -1,14 +1,14 @@
 """Conversion of the real Bray field to 8 bit, against a straightforward version of the published algorithm.
 
-python -m tests.performance.conversion
+python -m bench.conversion
 """
 
 import numpy as np
 import tifffile
 
+from bench import published
+from bench._measure import interleaved
 from tests.conftest import SHARED
-from tests.performance import published
-from tests.performance._measure import interleaved
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 

@@ -5,8 +5,8 @@ Only :func:`simulated_parts` is called while a workflow is parsed, so everything
 
 from pathlib import Path
 
-from cwamsn.screens.simulate.names import simulated_parts
-from cwamsn.tables import InputError
+from cwamsn.errors import InputError
+from cwamsn.simulate.names import simulated_parts
 
 __all__ = ["simulate_layout", "simulate_part", "simulated_parts"]
 
@@ -14,9 +14,9 @@ __all__ = ["simulate_layout", "simulate_part", "simulated_parts"]
 def _screen(spec: dict):
     """The module that writes the layout of `spec["source"]`."""
     if spec["source"] == "simulated-bray":
-        from cwamsn.screens.simulate import bray as screen
+        from cwamsn.simulate import bray as screen
     elif spec["source"] == "simulated-rxrx3-core":
-        from cwamsn.screens.simulate import rxrx3_core as screen
+        from cwamsn.simulate import rxrx3_core as screen
     else:
         raise InputError(f"source: {spec['source']!r} is not simulated; use simulated-bray or simulated-rxrx3-core")
     return screen

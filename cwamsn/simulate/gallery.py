@@ -1,4 +1,4 @@
-"""Pictures of the simulated screens for docs/simulation.md: `python -m cwamsn.screens.simulate.gallery docs/images`."""
+"""Pictures of the simulated screens for docs/simulation.md: `python -m cwamsn.simulate.gallery docs/images`."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from cwamsn.config import load_schema, resolve
-from cwamsn.screens.simulate import bray, rxrx3_core
+from cwamsn.simulate import bray, rxrx3_core
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "config" / "schemas"
 GREYS = 20  # grey levels of a picture; keeps the noise from filling the file
@@ -105,7 +105,7 @@ def _principal(values: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m cwamsn.screens.simulate.gallery", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m cwamsn.simulate.gallery", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the PNG files go")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)

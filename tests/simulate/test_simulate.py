@@ -12,14 +12,14 @@ import pytest
 import tifffile
 
 from cwamsn.config import load_schema, resolve
+from cwamsn.errors import InputError
 from cwamsn.screens import layout_report
-from cwamsn.screens.simulate import bray, rxrx3_core, simulate_layout, simulate_part, simulated_parts
-from cwamsn.screens.simulate.compounds import inchikey, smiles
-from cwamsn.screens.simulate.genes import complexes, relationships
-from cwamsn.screens.simulate.names import address
-from cwamsn.screens.simulate.phenotypes import PARAMETERS, base_parameters, draw_group, loadings, shared_axes
-from cwamsn.screens.simulate.seeding import generator
-from cwamsn.tables import InputError
+from cwamsn.simulate import bray, rxrx3_core, simulate_layout, simulate_part, simulated_parts
+from cwamsn.simulate.compounds import inchikey, smiles
+from cwamsn.simulate.genes import complexes, relationships
+from cwamsn.simulate.names import address
+from cwamsn.simulate.phenotypes import PARAMETERS, base_parameters, draw_group, loadings, shared_axes
+from cwamsn.simulate.seeding import generator
 
 FILE = re.compile(r"_(?P<well>[a-p]\d{2})_s(?P<site>\d)_w(?P<w>\d)(?P<uuid>[0-9a-f-]{36})\.tif$", re.IGNORECASE)
 KEY = re.compile(
@@ -113,7 +113,7 @@ def test_channel_zips_hold_real_looking_tiffs(bray_screen):
                 for name in archive.namelist():
                     folder, file = name.split("/")
                     match = FILE.search(file)
-                    assert folder == f"{plate}-{channel}" and int(match["w"]) == bray.WAVELENGTH[channel]
+                    assert folder == f"{plate}-{channel}" and int(match["w"]) == bray.BRAY_WAVELENGTHS[channel]
                     seen.add(match["uuid"])
                 with tifffile.TiffFile(io.BytesIO(archive.read(archive.namelist()[0]))) as tiff:
                     page = tiff.pages[0]

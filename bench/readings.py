@@ -1,6 +1,6 @@
 """How much each reading of the protocols moves the numbers, on half-synthetic wells: the table of docs/benchmarks.md.
 
-    python tests/performance/readings.py
+    python bench/readings.py
 
 Real: layout, genes, compounds, truth and gene profiles (PERISCOPE; CWAMSN_SHARED). Simulated: wells, as a gene's
 profile, an offset and a scale of its experiment and noise; a compound carries a share of its targets' profiles.

@@ -1,6 +1,6 @@
 """Speed and memory of a training step: ViT-S/16, 5 channels, 1 + 10 anchor views, one CPU thread.
 
-    OMP_NUM_THREADS=1 python tests/performance/training_step.py [--batch 16] [--repeats 3]
+    OMP_NUM_THREADS=1 python bench/training_step.py [--batch 16] [--repeats 3]
 
 Prints, from one run and in CPU seconds of the process, pairs per second of our step (bfloat16, eager attention, fused
 optimiser) and of a plain float32 step as the MSN reference takes it, their ratio, the share of the machine's bfloat16

@@ -8,9 +8,9 @@ from functools import cache
 
 import numpy as np
 
-from cwamsn.screens.simulate.nuisance import Optics
-from cwamsn.screens.simulate.phenotypes import INDEX, SPREAD, to_values
-from cwamsn.screens.simulate.seeding import generator
+from cwamsn.simulate.nuisance import Optics
+from cwamsn.simulate.phenotypes import INDEX, SPREAD, to_values
+from cwamsn.simulate.seeding import generator
 
 ATLAS = 512  # px; side of a texture, a power of two
 GRAIN = 8.0  # px; grain of the textures in the atlas

@@ -1,0 +1,20 @@
+"""The field's fixed names: stains, annotation sources, doses. Imports nothing, since the Snakefile reads it."""
+
+# Bray et al. 2016: the five exposures in the order of the published arrays, and the digit after `w` in a file name.
+BRAY_STAINS = ("Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst")
+BRAY_WAVELENGTHS = {"Hoechst": 1, "ERSyto": 2, "ERSytoBleed": 3, "Ph_golgi": 4, "Mito": 5}
+
+# RxRx3-core: stains in the order of the file suffix 1..6.
+RXRX3_STAINS = ("Hoechst", "ConA", "Phalloidin", "SYTO14", "MitoTracker", "WGA")
+
+# Sources of known gene-gene relationships, as the score tables spell them; rendered tables print hu.MAP.
+SOURCES = ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
+
+# Doses of RxRx3-core that the published evaluation keeps, µM (its COMPOUND_CONCENTRATIONS); 0.26 and the like are not.
+RXRX3_DOSES = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)
+
+# Values of the wells column `control`: only negative controls fit an alignment.
+NEGATIVE = "negative"
+
+# Length of the first block of an InChIKey, the molecular skeleton; the rest is stereochemistry, isotopes, protonation.
+INCHIKEY_BLOCK = 14

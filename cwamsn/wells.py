@@ -1,0 +1,32 @@
+"""Masks and orders over the wells table (:data:`cwamsn.tables.CONTRACTS`), shared by every stage."""
+
+import numpy as np
+import pandas as pd
+
+from cwamsn.vocabulary import INCHIKEY_BLOCK, NEGATIVE
+
+
+def is_negative(wells: pd.DataFrame) -> np.ndarray:
+    """(N,) bool: whether each well is a negative control."""
+    return (wells["control"] == NEGATIVE).to_numpy(dtype=bool, na_value=False)
+
+
+def is_treated(wells: pd.DataFrame) -> np.ndarray:
+    """(N,) bool: whether each well holds a known perturbation and is no control of any kind."""
+    return (wells["control"].isna() & wells["perturbation"].notna()).to_numpy(dtype=bool)
+
+
+def order_of_ids(wells: pd.DataFrame) -> np.ndarray:
+    """(N,) int64: positions that sort the wells by `well_id` as text, so that no result depends on row order."""
+    return np.argsort(wells["well_id"].to_numpy(str), kind="stable")
+
+
+def in_order_of_ids(features: np.ndarray, wells: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """(N, D) features and their (N) wells, both sorted by :func:`order_of_ids`; the wells' index starts at 0 again."""
+    order = order_of_ids(wells)
+    return features[order], wells.iloc[order].reset_index(drop=True)
+
+
+def inchikey_block(inchikeys: pd.Series) -> pd.Series:
+    """First block of each InChIKey: what two stereoisomers or salts of one molecule share."""
+    return inchikeys.str[:INCHIKEY_BLOCK]

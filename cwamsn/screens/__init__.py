@@ -21,9 +21,6 @@ from cwamsn.screens.sources import (
 
 _HOME = {
     "layout_report": "layouts",
-    "simulate_layout": "simulate",
-    "simulate_part": "simulate",
-    "simulated_parts": "simulate",
 }
 
 __all__ = [
@@ -38,9 +35,6 @@ __all__ = [
     "part_state",
     "parts",
     "read_plane",
-    "simulate_layout",
-    "simulate_part",
-    "simulated_parts",
     "write_wells",
 ]
 

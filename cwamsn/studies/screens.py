@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from cwamsn.crops import gather_crops, write_crops
-from cwamsn.screens import fetch_part, fetch_truth, host_spec, parts, simulate_layout, simulate_part, write_wells
+from cwamsn.screens import fetch_part, fetch_truth, host_spec, parts, write_wells
+from cwamsn.simulate import simulate_layout, simulate_part
 
 
 def make_screen(name: str, spec: dict[str, Any], sections: Mapping[str, Any], data: Path) -> Path:

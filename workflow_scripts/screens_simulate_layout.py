@@ -7,6 +7,6 @@ sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
 
 with job(snakemake):
-    from cwamsn import simulate_layout
+    from cwamsn.simulate import simulate_layout
 
     simulate_layout(snakemake.params.spec, snakemake.params.host)

@@ -10,7 +10,7 @@ import datetime
 import difflib
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from cwamsn.errors import InputError
+from cwamsn.errors import InputError, nearest
 from cwamsn.naming import check_name, check_names
 
 # Folders of `paths.data` that belong to no screen.
@@ -108,6 +108,25 @@ def _below(config: dict[str, Any], path: Iterable[str]) -> dict[str, Any] | None
     for key in path:
         config = config.get(key) if isinstance(config, dict) else None
     return config if isinstance(config, dict) else None
+
+
+# keys of the section `embedding` that say how a job is run, not what it computes
+RUN_KEYS = ("gpus", "runtime_minutes")
+
+
+def embedding_of_method(section: Mapping[str, Any], name: str, own: Mapping[str, Any] | None) -> dict[str, Any]:
+    """How a method's images are embedded: the section `embedding` with the keys of `own`, `models.<name>.embedding`.
+
+    Keys that say how a job is run are left out. Raises InputError for a key that the section does not have.
+    """
+    shared = {key: value for key, value in section.items() if key not in RUN_KEYS}
+    for key in own or {}:
+        where = f"models.{name}.embedding.{key}"
+        if key in RUN_KEYS:
+            raise InputError(f"{where}: holds for every method; set it in `embedding`")
+        if key not in shared:
+            raise InputError(f"{where}: unknown key; {nearest(key, shared)}")
+    return merged(shared, dict(own or {}))
 
 
 def _nearest(word: str, known) -> str:

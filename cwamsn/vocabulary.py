@@ -18,3 +18,13 @@ NEGATIVE = "negative"
 
 # Length of the first block of an InChIKey, the molecular skeleton; the rest is stereochemistry, isotopes, protonation.
 INCHIKEY_BLOCK = 14
+
+
+def doses_kept(setting: str | list[float] | None, source: str | None) -> list[float] | None:
+    """The configuration's `alignment.concentrations` for a screen of `source`; None: all doses.
+
+    `auto` is the published list for RxRx3-core, whose wells have stray doses, and no list for any other screen.
+    """
+    if setting != "auto":
+        return setting  # type: ignore[return-value]  # the schema admits no other text
+    return list(RXRX3_DOSES) if "rxrx3-core" in (source or "") else None

@@ -7,9 +7,9 @@ import pandas as pd
 from scipy import sparse
 
 from cwamsn.alignment.controls import text_rank
-from cwamsn.alignment.doses import CONCENTRATIONS
 from cwamsn.errors import InputError
 from cwamsn.notes import note
+from cwamsn.vocabulary import RXRX3_DOSES
 
 NEAR = 1e-6  # relative: a dose read as float32 is the same dose
 KEYS = ["perturbation_type", "perturbation", "concentration"]
@@ -19,7 +19,7 @@ def aggregate(
     features: np.ndarray,
     wells: pd.DataFrame,
     pool: str = "wells",
-    concentrations: tuple[float, ...] | list[float] | None = CONCENTRATIONS,
+    concentrations: tuple[float, ...] | list[float] | None = RXRX3_DOSES,
 ) -> pd.DataFrame:
     """Pool aligned wells into a map, as EFAAR's RxRx3-core notebook does it.
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cwamsn.alignment.doses import CONCENTRATIONS
 from cwamsn.benchmarks.bootstrap import cluster_counts, interval
 from cwamsn.benchmarks.gene_gene import SAME, cosines
 from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.screens.text import read_text_table, require_columns
 from cwamsn.tables import concentration_text, feature_columns
+from cwamsn.vocabulary import RXRX3_DOSES
 
 ACTIVE, AMBIGUOUS = 1000.0, 10000.0  # nM: a target up to the first, neither target nor negative up to the second
 NEGATIVES = ("published", "independent", "all")
@@ -227,7 +227,7 @@ def score_compounds(
     truth: pd.DataFrame,
     draws: int = 100,
     negatives: str = "published",
-    concentrations: Sequence[float] = CONCENTRATIONS,
+    concentrations: Sequence[float] = RXRX3_DOSES,
     exclude: Sequence[str] = (),
 ) -> CompoundScores:
     """AP and AUC of every compound in every draw at every dose, and the same for uniform random scores.

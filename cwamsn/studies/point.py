@@ -13,12 +13,12 @@ import torch
 import cwamsn
 from cwamsn import tables
 from cwamsn.benchmarks.compound_gene import load_truth
+from cwamsn.config import embedding_of_method
 from cwamsn.crops import CropStore
 from cwamsn.devices import leased_devices
 from cwamsn.embeddings import embed, load_encoder, random_embeddings
 from cwamsn.embeddings.handcrafted import combine_parts, measure_part
 from cwamsn.embeddings.latent import latent_embeddings
-from cwamsn.embeddings.options import options_of_row
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, read_json
 from cwamsn.live import say
@@ -154,7 +154,7 @@ def _embeddings(row, folder: Path, wells, latent, encoder: Path, sections) -> pd
 
 
 def _embedding(row: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
-    return options_of_row(sections["embedding"], row.get("title") or "row", row.get("embedding"))
+    return embedding_of_method(sections["embedding"], row.get("title") or "row", row.get("embedding"))
 
 
 def _images(folder: Path, encoder: Path, options: Mapping[str, Any]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cwamsn.alignment import aggregate, align, align_options, doses_kept
+from cwamsn.alignment import aggregate, align, align_options
 from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks import plate_probe as pp
@@ -15,6 +15,7 @@ from cwamsn.benchmarks.replicates import replicate_map
 from cwamsn.embeddings.latent import PARTS, latent_columns
 from cwamsn.studies.plan import PROBED
 from cwamsn.tables import feature_columns
+from cwamsn.vocabulary import doses_kept
 
 COLUMNS = ["benchmark", "metric", "source", "value", "n"]
 

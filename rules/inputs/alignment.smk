@@ -1,6 +1,6 @@
 """Input functions and constants of stage alignment."""
 
-from cwamsn.alignment.doses import doses_kept
+from cwamsn.vocabulary import doses_kept
 
 # Doses in the map, µM; None: all.
 DOSES = doses_kept(

@@ -1,6 +1,6 @@
 """Input functions and constants of stage embeddings."""
 
-from cwamsn.embeddings.options import options_of_row
+from cwamsn.config import embedding_of_method
 
 
 def evaluation(name):
@@ -43,7 +43,9 @@ def embedding_options(wildcards):
     """Options of a row's embedding, without those of how a job is run."""
     row = wildcards.model
     try:
-        return options_of_row(config["embedding"], row, row_entry(row)["embedding"])
+        return embedding_of_method(
+            config["embedding"], row, row_entry(row)["embedding"]
+        )
     except InputError as error:
         raise WorkflowError(str(error))
 
@@ -58,3 +60,37 @@ def embedding_mem_mb(base):
     return lambda wildcards, attempt: mem_mb(
         base + 4000 * bool(embedding_gpus(wildcards))
     )(wildcards, attempt)
+
+
+def weights_file(wildcards):
+    """Local weight files that a pretrained row names. None where its weights are fetched."""
+    entry = row_entry(wildcards.model)
+    return [entry[key] for key in ("path", "backbone_path") if entry[key]]
+
+
+def of_evaluation_parts(pattern):
+    """Input function: `pattern` for each part of the evaluation screen."""
+
+    def paths(wildcards):
+        screen = config["evaluation_screen"]
+        names = screen_parts(screen) if screen else []
+        return expand(pattern, part=names, model=wildcards.model)
+
+    return paths
+
+
+def evaluation_part(suffix):
+    """Input function: a part of the evaluation screen's crops."""
+    return (
+        lambda wildcards: f"{DATA}/{config['evaluation_screen']}/crops/{wildcards.part}{suffix}"
+    )
+
+
+def simulated_truth(wildcards):
+    """Ground truth of the evaluation screen, which only a simulated one has."""
+    screen = config["evaluation_screen"]
+    if not screen or not SCREENS[screen]["source"].startswith("simulated-"):
+        raise WorkflowError(
+            "rows of kind latent and the benchmark latent_probe need a simulated evaluation screen; leave them out"
+        )
+    return f"{DATA}/{screen}/host/truth/wells.parquet"

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cwamsn.alignment import CONCENTRATIONS, aggregate, doses_kept
+from cwamsn.alignment import CONCENTRATIONS, aggregate
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.tables import check, feature_columns
+from cwamsn.vocabulary import doses_kept
 
 
 @pytest.fixture

@@ -1,20 +1,20 @@
-"""A row's own keys of `embedding`: taken, or refused in one line."""
+"""A method's own keys of `embedding`: taken, or refused in one line."""
 
 import pytest
 
-from cwamsn.embeddings.options import options_of_row
+from cwamsn.config import embedding_of_method
 from cwamsn.errors import InputError
 
 SECTION = {"feature": "cls", "precision": "auto", "device": "auto", "gpus": None, "runtime_minutes": 60}
 
 
-def test_a_row_changes_some_keys_and_gets_none_of_how_a_job_is_run():
-    assert options_of_row(SECTION, "a", {"feature": "head"}) == {
+def test_a_method_changes_some_keys_and_gets_none_of_how_a_job_is_run():
+    assert embedding_of_method(SECTION, "a", {"feature": "head"}) == {
         "feature": "head",
         "precision": "auto",
         "device": "auto",
     }
-    assert options_of_row(SECTION, "a", None)["feature"] == "cls"
+    assert embedding_of_method(SECTION, "a", None)["feature"] == "cls"
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ def test_a_row_changes_some_keys_and_gets_none_of_how_a_job_is_run():
     [
         ("features", r"^models\.a\.embedding\.features: unknown key; nearest: feature$"),
         ("zzz", r"^models\.a\.embedding\.zzz: unknown key; known: feature, precision, device$"),
-        ("gpus", r"^models\.a\.embedding\.gpus: holds for every row; set it in `embedding`$"),
+        ("gpus", r"^models\.a\.embedding\.gpus: holds for every method; set it in `embedding`$"),
     ],
 )
 def test_a_key_that_would_change_nothing_is_refused(key, message):
     with pytest.raises(InputError, match=message):
-        options_of_row(SECTION, "a", {key: 1})
+        embedding_of_method(SECTION, "a", {key: 1})

@@ -146,6 +146,21 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+DIGEST = ".sha256.json"  # how a file of write_digest ends
+
+
+def write_digest(file: str | Path, output: str | Path) -> None:
+    """Write path and SHA-256 of a file, so that a file of gigabytes is read once per run."""
+    write_json({"path": str(file), "sha256": sha256(file)}, output)
+
+
+def read_digest(path: str | Path) -> dict[str, str]:
+    """`path` and `sha256` of a file, or what :func:`write_digest` wrote about it where `path` ends with `DIGEST`."""
+    if str(path).endswith(DIGEST):
+        return read_json(path)
+    return {"path": str(path), "sha256": sha256(path)}
+
+
 def progress(items: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterable[T]:
     """`tqdm` around `items`; silent when standard error is not a terminal."""
     return tqdm(items, desc=description, total=total, unit=unit, disable=not sys.stderr.isatty(), leave=False)

@@ -11,7 +11,7 @@ from snakemake.logging import logger
 
 from cwamsn.config import load_schema, resolve, without_replaced_options
 from cwamsn.config_files import check_text, own_title
-from cwamsn.reporting.where import products, trainings
+from cwamsn.where import products, trainings
 from cwamsn.screens_in_use import check, claim
 from cwamsn.screens_in_use import settings as screen_settings
 from cwamsn.errors import InputError

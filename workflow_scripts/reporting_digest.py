@@ -7,6 +7,6 @@ sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
 
 with job(snakemake):
-    from cwamsn.reporting.provenance import write_digest
+    from cwamsn.files import write_digest
 
     write_digest(snakemake.input[0], snakemake.output[0])

@@ -10,8 +10,8 @@ from workflow_scripts._script import job
 with job(snakemake):
     from cwamsn.benchmarks.symbols import table_path
     from cwamsn.notes import read_notes
+    from cwamsn.reporting.method_notes import notes_by_method
     from cwamsn.reporting.provenance import write_provenance
-    from cwamsn.reporting.row_notes import notes_by_row
 
     config = snakemake.config
     symbols = table_path(config["gene_gene"]["aliases"]) if "gene_gene" in config["benchmarks"] else None
@@ -25,7 +25,7 @@ with job(snakemake):
         computed_files=dict(snakemake.params.computed),
         notes={
             "screens": {name: read_notes(paths) for name, paths in snakemake.params.screen_notes.items()},
-            "rows": notes_by_row(snakemake.params.row_notes),
+            "rows": notes_by_method(snakemake.params.row_notes),
         },
         resources={"previous gene symbols": symbols} if symbols else {},
     )

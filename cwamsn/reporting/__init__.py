@@ -5,14 +5,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from cwamsn.files import atomic_path, read_json
-from cwamsn.reporting import further_tables, paper_tables, provenance
+from cwamsn.reporting import further, paper_tables, provenance
 from cwamsn.reporting.building import Entry, Setting
-from cwamsn.reporting.layout import Table
+from cwamsn.reporting.method_notes import named_lines
 from cwamsn.reporting.render import RENDERERS
-from cwamsn.reporting.row_notes import named_lines
 from cwamsn.reporting.scores import Choice, read_scores
+from cwamsn.reporting.table import Table
+from cwamsn.version import version_lines
 
-TABLES = paper_tables.TABLES | further_tables.TABLES
+TABLES = paper_tables.TABLES | further.TABLES
 INCOMPLETE = "incomplete"
 
 __all__ = [
@@ -91,7 +92,7 @@ def setting_of(values: dict, manifests: dict[str, str | Path], usage: dict | Non
     """A :class:`Setting` from plain values.
 
     `values` holds `null`, `threshold_low`, `threshold_high`, `simulated`, `on_rxrx3_core`, `run_title`, `quoted_rows`,
-    `notes` (lines by table; may be left out), `code` (see :func:`cwamsn.reporting.provenance.code_version`) and
+    `notes` (lines by table; may be left out), `code` (see :func:`cwamsn.version.code_version`) and
     `config_sha256`; `manifests` are the files that say where the data came from, or the digests of such files.
     """
     names = ("alignment", "null", "threshold_low", "threshold_high")
@@ -104,5 +105,5 @@ def setting_of(values: dict, manifests: dict[str, str | Path], usage: dict | Non
         quoted_rows=values["quoted_rows"],
         notes=values.get("notes") or {},
         training_hours=training_hours(usage or {}),
-        versions=tuple(provenance.version_lines(values["config_sha256"], data, values["code"])),
+        versions=tuple(version_lines(values["config_sha256"], data, values["code"])),
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, fields
 
 import pandas as pd
 
-from cwamsn.reporting import quoted
-from cwamsn.reporting.layout import Cell, Column, Row
+from cwamsn.reporting import published
 from cwamsn.reporting.scores import Choice, spread
+from cwamsn.reporting.table import Cell, Column, Row
 
 DEFAULT_TABLES = (1, 2, 7, 8)
 UNRANKED = ("latent", "random")  # kinds of rows that are bounds or chance
@@ -101,7 +101,7 @@ def quoted_rows(
     number: int, taken: set[str], columns: list[Column], lookup: Callable[[str, str], Cell], setting: Setting
 ) -> list[Row]:
     """Printed rows of a table that do not stand beside a measured one."""
-    names = [name for name in quoted.rows(number) if name not in taken] if setting.quotes else []
+    names = [name for name in published.rows(number) if name not in taken] if setting.quotes else []
     return [
         Row(f"quoted:{name}", name, {c.key: lookup(name, c.key) for c in columns}, QUOTED, measured=False)
         for name in names

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
-from cwamsn.reporting import quoted
+from cwamsn.reporting import published
 from cwamsn.reporting.building import Setting, titled, wants
 from cwamsn.reporting.scores import compound_gene, recalls
 from cwamsn.vocabulary import SOURCES
@@ -108,9 +108,9 @@ def efficiency(entries, scores: pd.DataFrame, setting: Setting) -> pd.DataFrame:
         if len(own):
             recall = own.groupby("seed")["value"].mean().mean()
             rows.append((entry.title, "measured", recall, entry.images or None, entry.parameters))
-    for name in quoted.rows(1) if setting.quotes else ():
-        recall = np.mean([quoted.number(quoted.printed(1, name, "recall", s)) for s in sources])
-        images, parameters = (quoted.number(quoted.printed(1, name, m)) for m in ("images", "parameters"))
+    for name in published.rows(1) if setting.quotes else ():
+        recall = np.mean([published.number(published.value(1, name, "recall", s)) for s in sources])
+        images, parameters = (published.number(published.value(1, name, m)) for m in ("images", "parameters"))
         rows.append((name, "quoted", recall, images, parameters))
     frame = pd.DataFrame(rows, columns=["title", "status", "recall", "images", "parameters"])
     frame[["images", "parameters"]] = frame[["images", "parameters"]].astype(float)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from cwamsn.reporting import quoted
+from cwamsn.reporting import published
 from cwamsn.reporting.building import (
     Entry,
     Setting,
@@ -22,8 +22,8 @@ from cwamsn.reporting.building import (
     wants,
 )
 from cwamsn.reporting.flops import CONVENTION, Views, ViT, anchor_forward, training_step, vit_forward
-from cwamsn.reporting.layout import Cell, Column, Row, Table, mark
 from cwamsn.reporting.scores import JOINT, compared, compound_gene, recalls, select, spread, ties
+from cwamsn.reporting.table import Cell, Column, Row, Table, mark
 from cwamsn.vocabulary import SOURCES
 
 TITLES = {"HuMAP": "hu.MAP"}
@@ -60,13 +60,13 @@ def _recall_table(
 ) -> Table:
     """A table of gene-gene recalls with `lead` columns before them; `printed` are notes on the paper's numbers."""
     found = recalls(scores, setting.choice)
-    measured = [s for s in SOURCES if s in set(found["source"]) or s in set(quoted.quoted(number)["source"])]
+    measured = [s for s in SOURCES if s in set(found["source"]) or s in set(published.numbers(number)["source"])]
     columns = [*lead, *(Column(s, TITLES.get(s, s), better="high") for s in measured)]
 
     def lookup(name: str, key: str) -> Cell:
         if key in SOURCES:
-            return Cell(quoted=quoted.printed(number, name, "recall", key))
-        value = quoted.printed(number, name, key)
+            return Cell(quoted=published.value(number, name, "recall", key))
+        value = published.value(number, name, key)
         return Cell(quoted=None if value in (None, "-") else value)
 
     rows, taken = [], set()
@@ -137,7 +137,7 @@ def table2(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     ]
 
     def lookup(name: str, key: str) -> Cell:
-        value = quoted.printed(2, name, key)
+        value = published.value(2, name, key)
         return Cell(quoted=None if value == "-" else value)
 
     rows, taken = [], set()
@@ -257,7 +257,7 @@ def table8(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     biology = recalls(scores, setting.choice)
 
     def lookup(name: str, key: str) -> Cell:
-        return Cell(quoted=quoted.printed(8, name, key), quoted_std=quoted.printed(8, name, f"{key}_std"))
+        return Cell(quoted=published.value(8, name, key), quoted_std=published.value(8, name, f"{key}_std"))
 
     rows, taken = [], set()
     for entry in wants(entries, 8):

@@ -6,7 +6,7 @@ from typing import Any
 
 from cwamsn.files import atomic_path
 from cwamsn.reporting import INCOMPLETE, drop_incomplete, entries_of, make_table, read_scores, setting_of, write_table
-from cwamsn.reporting.row_notes import notes_by_row
+from cwamsn.reporting.method_notes import notes_by_method
 
 NOTE = "Incomplete: the run failed before every score was there; the gaps are marked as missing."
 
@@ -29,7 +29,7 @@ def write_partial_tables(jobs: Iterable[Any]) -> list[str]:
         data = {name: path for name, path in job.params.manifests.items() if Path(path).exists()}
         setting = setting_of(job.params.setting, data, job.params.usage)
         entries = entries_of(job.params.entries, counted)
-        said = notes_by_row(
+        said = notes_by_method(
             {
                 row: {seed: [path for path in paths if Path(path).exists()] for seed, paths in seeds.items()}
                 for row, seeds in job.params.notes.items()

@@ -1,76 +1,18 @@
 """What a result came from: code, configuration, data, machine, packages and cost."""
 
-import hashlib
-import json
 import os
 import platform
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from cwamsn.files import read_json, sha256, write_json
-
-DIGEST = ".sha256.json"  # how a file of write_digest ends
-
-
-def code_version(root: str | Path) -> dict[str, Any]:
-    """Commit of the repository at `root` and whether its tree is clean; outside git the installed version."""
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "clean": None, "version": _installed("cwamsn")}
-    return {"commit": commit, "clean": not dirty, "version": _installed("cwamsn")}
-
-
-def _git(root: str | Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def config_digest(config: dict[str, Any]) -> str:
-    """SHA-256 of the resolved configuration without `paths`, which say where, not what."""
-    content = {k: v for k, v in config.items() if k != "paths"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+from cwamsn.files import read_digest, read_json, sha256, write_json
+from cwamsn.version import CodeVersion, config_digest, run_version
 
 
 def data_manifest(files: dict[str, str | Path]) -> dict[str, str]:
-    """SHA-256 of each file of the data manifest, by the name it goes under; a file of :func:`write_digest` holds it."""
-    return {name: _digest(path)["sha256"] for name, path in sorted(files.items())}
-
-
-def write_digest(file: str | Path, output: str | Path) -> None:
-    """Write path and SHA-256 of a file, so that what needs the digest reads a file of gigabytes once in a run."""
-    write_json({"path": str(file), "sha256": sha256(file)}, output)
-
-
-def _digest(path: str | Path) -> dict[str, str]:
-    if str(path).endswith(DIGEST):
-        return read_json(path)
-    return {"path": str(path), "sha256": sha256(path)}
-
-
-def run_version(config_sha: str, data: dict[str, str], code: dict[str, Any]) -> str:
-    """Twelve hexadecimal digits of configuration, data manifest and code commit; an unclean tree shows as `-dirty`."""
-    parts = {"config": config_sha, "data": data, "code": code["commit"] or code["version"]}
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
-    return digest + ("-dirty" if code["clean"] is False else "")
-
-
-def version_lines(config_sha: str, data: dict[str, str], code: dict[str, Any]) -> list[str]:
-    """The line that stands under a table."""
-    state = "" if code["clean"] in (True, None) else " with uncommitted changes"
-    commit = (code["commit"] or f"version {code['version']}")[:12]
-    screens = ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(data.items())) or "none"
-    return [f"Code {commit}{state}; configuration {config_sha[:12]}; data {screens}."]
+    """SHA-256 of each file of the data manifest, by the name it goes under; of a digest, the one that it holds."""
+    return {name: read_digest(path)["sha256"] for name, path in sorted(files.items())}
 
 
 def machine() -> dict[str, Any]:
@@ -140,7 +82,7 @@ def _number(text: str | None) -> float | None:
 def write_provenance(
     output: str | Path,
     config: dict[str, Any],
-    code: dict[str, Any],
+    code: CodeVersion,
     manifests: dict[str, str | Path],
     usage_files: dict[str, str | Path],
     products: dict[str, list[str]],
@@ -153,7 +95,7 @@ def write_provenance(
     Parameters
     ----------
     config : the configuration as resolved
-    code : see :func:`code_version`
+    code : see :func:`cwamsn.version.code_version`
     manifests : files that say where the data came from (`source.json`, swapped-in embeddings), or their digests
     usage_files : measurement of each job of the run, by the job's name
     products : for each table and figure, the score files it was made from
@@ -169,7 +111,7 @@ def write_provenance(
         "code": code,
         "configuration": config,
         "configuration_sha256": config_sha,
-        "data": {name: _digest(path) for name, path in manifests.items()},
+        "data": {name: read_digest(path) for name, path in manifests.items()},
         "seeds": config["seeds"],
         "machine": machine(),
         "packages": packages(),

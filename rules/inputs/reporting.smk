@@ -1,7 +1,8 @@
 """Input functions and constants of stage reporting."""
 
 from cwamsn.reporting import run_jobs, targets
-from cwamsn.reporting.provenance import DIGEST, code_version, config_digest
+from cwamsn.files import DIGEST
+from cwamsn.version import code_version, config_digest
 
 TABLE_FORMATS = ["csv", "md", "tex", "html"]
 FIGURE_FORMATS = ["png", "svg"]

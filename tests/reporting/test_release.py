@@ -1,23 +1,12 @@
 """Provenance, releases and their verification."""
 
 import json
-import subprocess
 
 import pytest
 
 from cwamsn.errors import InputError
-from cwamsn.reporting.provenance import (
-    code_version,
-    config_digest,
-    data_manifest,
-    measurements,
-    read_provenance,
-    run_version,
-    usage,
-    version_lines,
-    write_digest,
-    write_provenance,
-)
+from cwamsn.files import write_digest
+from cwamsn.reporting.provenance import data_manifest, measurements, read_provenance, usage, write_provenance
 from cwamsn.reporting.release import release, verify, verify_all
 
 CONFIG = {"run": "test", "title": "A test", "seeds": [0], "rows": ["a"], "paths": {"data": "d"}, "benchmarks": []}
@@ -96,34 +85,6 @@ def test_what_an_earlier_configuration_left_is_not_released(run):
     target = make(run)
     found = {p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()}
     assert found == {*FILES, "Snakefile", "SHA256SUMS", "ro-crate-metadata.json"}
-
-
-def test_the_version_changes_with_configuration_data_and_code_and_not_with_paths():
-    data = {"screen": "1" * 64}
-    first = run_version(config_digest(CONFIG), data, CODE)
-    assert run_version(config_digest(CONFIG | {"paths": {"data": "elsewhere"}}), data, CODE) == first
-    assert run_version(config_digest(CONFIG | {"seeds": [1]}), data, CODE) != first
-    assert run_version(config_digest(CONFIG), {"screen": "2" * 64}, CODE) != first
-    assert run_version(config_digest(CONFIG), data, CODE | {"commit": "f"}) != first
-    assert run_version(config_digest(CONFIG), data, CODE | {"clean": False}) == f"{first}-dirty"
-    (line,) = version_lines(config_digest(CONFIG), data, CODE | {"clean": False})
-    assert "0123456789ab with uncommitted changes" in line and "screen 111111111111" in line
-
-
-def test_code_version_sees_commit_and_changes(tmp_path):
-    def git(*arguments):
-        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
-
-    git("init")
-    (tmp_path / "a").write_text("1")
-    git("add", "a")
-    git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-m", "a")
-    clean = code_version(tmp_path)
-    assert len(clean["commit"]) == 40 and clean["clean"] is True
-    (tmp_path / "a").write_text("2")
-    assert code_version(tmp_path) == clean | {"clean": False}
-    (tmp_path / "empty").mkdir()
-    assert code_version("/nonexistent")["commit"] is None
 
 
 def test_a_measurement_too_short_for_numbers(tmp_path):

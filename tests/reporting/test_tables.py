@@ -12,11 +12,11 @@ import pytest
 from cwamsn import tables
 from cwamsn.files import write_json
 from cwamsn.reporting import TABLES, make_table, read_scores, write_table
-from cwamsn.reporting.layout import Cell, Column, Row, mark
+from cwamsn.reporting.method_notes import named_lines, notes_by_method
 from cwamsn.reporting.partial import mark_stale, write_partial_tables
 from cwamsn.reporting.render import RENDERERS, fragment, to_csv, to_html, to_html_page, to_latex, to_markdown
-from cwamsn.reporting.row_notes import named_lines, notes_by_row
 from cwamsn.reporting.scores import compound_gene
+from cwamsn.reporting.table import Cell, Column, Row, mark
 
 
 def parse(text):
@@ -313,7 +313,7 @@ def test_what_jobs_noted_stands_below_the_table_by_method_once(entries, scores, 
         return tmp_path / f"{name}.json"
 
     few, half = "179 of 512 dimensions: 180 controls", "<5 wells of 2 genes & more"
-    notes = notes_by_row(
+    notes = notes_by_method(
         {
             "cwa-msn": {0: [said("a", few, half)], 1: [said("b", few), said("c", few)]},
             "random": {0: [said("d", few)], 1: [said("e", few)]},

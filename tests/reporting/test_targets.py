@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from cwamsn.reporting import quoted, targets
+from cwamsn.reporting import published, targets
 
 ALL = ("gene_gene", "compound_gene", "plate_probe")
 
@@ -88,5 +88,5 @@ def test_printed_names_of_the_shipped_rows_exist(root):
     named = {name: entry for name, entry in models.items() if entry.get("paper_row")}
     assert {"cwa-msn", "single-well-msn", "random"} <= named.keys()
     for name, entry in named.items():
-        printed = {printed for table in entry.get("tables", [1, 2, 7, 8]) for printed in quoted.rows(table)}
+        printed = {printed for table in entry.get("tables", [1, 2, 7, 8]) for printed in published.rows(table)}
         assert entry["paper_row"] in printed, f"{name}: no table of its own prints {entry['paper_row']}"

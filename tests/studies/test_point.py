@@ -157,7 +157,7 @@ def test_a_change_of_any_code_that_a_point_uses_is_noticed(tmp_path, monkeypatch
     shutil.copytree(ROOT / "cwamsn", package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(point_module, "PACKAGE", package)
     before = point_module.code_digest()
-    for unused in ("reporting/render.py", "studies/report.py"):
+    for unused in ("reporting/render/html.py", "studies/report.py"):
         (package / unused).write_text("changed")
     assert point_module.code_digest() == before
     work = tmp_path / "work"

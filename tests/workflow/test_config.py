@@ -8,7 +8,7 @@ import yaml
 from cwamsn.config import load_schema, resolve
 from cwamsn.config_docs import render
 from cwamsn.errors import InputError
-from cwamsn.reporting import quoted
+from cwamsn.reporting import published
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_the_papers_rows_fill_every_table(root, default):
     entries = {row: default["models"][row] for row in overlay["rows"]}
     for number in range(1, 9):
         here = {e.get("paper_row") for e in entries.values() if number in e["tables"]}
-        missing = set(quoted.rows(number)) - here - {"256", "512", "2048", "1024"}
+        missing = set(published.rows(number)) - here - {"256", "512", "2048", "1024"}
         assert not missing, (number, missing)
     assert not {row for row, e in entries.items() if e["kind"] == "latent"}
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from cwamsn.reporting.quoted import number
+from cwamsn.reporting.published import number
 
 BEST, SECOND, MISSING = "best", "second", "missing"
 

@@ -1,4 +1,4 @@
-"""Numbers printed in the paper, kept as text in `quoted.csv` with table, row, metric and page.
+"""Numbers printed in the paper, kept as text in `published.csv` with table, row, metric and page.
 
 `page` counts pages of the review copy, inferred from the line numbers in its margin. `row` is the printed name without
 footnote marks and without "(Ours)".
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-FILE = Path(__file__).with_name("quoted.csv")
+FILE = Path(__file__).with_name("published.csv")
 MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9}
 
 
@@ -19,22 +19,22 @@ def _all() -> pd.DataFrame:
     return pd.read_csv(FILE, dtype=str, keep_default_na=False)
 
 
-def quoted(table: int | str) -> pd.DataFrame:
+def numbers(table: int | str) -> pd.DataFrame:
     """Printed numbers of one table (or of "text") in printed order: `row, source, metric, value, page, note`."""
     frame = _all()
     return frame[frame["table"] == str(table)].drop(columns="table").reset_index(drop=True)
 
 
-def printed(table: int | str, row: str, metric: str, source: str = "") -> str | None:
+def value(table: int | str, row: str, metric: str, source: str = "") -> str | None:
     """One printed value as text; None where the paper prints none."""
-    frame = quoted(table)
+    frame = numbers(table)
     found = frame[(frame["row"] == row) & (frame["metric"] == metric) & (frame["source"] == source)]
     return None if found.empty else str(found["value"].iloc[0])
 
 
 def rows(table: int | str) -> list[str]:
     """Printed rows of a table in printed order, without the row of relationship counts."""
-    names = dict.fromkeys(quoted(table)["row"])
+    names = dict.fromkeys(numbers(table)["row"])
     return [name for name in names if name != "# relationships"]
 
 

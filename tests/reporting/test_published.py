@@ -5,17 +5,17 @@ from math import sqrt
 import pandas as pd
 import pytest
 
-from cwamsn.reporting import quoted
+from cwamsn.reporting import published
 
 SOURCES = ["CORUM", "HuMAP", "Reactome", "StringDB"]
 
 
 def recall(table, row):
-    return [quoted.number(quoted.printed(table, row, "recall", s)) for s in SOURCES]
+    return [published.number(published.value(table, row, "recall", s)) for s in SOURCES]
 
 
 def value(table, row, metric):
-    return quoted.number(quoted.printed(table, row, metric))
+    return published.number(published.value(table, row, metric))
 
 
 @pytest.mark.parametrize(
@@ -23,15 +23,15 @@ def value(table, row, metric):
     [(".386", 0.386), ("1,209", 1209), ("22M", 22e6), (">10M", 1e7), ("~4M", 4e6), ("<9", 9), ("1.48B", 1.48e9)],
 )
 def test_printed_text_to_number(text, number):
-    assert quoted.number(text) == pytest.approx(number)
-    assert quoted.number("-") is None and quoted.number("N.A.") is None and quoted.number(None) is None
+    assert published.number(text) == pytest.approx(number)
+    assert published.number("-") is None and published.number("N.A.") is None and published.number(None) is None
 
 
 def test_every_printed_table_is_there():
     sizes = {1: 13, 2: 9, 3: 3, 4: 4, 5: 4, 6: 4, 7: 4, 8: 2}
-    assert {n: len(quoted.rows(n)) for n in sizes} == sizes
-    assert len(quoted.quoted(1)) == 13 * 8 and len(quoted.quoted(2)) == 9 * 6
-    assert quoted.printed(4, "CropMAE-Single", "gpu_hours") == "109"
+    assert {n: len(published.rows(n)) for n in sizes} == sizes
+    assert len(published.numbers(1)) == 13 * 8 and len(published.numbers(2)) == 9 * 6
+    assert published.value(4, "CropMAE-Single", "gpu_hours") == "109"
 
 
 def test_z_scores_follow_from_means_and_deviations_except_openphenoms_ap():
@@ -55,18 +55,18 @@ def test_two_numbers_of_images_for_openphenom():
 
 
 def test_recalls_that_no_k_over_n_gives():
-    counts = {s: int(quoted.number(quoted.printed(3, "# relationships", "relationships", s))) for s in SOURCES}
+    counts = {s: int(published.number(published.value(3, "# relationships", "relationships", s))) for s in SOURCES}
     assert counts == {"CORUM": 1209, "HuMAP": 958, "Reactome": 569, "StringDB": 1737}
     impossible = set()
     for table in range(1, 8):
-        frame = quoted.quoted(table)
+        frame = published.numbers(table)
         for line in frame[frame["metric"] == "recall"].itertuples():
-            n, printed = counts[line.source], quoted.number(line.value)
+            n, printed = counts[line.source], published.number(line.value)
             if not any(abs(k / n - printed) <= 0.0005 + 1e-12 for k in range(n + 1)):
                 impossible.add((line.source, printed))
     assert impossible == {("Reactome", 0.145), ("Reactome", 0.147)}
-    assert quoted.printed(1, "CellCLIP", "recall", "Reactome") == ".145"
-    assert quoted.printed(6, "No Masking", "recall", "Reactome") == "0.147"
+    assert published.value(1, "CellCLIP", "recall", "Reactome") == ".145"
+    assert published.value(6, "No Masking", "recall", "Reactome") == "0.147"
 
 
 def test_gains_of_the_abstract_hold_together_for_corum_only():
@@ -75,8 +75,8 @@ def test_gains_of_the_abstract_hold_together_for_corum_only():
     assert gains == [29, 27, 0, 16]
     gains = [round(100 * (a / b - 1)) for a, b in zip(own, recall(1, "CellCLIP"), strict=True)]
     assert gains == [9, 7, 9, 7]
-    assert quoted.printed("text", "CWA-MSN over OpenPhenom", "gain") == "+29%"
-    assert quoted.printed("text", "CWA-MSN over CellCLIP", "gain") == "+9%"
+    assert published.value("text", "CWA-MSN over OpenPhenom", "gain") == "+29%"
+    assert published.value("text", "CWA-MSN over CellCLIP", "gain") == "+9%"
 
 
 def test_cellprofiler_leads_on_two_of_four_sources():
@@ -98,7 +98,7 @@ def test_gene_knockouts_are_one_fewer_than_stated(shared):
 
 def test_table_7_mixes_conventions():
     """Every printed GFLOP number has its own best explanation; our counts are recomputed in test_flops.py."""
-    printed = {row: value(7, row, "gflops") for row in quoted.rows(7)}
+    printed = {row: value(7, row, "gflops") for row in published.rows(7)}
     assert printed == {"ViT-WSL": 8.79, "CellCLIP": 339.17, "OpenPhenom": 104.68, "CWA-MSN": 23.66}
     # One forward pass for ViT-WSL; eleven anchor views for CWA-MSN. Under one convention the ratio is 2.60 with
     # attention (24.118 / 9.274) or 2.73 without (23.352 / 8.559); printed is 2.69, between the two.
@@ -107,6 +107,6 @@ def test_table_7_mixes_conventions():
 
 def test_same_row_same_number_in_every_table():
     for row in ("CWA-MSN", "CellCLIP", "OpenPhenom", "ViT-WSL", "Random"):
-        tables = [t for t in (1, 3, 4, 6, 7) if row in quoted.rows(t)]
+        tables = [t for t in (1, 3, 4, 6, 7) if row in published.rows(t)]
         assert len({tuple(recall(t, row)) for t in tables}) == 1
     assert recall(5, "1024") == recall(1, "CWA-MSN")

@@ -6,7 +6,7 @@ from pathlib import Path
 from cwamsn.notes import read_notes
 
 
-def notes_by_row(files: Mapping[str, Mapping[int, Sequence[str | Path]]]) -> dict[str, list[str]]:
+def notes_by_method(files: Mapping[str, Mapping[int, Sequence[str | Path]]]) -> dict[str, list[str]]:
     """Each row's notes, each once; one that not every seed's jobs said names the seeds that did.
 
     files : for each row and seed, the `notes` files of its jobs

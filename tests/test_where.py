@@ -1,6 +1,6 @@
 """The lines at the end of a run name what it made and where."""
 
-from cwamsn.reporting.where import products, trainings
+from cwamsn.where import products, trainings
 
 MADE = [
     "results/my/tables/table1.md",

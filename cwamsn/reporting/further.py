@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from cwamsn.reporting.building import MARKS, SPREAD, Entry, Setting, fill, name_gaps, new_row, titled
-from cwamsn.reporting.layout import Cell, Column, Row, Table, mark
 from cwamsn.reporting.scores import chosen, select
+from cwamsn.reporting.table import Cell, Column, Row, Table, mark
 
 IN_SAMPLE = " (in-sample)"
 SOURCES = {"replicates": "Replicates,", "targets": "Shared targets,"}

@@ -1,0 +1,117 @@
+"""The tables and figures of a run: what each is called, is made from and prints. Light: the Snakefile imports it.
+
+A further table or figure is one more entry of :data:`PRODUCTS`, and a builder where none of those in
+`cwamsn/reporting/` (`BUILDERS`, by the name under `builder`) makes it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """One table or figure."""
+
+    name: str
+    """Name of its files, and of the target that makes it."""
+    title: str
+    builder: str
+    """What makes it: a key of `cwamsn.reporting.BUILDERS`, or of `cwamsn.reporting.figures.FIGURES`."""
+    number: int | None = None
+    """Methods with this number under `tables` stand in it; None: every method with scores of `needs`."""
+    needs: tuple[str, ...]
+    """Benchmarks without whose scores it is not made."""
+    also: tuple[str, ...] = ()
+    """Benchmarks whose scores it prints where the run computes them anyway."""
+    lead: str = ""
+    """Columns before the scores, a key of `cwamsn.reporting.recall.LEADS`: they come from the trained encoders."""
+    figure: bool = False
+    paired: bool = False
+    """Whether it reads the paired differences of two methods."""
+    compares_variants: bool = False
+    """Whether it compares variants of one method, so that it says nothing with fewer than two beside chance."""
+    needs_sizes: bool = False
+    """Whether only methods whose numbers of parameters are known stand in it."""
+
+    @property
+    def minimum(self) -> int:
+        """Fewest methods with which it is worth making."""
+        return 2 if self.compares_variants else 1
+
+    @property
+    def shows_chance_alone(self) -> bool:
+        """Whether random numbers count as one of those methods."""
+        return not self.compares_variants and not self.needs_sizes
+
+    @property
+    def prints_sizes(self) -> bool:
+        """Whether it reads the counts of trained encoders (`computation.json`)."""
+        return bool(self.lead) or self.needs_sizes
+
+    @property
+    def timed(self) -> bool:
+        """Whether it prints training times: equal runs differ in it, except in its CSV."""
+        return self.lead == "hours"
+
+
+def _recall(number: int, title: str, **options) -> Product:
+    name, title = f"table{number}", f"Table {number}. {title}"
+    return Product(
+        name=name, title=title, builder="recall", number=number, needs=("gene_gene",), paired=True, **options
+    )
+
+
+PRODUCTS: dict[str, Product] = {
+    product.name: product
+    for product in (
+        _recall(1, "Recall of known gene-gene relationships", lead="sizes"),
+        Product(
+            name="table2",
+            title="Table 2. Known compound-gene relationships at the maximum concentration",
+            builder="compound_gene",
+            number=2,
+            needs=("compound_gene",),
+            paired=True,
+        ),
+        _recall(3, "Single-well and cross-well alignment", compares_variants=True),
+        _recall(4, "Masked siamese network and masked autoencoder", lead="hours", compares_variants=True),
+        _recall(5, "Number of prototypes", compares_variants=True),
+        _recall(6, "Masking ratio of the anchor view", compares_variants=True),
+        _recall(7, "Computation and recall", lead="operations", needs_sizes=True),
+        Product(
+            name="table8",
+            title="Table 8. Plate identity predicted from embeddings",
+            builder="plate_probe",
+            number=8,
+            needs=("plate_probe",),
+            also=("gene_gene",),
+        ),
+        # Of benchmarks that the paper has no table of.
+        Product(name="replicates", title="Replicate retrieval", builder="replicates", needs=("replicate_map",)),
+        Product(name="signal", title="Perturbation signal", builder="signal", needs=("signal",)),
+        Product(
+            name="latent",
+            title="What an embedding holds of what the screen was drawn from",
+            builder="latent",
+            needs=("latent_probe",),
+        ),
+        Product(
+            name="figure1",
+            title="Figure 1. Gene-gene recall against the size of data and model.",
+            builder="figure1",
+            number=1,
+            needs=("gene_gene",),
+            figure=True,
+            needs_sizes=True,
+        ),
+        Product(
+            name="figure3",
+            title="Figure 3. Compound-gene relationships over the concentration.",
+            builder="figure3",
+            number=2,
+            needs=("compound_gene",),
+            figure=True,
+        ),
+    )
+}
+TABLES = {name: product for name, product in PRODUCTS.items() if not product.figure}
+FIGURES = {name: product for name, product in PRODUCTS.items() if product.figure}

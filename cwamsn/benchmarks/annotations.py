@@ -1,49 +1,14 @@
-"""Known gene-gene relationships, read from the files that the efaar-benchmarking distribution ships.
-
-The package itself is never imported: importing it pulls in torch, geomloss and more, and reading needs none of them.
-"""
+"""Known gene-gene relationships among the genes of a map, by whichever symbol either names them."""
 
 from collections.abc import Collection, Sequence
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from cwamsn.annotation_files import annotation_folder, read_pairs
 from cwamsn.benchmarks.symbols import names_in_map
-from cwamsn.errors import InputError
-
-DISTRIBUTION = "efaar-benchmarking"
-
-
-@cache
-def annotation_folder() -> Path:
-    """Folder of the annotation files of the installed distribution. Raises :class:`InputError` where it is absent."""
-    try:
-        files = metadata.files(DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:
-        raise InputError(f"{DISTRIBUTION} is not installed; its annotation files are needed, install it") from None
-    for file in files:
-        if file.name == "CORUM.txt":
-            return Path(str(file.locate())).parent
-    raise InputError(f"{DISTRIBUTION}: the installed distribution lacks CORUM.txt; install it again")
-
-
-@cache
-def _pairs(path: Path) -> pd.DataFrame:
-    if not path.exists():
-        raise InputError(f"{path}: no such file of relationships; name a folder with <source>.txt (entity1,entity2)")
-    try:
-        table = pd.read_csv(path, usecols=["entity1", "entity2"], dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:  # pandas' and Unicode's errors are ValueErrors
-        reason = " ".join(str(error).split())[:150]
-        raise InputError(f"{path}: not a table of relationships, CSV with entity1,entity2 ({reason})") from None
-    first, second = table["entity1"].to_numpy(str), table["entity2"].to_numpy(str)
-    ordered = first < second
-    pairs = pd.DataFrame({"entity1": np.where(ordered, first, second), "entity2": np.where(ordered, second, first)})
-    pairs = pairs[pairs["entity1"] != pairs["entity2"]].drop_duplicates()
-    return pairs.sort_values(["entity1", "entity2"], ignore_index=True)
 
 
 def _path(source: str, folder: str | Path | None) -> Path:
@@ -52,7 +17,7 @@ def _path(source: str, folder: str | Path | None) -> Path:
 
 @cache
 def _entities(path: Path) -> frozenset[str]:
-    pairs = _pairs(path)
+    pairs = read_pairs(path)
     return frozenset(pairs["entity1"]) | frozenset(pairs["entity2"])
 
 
@@ -69,7 +34,7 @@ def relationships(
     :func:`cwamsn.benchmarks.symbols.previous_symbols`) by another symbol of the same gene; the names are the entities'.
     """
     path = _path(source, folder)
-    pairs = _pairs(path)
+    pairs = read_pairs(path)
     if entities is None:
         return pairs.reset_index(drop=True)
     known = set(entities)

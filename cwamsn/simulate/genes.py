@@ -1,24 +1,12 @@
-"""Genes and their relationships, from the annotation files that efaar-benchmarking ships.
-
-The files are read from the installed distribution without importing the package, whose dependencies are heavy.
-"""
+"""Genes and their relationships, from the annotation files that efaar-benchmarking ships."""
 
 from collections import Counter, defaultdict
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 
+from cwamsn.annotation_files import annotation_folder, read_pairs
 from cwamsn.errors import InputError
 from cwamsn.simulate.seeding import generator
 from cwamsn.vocabulary import SOURCES
-
-
-def annotation_folder() -> Path:
-    """Folder of the annotation files in the installed efaar-benchmarking."""
-    try:
-        return Path(str(distribution("efaar-benchmarking").locate_file("efaar_benchmarking/benchmark_annotations")))
-    except PackageNotFoundError:
-        raise InputError("efaar-benchmarking is not installed; install it: gene names come from its files") from None
 
 
 @cache
@@ -26,9 +14,8 @@ def relationships() -> dict[str, tuple[tuple[str, str], ...]]:
     """Pairs of genes of each source, each pair sorted and once."""
     found = {}
     for source in SOURCES:
-        lines = (annotation_folder() / f"{source}.txt").read_text().splitlines()[1:]
-        pairs = {tuple(sorted(line.split(",")[:2])) for line in lines}
-        found[source] = tuple(sorted((a, b) for a, b in pairs if a != b and "_" not in a + b))
+        pairs = read_pairs(annotation_folder() / f"{source}.txt").itertuples(index=False, name=None)
+        found[source] = tuple((str(a), str(b)) for a, b in pairs if "_" not in a + b)
     return found
 
 

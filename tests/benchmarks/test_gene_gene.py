@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils import Bunch
 
+from cwamsn.annotation_files import annotation_folder
 from cwamsn.benchmarks import gene_gene_recall, relationships
-from cwamsn.benchmarks.annotations import annotation_folder, joint_relationships
+from cwamsn.benchmarks.annotations import joint_relationships
 from cwamsn.benchmarks.gene_gene import Similarities, cosines, split_half_by_guide, split_half_summary, summary
 from cwamsn.errors import InputError
 from cwamsn.notes import collected

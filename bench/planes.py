@@ -14,7 +14,7 @@ from pathlib import Path
 import tifffile
 
 from cwamsn.screens import PlaneReader
-from cwamsn.screens.decode import decode_plane
+from cwamsn.screens.planes.decode import decode_plane
 
 MEMBERS = 2304  # of a real channel zip
 READS = 200

@@ -45,7 +45,7 @@ rule simulate_plate:
         spec=lambda wildcards: SCREENS[wildcards.screen],
         host=HOST,
     script:
-        "../workflow_scripts/screens_simulate_part.py"
+        "../workflow_scripts/screens_simulate_unit.py"
 
 
 use rule simulate_plate as simulate_shard with:

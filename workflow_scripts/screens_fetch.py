@@ -8,9 +8,9 @@ from workflow_scripts._screens_spec import full_spec
 from workflow_scripts._script import job
 
 with job(snakemake):
-    from cwamsn.screens import fetch_part
+    from cwamsn.screens import fetch_unit
 
-    fetch_part(
+    fetch_unit(
         snakemake.wildcards.screen,
         full_spec(snakemake),
         snakemake.wildcards.part,

@@ -1,23 +1,23 @@
 """Stage 1: from a public host, a local folder or the simulator to raw images, a wells table and fields tables.
 
-`parts` is called while the workflow's graph is built, so nothing heavy is imported before it is needed.
+`units` is called while the workflow's graph is built, so nothing heavy is imported before it is needed.
 """
 
 from pathlib import Path
 
 from cwamsn.lazy import lazy_names
-from cwamsn.screens.planes import PlaneReader, read_plane
-from cwamsn.screens.sources import (
-    fetch_part,
+from cwamsn.screens.acquisition import (
     fetch_released_embeddings,
     fetch_truth,
+    fetch_unit,
     host_spec,
     lacks_images,
     local_files,
-    part_state,
-    parts,
+    unit_state,
+    units,
     write_wells,
 )
+from cwamsn.screens.planes.reader import PlaneReader, read_plane
 
 _HOME = {
     "layout_report": "layouts",
@@ -25,16 +25,16 @@ _HOME = {
 
 __all__ = [
     "PlaneReader",
-    "fetch_part",
     "fetch_released_embeddings",
     "fetch_truth",
+    "fetch_unit",
     "host_spec",
     "lacks_images",
     "layout_report",
     "local_files",
-    "part_state",
-    "parts",
     "read_plane",
+    "unit_state",
+    "units",
     "write_wells",
 ]
 

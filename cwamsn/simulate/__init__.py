@@ -1,14 +1,14 @@
 """Simulated screens, written in the file layouts of the real hosts; docs/simulation.md tells what is simulated.
 
-Only :func:`simulated_parts` is called while a workflow is parsed, so everything heavier is imported when it is needed.
+Only :func:`simulated_units` is called while a workflow is parsed, so everything heavier is imported when it is needed.
 """
 
 from pathlib import Path
 
 from cwamsn.errors import InputError
-from cwamsn.simulate.names import simulated_parts
+from cwamsn.simulate.names import simulated_units
 
-__all__ = ["simulate_layout", "simulate_part", "simulated_parts"]
+__all__ = ["simulate_layout", "simulate_unit", "simulated_units"]
 
 
 def _screen(spec: dict):
@@ -31,8 +31,8 @@ def simulate_layout(spec: dict, host_dir: str | Path) -> None:
     _screen(spec).write_layout(spec, Path(host_dir))
 
 
-def simulate_part(spec: dict, host_dir: str | Path, part: str) -> None:
+def simulate_unit(spec: dict, host_dir: str | Path, part: str) -> None:
     """Write the images of one part (a plate's five zips, or one shard). The bytes depend on (`spec`, `part`) alone."""
-    if part not in simulated_parts(spec):
-        raise InputError(f"part {part!r} is none of this screen; known: {', '.join(simulated_parts(spec)[:4])}, ...")
+    if part not in simulated_units(spec):
+        raise InputError(f"part {part!r} is none of this screen; known: {', '.join(simulated_units(spec)[:4])}, ...")
     _screen(spec).write_part(spec, Path(host_dir), part)

@@ -35,7 +35,7 @@ def plate_groups(spec: dict) -> list[list[str]]:
     return [[str(start + i) for i in range(replicates)] for start in starts]
 
 
-def simulated_parts(spec: dict) -> list[str]:
+def simulated_units(spec: dict) -> list[str]:
     """Names of a simulated screen's parts: plate barcodes, or shards of the Parquet files."""
     if spec["source"] == "simulated-bray":
         return [plate for group in plate_groups(spec) for plate in group]

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from cwamsn.crops import gather_crops, write_crops
-from cwamsn.screens import fetch_part, fetch_truth, host_spec, parts, write_wells
-from cwamsn.simulate import simulate_layout, simulate_part
+from cwamsn.screens import fetch_truth, fetch_unit, host_spec, units, write_wells
+from cwamsn.simulate import simulate_layout, simulate_unit
 
 
 def make_screen(name: str, spec: dict[str, Any], sections: Mapping[str, Any], data: Path) -> Path:
@@ -19,13 +19,13 @@ def make_screen(name: str, spec: dict[str, Any], sections: Mapping[str, Any], da
     simulate_layout(spec, folder / "host")
     source = host_spec(name, spec, str(data)) | {"retry": None, "accept_noncommercial_licence": False}
     write_wells(name, source, data / "cache", folder / "wells.parquet", folder / "source.json")
-    names = parts(name, spec)
+    names = units(name, spec)
     for part in names:
-        simulate_part(spec, folder / "host", part)
+        simulate_unit(spec, folder / "host", part)
     for part in names:
         fields = folder / "fields" / f"{part}.parquet"
         fields.parent.mkdir(exist_ok=True)
-        fetch_part(name, source, part, folder / "wells.parquet", data / "cache", folder / "raw" / part, fields)
+        fetch_unit(name, source, part, folder / "wells.parquet", data / "cache", folder / "raw" / part, fields)
         write_crops(
             fields,
             fields.with_name(f"{part}.skipped.parquet"),

@@ -1,7 +1,7 @@
 """Input functions and constants of stage screens."""
 
 from cwamsn.vocabulary import BRAY_STAINS
-from cwamsn.screens import host_spec, lacks_images, local_files, part_state, parts
+from cwamsn.screens import host_spec, lacks_images, local_files, unit_state, units
 
 CACHE = f"{DATA}/cache"
 HOST = f"{DATA}/{{screen}}/host"
@@ -17,7 +17,7 @@ def screens_of(*sources):
 def screen_parts(screen):
     """Parts of a screen, known before anything is fetched."""
     try:
-        return parts(screen, SCREENS[screen])
+        return units(screen, SCREENS[screen])
     except InputError as error:
         raise WorkflowError(f"screens.{screen}: {error}")
 
@@ -54,7 +54,7 @@ def files_of(kind):
 
 def state_of_part(wildcards):
     """Changes when the user's own images of a part do, or what load_data says of it."""
-    return _of_screen(wildcards.screen, part_state, wildcards.part)
+    return _of_screen(wildcards.screen, unit_state, wildcards.part)
 
 
 def host_files(wildcards):

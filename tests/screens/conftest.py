@@ -24,7 +24,7 @@ class Run:
     def fetch(self, part: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """(fields, skipped, manifest)"""
         raw, fields = self.folder / "raw" / part, self.folder / "fields" / f"{part}.parquet"
-        screens.fetch_part("s", self.spec, part, self.folder / "wells.parquet", self.folder / "cache", raw, fields)
+        screens.fetch_unit("s", self.spec, part, self.folder / "wells.parquet", self.folder / "cache", raw, fields)
         skipped = pd.read_parquet(fields.with_name(f"{part}.skipped.parquet"))
         return tables.read("fields", fields).set_index("field_id"), skipped, pd.read_parquet(raw / "manifest.parquet")
 

@@ -127,7 +127,7 @@ def test_names_that_differ_by_case_only_are_refused():
 def test_no_source_hands_on_a_plate_named_dotdot(source):
     spec = {"source": source, "plates": ["P1", ".."], "load_data": "l.csv", "platemap": "p.csv"}
     with pytest.raises(InputError, match=r"plate '\.\.' cannot name a file"):
-        screens.parts("s", spec)
+        screens.units("s", spec)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import tifffile
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
 from cwamsn.screens import layout_report
-from cwamsn.simulate import bray, rxrx3_core, simulate_layout, simulate_part, simulated_parts
+from cwamsn.simulate import bray, rxrx3_core, simulate_layout, simulate_unit, simulated_units
 from cwamsn.simulate.compounds import inchikey, smiles
 from cwamsn.simulate.genes import complexes, relationships
 from cwamsn.simulate.names import address
@@ -51,8 +51,8 @@ def make(root):
 def bray_screen(make, tmp_path_factory):
     spec, host = make("simulated-bray", **SMALL_BRAY), tmp_path_factory.mktemp("bray")
     simulate_layout(spec, host)
-    for part in simulated_parts(spec):
-        simulate_part(spec, host, part)
+    for part in simulated_units(spec):
+        simulate_unit(spec, host, part)
     return spec, host
 
 
@@ -60,8 +60,8 @@ def bray_screen(make, tmp_path_factory):
 def rxrx3_screen(make, tmp_path_factory):
     spec, host = make("simulated-rxrx3-core", **SMALL_RXRX3), tmp_path_factory.mktemp("rxrx3")
     simulate_layout(spec, host)
-    for part in simulated_parts(spec):
-        simulate_part(spec, host, part)
+    for part in simulated_units(spec):
+        simulate_unit(spec, host, part)
     return spec, host
 
 
@@ -73,17 +73,17 @@ def contents(folder) -> dict:
 
 
 def test_parts_are_named_as_on_the_hosts(make):
-    plates = simulated_parts(make("simulated-bray"))
+    plates = simulated_units(make("simulated-bray"))
     assert plates[:5] == ["24277", "24278", "24279", "24280", "24293"] and len(plates) == 8
-    assert simulated_parts(make("simulated-rxrx3-core")) == ["train-00000-of-00002", "train-00001-of-00002"]
+    assert simulated_units(make("simulated-rxrx3-core")) == ["train-00000-of-00002", "train-00001-of-00002"]
     assert [address(1, 1), address(26, 2), address(32, 48)] == ["A01", "Z02", "AF48"]
 
 
 @pytest.mark.parametrize("screen", ["bray_screen", "rxrx3_screen"])
 def test_bytes_depend_on_specification_and_part_alone(screen, request, tmp_path):
     spec, host = request.getfixturevalue(screen)
-    for part in reversed(simulated_parts(spec)[:3]):
-        simulate_part(spec, tmp_path, part)
+    for part in reversed(simulated_units(spec)[:3]):
+        simulate_unit(spec, tmp_path, part)
     simulate_layout(spec, tmp_path)
     again, first = contents(tmp_path), contents(host)
     assert len(again) > 5 and all(first[name] == data for name, data in again.items())
@@ -91,13 +91,13 @@ def test_bytes_depend_on_specification_and_part_alone(screen, request, tmp_path)
 
 def test_another_seed_gives_other_images(make, bray_screen, tmp_path):
     spec, host = bray_screen
-    simulate_part({**spec, "seed": 7}, tmp_path, "24277")
+    simulate_unit({**spec, "seed": 7}, tmp_path, "24277")
     assert contents(tmp_path)["cil/broad_data/plate_24277/24277-Mito.zip"] not in contents(host).values()
 
 
 def test_an_unknown_part_is_refused(bray_screen, tmp_path):
     with pytest.raises(InputError, match="part '1'"):
-        simulate_part(bray_screen[0], tmp_path, "1")
+        simulate_unit(bray_screen[0], tmp_path, "1")
 
 
 # Layout of Bray et al.
@@ -106,7 +106,7 @@ def test_an_unknown_part_is_refused(bray_screen, tmp_path):
 def test_channel_zips_hold_real_looking_tiffs(bray_screen):
     spec, host = bray_screen
     seen = set()
-    for plate in simulated_parts(spec):
+    for plate in simulated_units(spec):
         for channel in bray.CHANNELS:
             with zipfile.ZipFile(host / f"cil/broad_data/plate_{plate}/{plate}-{channel}.zip") as archive:
                 assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
@@ -192,7 +192,7 @@ def test_metadata_join_and_splits_are_disjoint(bray_screen):
 def test_shards_hold_sorted_planes(rxrx3_screen):
     spec, host = rxrx3_screen
     keys, straddles = [], 0
-    for part in simulated_parts(spec):
+    for part in simulated_units(spec):
         table = pq.read_table(host / "data" / f"{part}.parquet")
         assert str(table.schema.field("jp2").type) == "struct<bytes: binary, path: string>"
         keys += table["__key__"].to_pylist()

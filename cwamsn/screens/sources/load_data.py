@@ -14,14 +14,14 @@ import pandas as pd
 
 from cwamsn.errors import InputError
 from cwamsn.notes import note
+from cwamsn.screen_specs.watch import state_of_paths
 from cwamsn.screens import splits
-from cwamsn.screens.fetch import Fetched, fetch, local_path, policy, usable
-from cwamsn.screens.image_files import find_image, image_locations, known_location, local_images, suffix_of
+from cwamsn.screens.hosts.cache import Fetched, fetch, local_path, policy, usable
 from cwamsn.screens.names import parse_address, plate_text
-from cwamsn.screens.plate_maps import read_plate_map, say_what_is_odd
-from cwamsn.screens.raw import Acquired, Raw
+from cwamsn.screens.sources.image_files import find_image, image_locations, known_location, local_images, suffix_of
+from cwamsn.screens.sources.plate_maps import read_plate_map, say_what_is_odd
+from cwamsn.screens.sources.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
-from cwamsn.screens.watch import state_of_paths
 
 DEFAULTS: dict[str, Any] = {
     "load_data": None,
@@ -56,7 +56,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def parts(spec: dict[str, Any]) -> list[str]:
+def units(spec: dict[str, Any]) -> list[str]:
     """Plates: those of `plates`, else of a local load_data, else (no images) of a local plate map or barcode table."""
     stain = next((c for c in spec["channels"] if "/" in c or c.startswith(".")), None)
     if stain is not None:
@@ -138,7 +138,7 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
 
 def _plate_maps(spec: dict[str, Any], cache: Path, used: list[Fetched]) -> dict[str, tuple[str, pd.DataFrame]]:
     """Plate → (name of its plate map, table of its wells)."""
-    plates = parts(spec)
+    plates = units(spec)
     names = dict.fromkeys(plates, "")
     if spec["barcode_platemap"]:
         used.append(fetch(_filled(spec, "barcode_platemap"), cache, policy(spec)))
@@ -232,7 +232,7 @@ def _load_data_of_all(spec: dict[str, Any], cache: Path, used: list[Fetched]) ->
         return {}
     if local_path(_filled(spec, "load_data")) is None and not spec["experiment_column"]:
         return {}
-    plates = parts(spec)
+    plates = units(spec)
     frames = []
     for location in dict.fromkeys(_filled(spec, "load_data", plate=plate) for plate in plates):
         used.append(fetch(location, cache, policy(spec)))
@@ -321,7 +321,7 @@ def _with_plate(frame: pd.DataFrame, label: str, spec: dict[str, Any]) -> pd.Dat
 
 def metadata_files(spec: dict[str, Any]) -> list[str]:
     """Locations of the tables that `wells` reads, as far as they are known before anything is fetched."""
-    plates = parts(spec)
+    plates = units(spec)
     found = [_filled(spec, "load_data", plate=p) for p in plates] if spec["load_data"] else []
     names = dict.fromkeys(plates, "")
     if spec["barcode_platemap"]:

@@ -7,7 +7,7 @@ import pytest
 from cwamsn import screens
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
-from cwamsn.screens.sources import _MODULES
+from cwamsn.screens.acquisition import _MODULES
 
 from .loopback import MiniBray
 
@@ -15,7 +15,7 @@ from .loopback import MiniBray
 @pytest.mark.parametrize("source", list(_MODULES))
 def test_the_schema_and_the_code_have_the_same_defaults(root, source):
     described = load_schema(root / "config" / "schemas")["$defs"][f"screen-{source}"]["properties"]
-    defaults = importlib.import_module(f"cwamsn.screens.{_MODULES[source]}").DEFAULTS
+    defaults = importlib.import_module(f"cwamsn.screens.sources.{_MODULES[source]}").DEFAULTS
     elsewhere = {"source", "retry", "channel_map"}  # of the interface, of fetching, of the crops stage
     given = {"load_data", "platemap"} | {"accept_noncommercial_licence"}  # required; of the run
     assert set(described) - elsewhere - given == set(defaults) - given
@@ -37,14 +37,14 @@ def test_a_simulated_screen_is_a_local_host(root):
     for name, source in (("b", "bray"), ("r", "rxrx3-core")):
         spec = config["screens"][name]
         real = screens.host_spec(name, spec, "my data")
-        assert real["source"] == source and screens.parts(name, real) == screens.parts(name, spec)
+        assert real["source"] == source and screens.units(name, real) == screens.units(name, spec)
         urls = [value for key, value in real.items() if key.endswith("_url")]
         assert len(urls) >= 2 and all(url.startswith(f"file://my%20data/{name}/host") for url in urls)
 
 
 def test_unknown_sources_and_missing_extras():
     with pytest.raises(InputError, match="source: 'x' is not known; use bray, rxrx3-core, load-data"):
-        screens.parts("s", {"source": "x"})
+        screens.units("s", {"source": "x"})
     with pytest.raises(InputError, match="has no truth; only rxrx3-core has"):
         screens.fetch_truth({"source": "bray"}, "cache", "out.csv")
 

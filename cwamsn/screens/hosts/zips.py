@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, sha256
-from cwamsn.screens.decode import MOST_BYTES
-from cwamsn.screens.fetch import Fetched, FetchError, Policy, Remote, cached_path, fetch, local_path, usable
-from cwamsn.screens.ranges import NoRanges, RangeFile
+from cwamsn.screens.hosts.cache import Fetched, FetchError, Policy, Remote, cached_path, fetch, local_path, usable
+from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
+from cwamsn.screens.planes.decode import MOST_BYTES
 
 _CHUNK = 32 << 20  # bytes a request; what a killed job loses at most
 _NAMES = 2 << 16  # bytes of a member's name and extra field at most

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from cwamsn.errors import InputError
-from cwamsn.screens import bray, parts, read_plane
+from cwamsn.screens import read_plane, units
+from cwamsn.screens.sources import bray
 from cwamsn.vocabulary import BRAY_STAINS
 
-from . import loopback
-from .loopback import GALLERY, MiniBray, Odd
+from .. import loopback
+from ..loopback import GALLERY, MiniBray, Odd
 
 MAPS = f"{GALLERY}/workspace/metadata/platemaps/CDRP"
 URIS = [f"uri_{c}" for c in BRAY_STAINS]
@@ -279,11 +280,11 @@ def test_a_plate_without_any_image_stops(host, run):
 
 def test_the_plates_are_known_without_the_host(shared):
     curated = pd.read_csv(shared / "bray/image_curation_statistics.csv")
-    assert parts("s", {"source": "bray"}) == curated["PlateID"].astype(str).tolist()
-    assert len(parts("s", {"source": "bray"})) == 406
-    assert parts("s", {"source": "bray", "plates": ["24,277"]}) == ["24277"]
-    with pytest.raises(InputError, match="part 24277 is listed twice"):
-        parts("s", {"source": "bray", "plates": ["24,277", 24277]})
+    assert units("s", {"source": "bray"}) == curated["PlateID"].astype(str).tolist()
+    assert len(units("s", {"source": "bray"})) == 406
+    assert units("s", {"source": "bray", "plates": ["24,277"]}) == ["24277"]
+    with pytest.raises(InputError, match="unit 24277 is listed twice"):
+        units("s", {"source": "bray", "plates": ["24,277", 24277]})
 
 
 def test_metadata_of_cpimgs_equal_the_published_table(run, shared):

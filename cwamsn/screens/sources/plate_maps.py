@@ -7,7 +7,7 @@ import pandas as pd
 
 from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.screens.fetch import Fetched, usable
+from cwamsn.screens.hosts.cache import Fetched, usable
 from cwamsn.screens.names import parse_addresses, plate_text
 from cwamsn.screens.text import NOTHING, read_text_table, require_columns
 

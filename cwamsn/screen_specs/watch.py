@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from cwamsn.screens.locations import local_path
+from cwamsn.screen_specs.locations import local_path
 
 
 def state_of(locations: Iterable[str | Path], also: str = "") -> str:

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from cwamsn.screens.locations import Remote, join, local_path
-from cwamsn.screens.web import Again, FetchError, Missing, Policy, body, integer, request, retried
+from cwamsn.screen_specs.locations import Remote, join, local_path
+from cwamsn.screens.hosts.http import Again, FetchError, Missing, Policy, body, integer, request, retried
 
 _PAGE = 32 << 20  # bytes of a page of a listing at most; 1,000 entries have about half a megabyte
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from cwamsn.errors import InputError
-from cwamsn.screens.fetch import Fetched, fetch
-from cwamsn.screens.locations import Remote, join, local_path
+from cwamsn.screen_specs.locations import Remote, join, local_path
+from cwamsn.screens.hosts.cache import Fetched, fetch
+from cwamsn.screens.hosts.http import Missing, Policy
 from cwamsn.screens.text import NOTHING
-from cwamsn.screens.web import Missing, Policy
 
 SCHEMES = ("https://", "http://", "s3://", "file://")
 _SCHEME = re.compile(r"(file|[a-z][a-z0-9+.-]+(?=://)):/", re.IGNORECASE)
@@ -19,7 +19,7 @@ _WINDOWS = re.compile(r"(file:/+)?[A-Za-z]:[\\/]|\\\\")
 
 
 def known_location(text: str, label: str) -> str:
-    """A location as :func:`cwamsn.screens.fetch.fetch` takes it.
+    """A location as :func:`cwamsn.screens.hosts.cache.fetch` takes it.
 
     `s3://bucket/key` becomes HTTPS, `file:/x` becomes `file:///x`, `~` the home folder; paths and other URLs stay.
     InputError, beginning with `label`, for a scheme that is not known.

@@ -9,9 +9,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from cwamsn.screens.decode import MOST_PIXELS, Refused, bare_tiff, decode_plane
+from cwamsn.screens.planes.decode import MOST_PIXELS, Refused, bare_tiff, decode_plane
 
-from .loopback import jpeg2000, plane
+from ..loopback import jpeg2000, plane
 
 GREY = plane(1, (64, 80))
 BYTES = plane(2, (64, 80), np.uint8)

@@ -9,10 +9,10 @@ import pytest
 from cwamsn import screens
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.screens import rxrx3_core
+from cwamsn.screens.sources import rxrx3_core
 from cwamsn.vocabulary import RXRX3_STAINS
 
-from .loopback import MiniRxRx3, Odd
+from ..loopback import MiniRxRx3, Odd
 
 ACCEPTED = {"accept_noncommercial_licence": True}
 
@@ -30,7 +30,7 @@ def test_every_well_comes_once_and_whole(host, run, remote, rows):
     this = run(mini.spec(host.url if remote else f"file://{host.root}", **ACCEPTED))
     this.wells()
     seen = []
-    for part in screens.parts("s", this.spec):
+    for part in screens.units("s", this.spec):
         fields, skipped, manifest = this.fetch(part)
         assert skipped.empty and set(manifest["name"]) >= {f"{part}.parquet"}
         _check(mini, fields)
@@ -59,7 +59,7 @@ def test_missing_planes_and_wells_are_listed(host, run):
     )
     this = run(mini.spec(str(host.root)))
     this.wells()
-    skipped = pd.concat([this.fetch(part)[1] for part in screens.parts("s", this.spec)])
+    skipped = pd.concat([this.fetch(part)[1] for part in screens.units("s", this.spec)])
     assert dict(zip(skipped["well_id"], skipped["reason"])) == {
         "compound-001_1_A02": "no image of channel Phalloidin",
         "gene-060_9_T13": "well without any image on the host",
@@ -180,9 +180,9 @@ def test_a_broken_shard_names_itself(host, run):
 
 def test_shards_can_be_chosen():
     spec = {"source": "rxrx3-core", "shards": 35, "shard_selection": [34, 0]}
-    assert screens.parts("s", spec) == ["train-00000-of-00035", "train-00034-of-00035"]
+    assert screens.units("s", spec) == ["train-00000-of-00035", "train-00034-of-00035"]
     with pytest.raises(InputError, match="35 is not among the shards 0 to 34"):
-        screens.parts("s", spec | {"shard_selection": [35]})
+        screens.units("s", spec | {"shard_selection": [35]})
 
 
 NEIGHBOUR = "data/train-00001-of-00003.parquet"
@@ -214,7 +214,7 @@ def test_a_shard_that_begins_with_a_row_that_names_no_plane(host, run):
     pq.write_table(pa.concat_tables([odd, shard]), path, row_group_size=4)
     this = run(mini.spec(str(host.root), **ACCEPTED))
     this.wells()
-    found = [this.fetch(part) for part in screens.parts("s", this.spec)]
+    found = [this.fetch(part) for part in screens.units("s", this.spec)]
     assert sum(len(fields) for fields, _, _ in found) == 7 and all(skipped.empty for _, skipped, _ in found)
     for fields, _, _ in found:
         _check(mini, fields)

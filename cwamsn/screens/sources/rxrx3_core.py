@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, sha256
 from cwamsn.notes import note
-from cwamsn.screens.fetch import Fetched, Missing, Remote, cached_path, fetch, join, local_path, policy, usable
+from cwamsn.screen_specs.watch import state_of
+from cwamsn.screens.hosts.cache import Fetched, Missing, Remote, cached_path, fetch, join, local_path, policy, usable
+from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 from cwamsn.screens.names import RxRx3Key, parse_addresses, parse_rxrx3_key
-from cwamsn.screens.ranges import NoRanges, RangeFile
-from cwamsn.screens.raw import Acquired, Raw
+from cwamsn.screens.sources.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
-from cwamsn.screens.watch import state_of
 from cwamsn.vocabulary import RXRX3_STAINS
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ _CONTROLS = {"EMPTY_control": "negative", "CRISPR_control": "other"}
 TRUTH_COLUMNS = ("gene_symbol", "nM_value", "treatment")
 
 
-def parts(spec: dict[str, Any]) -> list[str]:
+def units(spec: dict[str, Any]) -> list[str]:
     chosen = spec["shard_selection"]
     return [shard_name(i, spec["shards"]) for i in (range(spec["shards"]) if chosen is None else sorted(set(chosen)))]
 

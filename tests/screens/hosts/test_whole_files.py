@@ -15,12 +15,12 @@ import requests
 
 from cwamsn import files
 from cwamsn.errors import InputError
-from cwamsn.screens import web
-from cwamsn.screens.fetch import FetchError, Forbidden, Missing, Policy, Remote, fetch, list_folder
-from cwamsn.screens.ranges import NoRanges, RangeFile
-from cwamsn.screens.raw import Raw
+from cwamsn.screens.hosts import http
+from cwamsn.screens.hosts.cache import FetchError, Forbidden, Missing, Policy, Remote, fetch, list_folder
+from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
+from cwamsn.screens.sources.raw import Raw
 
-from .loopback import Odd
+from ..loopback import Odd
 
 FAST = Policy(attempts=4, backoff=0.001, timeout=5)
 DATA = hashlib.shake_256(b"file").digest(240_014)
@@ -113,7 +113,7 @@ def test_the_last_byte_of_a_killed_run_needs_no_request(get, host, tmp_path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("cwamsn.screens.fetch._fault", killed)
+        patch.setattr("cwamsn.screens.hosts.cache._fault", killed)
         get()
     assert get() == DATA and len(host.requests) == 1
 
@@ -175,7 +175,7 @@ def test_a_redirect_from_https_to_http_is_refused_before_it_is_followed(host, tm
 
     session = requests.Session()
     session.mount("https://", Redirecting())
-    monkeypatch.setattr(web, "_SESSION", session)
+    monkeypatch.setattr(http, "_SESSION", session)
     with pytest.raises(FetchError, match="redirects from HTTPS to HTTP; refused"):
         fetch("https://safe.example/file.bin", tmp_path / "cache", FAST)
     assert not host.requests
@@ -220,15 +220,15 @@ def test_a_passing_403_is_asked_again_and_a_lasting_one_is_not_called_missing(ge
 
 def test_odd_times_to_wait_are_no_error_and_have_a_bound(get, monkeypatch):
     waited = []
-    monkeypatch.setattr("cwamsn.screens.web.time.sleep", waited.append)
+    monkeypatch.setattr("cwamsn.screens.hosts.http.time.sleep", waited.append)
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
     answers = ["soon", "-5", "\u00b2", "", "9" * 5000, "Tue, 31 Dec 99999 00:00:00 GMT", "40", later]
     assert get(*(Odd(status=503, headers={"Retry-After": text}) for text in answers[1:4])) == DATA
     assert len(waited) == 3 and max(waited) < 1
-    values = [web.retry_after(text) for text in answers]
+    values = [http.retry_after(text) for text in answers]
     assert values[:4] == [0, 0, 0, 0] and values[4] > 1e9 and values[5] == 0 and values[6] == 40
-    assert 35 < values[7] <= 40 and web.retry_after(None) == 0
-    web.pause(5000, values[4], FAST)
+    assert 35 < values[7] <= 40 and http.retry_after(None) == 0
+    http.pause(5000, values[4], FAST)
     assert waited[-1] == FAST.longest_wait
 
 

@@ -7,6 +7,6 @@ sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
 from workflow_scripts._script import job
 
 with job(snakemake):
-    from cwamsn.simulate import simulate_part
+    from cwamsn.simulate import simulate_unit
 
-    simulate_part(snakemake.params.spec, snakemake.params.host, snakemake.wildcards.part)
+    simulate_unit(snakemake.params.spec, snakemake.params.host, snakemake.wildcards.part)

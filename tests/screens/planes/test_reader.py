@@ -14,10 +14,10 @@ from PIL import Image
 
 from cwamsn.errors import InputError
 from cwamsn.screens import PlaneReader, read_plane
-from cwamsn.screens.decode import bare_tiff, decode_plane
-from cwamsn.screens.planes import split_uri
+from cwamsn.screens.planes.decode import bare_tiff, decode_plane
+from cwamsn.screens.planes.reader import split_uri
 
-from .loopback import jpeg2000, plane, tiff
+from ..loopback import jpeg2000, plane, tiff
 
 GREY = st.sampled_from([np.uint8, np.uint16]).flatmap(
     lambda kind: hnp.arrays(kind, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=20))
@@ -93,7 +93,7 @@ def test_zip_members(tmp_path, compression):
 def test_a_zip_member_that_names_gigabytes_is_refused(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m.tif", bytes(5_000_000))
-    monkeypatch.setattr("cwamsn.screens.planes.MOST_BYTES", 4_000_000)
+    monkeypatch.setattr("cwamsn.screens.planes.reader.MOST_BYTES", 4_000_000)
     with pytest.raises(InputError, match=r"a\.zip!m\.tif: 5,000,000 bytes, which no plane has"):
         read_plane(f"{tmp_path}/a.zip!m.tif")
 

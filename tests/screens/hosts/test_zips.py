@@ -6,11 +6,11 @@ import zlib
 
 import pytest
 
-from cwamsn.screens import zips
-from cwamsn.screens.fetch import FetchError, Policy
-from cwamsn.screens.zips import HostedZip
+from cwamsn.screens.hosts import zips
+from cwamsn.screens.hosts.cache import FetchError, Policy
+from cwamsn.screens.hosts.zips import HostedZip
 
-from .loopback import Odd
+from ..loopback import Odd
 
 FAST = Policy(attempts=3, backoff=0.001, timeout=5)
 MEMBERS = {f"p/{k}.tif": bytes([k]) * 30_000 for k in range(8)}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, atomic_path
-from cwamsn.screens.fetch import Fetched, shown_uri
+from cwamsn.screens.hosts.cache import Fetched, shown_uri
 
 _MANIFEST = pa.schema([("name", pa.string()), ("size", pa.int64()), ("digest", pa.string()), ("source", pa.string())])
 _SKIPPED = pa.schema(

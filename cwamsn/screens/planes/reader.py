@@ -1,6 +1,6 @@
 """Planes by URI: files, zip members and Parquet rows, opened once and read without unpacking.
 
-What the bytes are is decided in :mod:`cwamsn.screens.decode`.
+What the bytes are is decided in :mod:`cwamsn.screens.planes.decode`.
 """
 
 import os
@@ -14,7 +14,7 @@ from types import TracebackType
 import numpy as np
 
 from cwamsn.errors import InputError
-from cwamsn.screens.decode import MOST_BYTES, Refused, decode_plane
+from cwamsn.screens.planes.decode import MOST_BYTES, Refused, decode_plane
 
 _OPEN_FILES = 16  # archives kept open; a Bray field lies in five
 _ROW_GROUPS = 3  # row groups kept decompressed; a well may straddle two

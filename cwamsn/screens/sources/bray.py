@@ -17,8 +17,9 @@ import pandas as pd
 from cwamsn.errors import InputError
 from cwamsn.files import progress
 from cwamsn.notes import note
+from cwamsn.screen_specs.watch import state_of
 from cwamsn.screens import splits
-from cwamsn.screens.fetch import (
+from cwamsn.screens.hosts.cache import (
     Fetched,
     FetchError,
     Missing,
@@ -30,16 +31,15 @@ from cwamsn.screens.fetch import (
     policy,
     usable,
 )
+from cwamsn.screens.hosts.zips import HostedZip
 from cwamsn.screens.names import (
     compound_id,
     parse_addresses,
     parse_bray_file,
     plate_text,
 )
-from cwamsn.screens.raw import Acquired, Raw
+from cwamsn.screens.sources.raw import Acquired, Raw
 from cwamsn.screens.text import read_text_table, require_columns
-from cwamsn.screens.watch import state_of
-from cwamsn.screens.zips import HostedZip
 from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
 
 GALLERY = "cpg0012-wawer-bioactivecompoundprofiling/broad"
@@ -68,11 +68,11 @@ _TREATED_ROLES = {"treated", "trt", "compound", "sample"}
 
 def all_plates() -> list[str]:
     """The 406 plate ids of the screen, from the committed table."""
-    path = Path(__file__).with_name("bray_plates.tsv")
+    path = Path(__file__).parents[2] / "screen_specs" / "bray_plates.tsv"
     return [line.split("\t")[0] for line in path.read_text().splitlines()[1:]]
 
 
-def parts(spec: dict[str, Any]) -> list[str]:
+def units(spec: dict[str, Any]) -> list[str]:
     return [plate_text(p) for p in spec["plates"]] if spec["plates"] is not None else all_plates()
 
 
@@ -103,8 +103,8 @@ def wells(screen: str, spec: dict[str, Any], cache: Path) -> tuple[pd.DataFrame,
         treatment=table["broad_sample"],
     )
     taken = f"own, seed {spec['split_seed']}" if published is None else f"published, {spec['split_name']}"
-    source = {"files": [f.entry() for f in used], "notes": notes, "plates": len(parts(spec)), "split": taken}
-    source["split_fields"] = None if published is None else published[published["plate"].isin(parts(spec))]
+    source = {"files": [f.entry() for f in used], "notes": notes, "plates": len(units(spec)), "split": taken}
+    source["split_fields"] = None if published is None else published[published["plate"].isin(units(spec))]
     return table, source
 
 
@@ -117,7 +117,7 @@ def _gallery_metadata(spec: dict[str, Any], cache: Path, used: list[Fetched]) ->
     plate_maps = dict(zip(maps["Assay_Plate_Barcode"].map(plate_text), maps["Plate_Map_Name"].str.strip()))
     tables = {}
     frames = []
-    for plate in parts(spec):
+    for plate in units(spec):
         name = plate_maps.get(plate)
         if name is None:
             raise InputError(f"{barcodes.url}: has no plate {plate}; correct `plates` of the screen")
@@ -151,7 +151,7 @@ def _cpimgs_metadata(spec: dict[str, Any], notes: list[str]) -> pd.DataFrame:
     path = Path(found.submodule_search_locations[0]) / "data" / "metadata"
     frame = pd.read_csv(path, sep=" ", dtype=str, keep_default_na=False)
     frame["plate"] = frame["Metadata_Plate"].map({p: plate_text(p) for p in frame["Metadata_Plate"].unique()})
-    wanted = parts(spec)
+    wanted = units(spec)
     absent = sorted(set(wanted) - set(frame["plate"]))
     if absent:
         raise InputError(f"{path}: has no plate {absent[0]}; correct `plates` of the screen")

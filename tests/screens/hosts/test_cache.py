@@ -6,8 +6,18 @@ import os
 
 import pytest
 
-from cwamsn.screens.fetch import FetchError, Forbidden, Missing, Policy, Remote, fetch, join, list_folder, local_path
-from cwamsn.screens.ranges import NoRanges, RangeFile
+from cwamsn.screens.hosts.cache import (
+    FetchError,
+    Forbidden,
+    Missing,
+    Policy,
+    Remote,
+    fetch,
+    join,
+    list_folder,
+    local_path,
+)
+from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 
 FAST = Policy(attempts=4, backoff=0.01, timeout=5)
 DATA = bytes(range(256)) * 4096  # 1 MiB
@@ -74,7 +84,7 @@ def test_what_is_not_there_is_said_at_once(host, tmp_path, status):
 
 def test_a_busy_host_is_asked_again_after_the_time_it_names(host, tmp_path, monkeypatch):
     waited = []
-    monkeypatch.setattr("cwamsn.screens.web.time.sleep", waited.append)
+    monkeypatch.setattr("cwamsn.screens.hosts.http.time.sleep", waited.append)
     host.faults["file.bin"] = [429, ("retry", 7), 500]
     assert fetch(f"{host.url}/file.bin", tmp_path / "cache", FAST).path.read_bytes() == DATA
     assert len(waited) == 3 and waited[1] == 7

@@ -21,9 +21,8 @@ from urllib.parse import unquote, urlsplit
 
 from cwamsn.errors import InputError
 from cwamsn.files import locked, sha256, unique_token
-from cwamsn.screens.listing import list_folder
-from cwamsn.screens.locations import Remote, file_url, join, local_path, shown_uri
-from cwamsn.screens.web import (
+from cwamsn.screen_specs.locations import Remote, file_url, join, local_path, shown_uri
+from cwamsn.screens.hosts.http import (
     Again,
     FetchError,
     Forbidden,
@@ -37,6 +36,7 @@ from cwamsn.screens.web import (
     pause,
     request,
 )
+from cwamsn.screens.hosts.listing import list_folder
 
 __all__ = [
     "Again",

@@ -1,6 +1,6 @@
-"""One interface to every source: list the parts, write the wells, fetch a part.
+"""One interface to every source: list the units, write the wells, fetch a unit.
 
-A source is a module with `DEFAULTS`, `parts(spec)`, `wells(screen, spec, cache)` and `acquire(spec, part, wells, cache,
+A source is a module with `DEFAULTS`, `units(spec)`, `wells(screen, spec, cache)` and `acquire(spec, part, wells, cache,
 raw)`. A simulated screen has no source of its own: the simulator writes files in the layout of the real host, and
 :func:`host_spec` points the real source at them.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 from cwamsn.errors import InputError
 from cwamsn.naming import check_names
-from cwamsn.screens.locations import local_path
+from cwamsn.screen_specs.locations import local_path
 
 _MODULES = {"bray": "bray", "rxrx3-core": "rxrx3_core", "load-data": "load_data"}
 
@@ -25,21 +25,21 @@ def _source(spec: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     name = spec.get("source")
     if name not in _MODULES:
         raise InputError(f"source: {name!r} is not known; use {', '.join(_MODULES)}")
-    module = importlib.import_module(f"cwamsn.screens.{_MODULES[name]}")
+    module = importlib.import_module(f"cwamsn.screens.sources.{_MODULES[name]}")
     return module, {**module.DEFAULTS, **spec}
 
 
-def parts(screen: str, spec: dict[str, Any]) -> list[str]:
-    """Units of work of a screen (plates or shards), known before anything is fetched."""
+def units(screen: str, spec: dict[str, Any]) -> list[str]:
+    """Units of a screen (plates or shards), known before anything is fetched."""
     if spec["source"].startswith("simulated-"):
-        from cwamsn.simulate import simulated_parts
+        from cwamsn.simulate import simulated_units
 
-        return simulated_parts(spec)
+        return simulated_units(spec)
     module, spec = _source(spec)
-    found = module.parts(spec)
+    found = module.units(spec)
     repeated = next((p for p in found if found.count(p) > 1), None) if len(set(found)) < len(found) else None
     if repeated:
-        raise InputError(f"screens.{screen}: part {repeated} is listed twice; list each once")
+        raise InputError(f"screens.{screen}: unit {repeated} is listed twice; list each once")
     if not found:
         raise InputError(f"screens.{screen}: has no plate or shard; list some, or leave the key out for all")
     check_names(found, "plate")
@@ -48,7 +48,7 @@ def parts(screen: str, spec: dict[str, Any]) -> list[str]:
 
 def host_spec(screen: str, spec: dict[str, Any], data_dir: str | Path) -> dict[str, Any]:
     """A simulated screen's `spec` as that of its real source with local base URLs; any other spec as it is."""
-    from cwamsn.screens.fetch import file_url
+    from cwamsn.screens.hosts.cache import file_url
 
     if not spec["source"].startswith("simulated-"):
         return spec
@@ -56,7 +56,7 @@ def host_spec(screen: str, spec: dict[str, Any], data_dir: str | Path) -> dict[s
     if spec["source"] == "simulated-bray":
         real = {
             "images": "cil",
-            "plates": parts(screen, spec),
+            "plates": units(screen, spec),
             "cil_url": file_url(host / "cil"),
             "gallery_url": file_url(host / "gallery"),
             "annotations_url": file_url(host / "gigadb" / "chemical_annotations.csv"),
@@ -131,7 +131,7 @@ def local_files(spec: dict[str, Any], kind: str) -> list[str]:
     return sorted({str(path) for path in paths if path is not None and path.is_file()})
 
 
-def part_state(spec: dict[str, Any], part: str) -> str:
+def unit_state(spec: dict[str, Any], part: str) -> str:
     """A text that changes when the user's own files that a part is fetched from do; '' where there is nothing local."""
     if spec["source"].startswith("simulated-"):
         return ""
@@ -144,7 +144,7 @@ def lacks_images(spec: dict[str, Any]) -> bool:
     return spec["source"] == "load-data" and spec.get("load_data") is None
 
 
-def fetch_part(
+def fetch_unit(
     screen: str,
     spec: dict[str, Any],
     part: str,
@@ -160,8 +160,8 @@ def fetch_part(
     every field that was left out. URIs are relative to the working directory; a local host's files are referred to.
     """
     from cwamsn import tables
-    from cwamsn.screens.fetch import forget
-    from cwamsn.screens.raw import Raw
+    from cwamsn.screens.hosts.cache import forget
+    from cwamsn.screens.sources.raw import Raw
 
     module, full = _source(spec)
     full["split_fields"] = _split_fields(wells_path)

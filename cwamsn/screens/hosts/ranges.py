@@ -5,7 +5,7 @@ import re
 from functools import partial
 from typing import Any
 
-from cwamsn.screens.web import Again, FetchError, Policy, encoding, integer, request, retried
+from cwamsn.screens.hosts.http import Again, FetchError, Policy, encoding, integer, request, retried
 
 
 class NoRanges(FetchError):

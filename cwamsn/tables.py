@@ -107,13 +107,14 @@ CONTRACTS: dict[str, Contract] = {
     "scores": Contract(
         required={
             "run": TEXT,
-            "model": TEXT,
+            "method": TEXT,
             "seed": INT,
             "benchmark": TEXT,
             "metric": TEXT,
             "value": REAL,
         },
         nullable={
+            "screen": TEXT,  # null where finished maps are scored without one
             "source": TEXT,
             "n": pa.int64(),
             "alignment": TEXT,
@@ -133,7 +134,7 @@ CONTRACTS: dict[str, Contract] = {
     ),
     # one number of one row on one pair of simulated screens
     "study": Contract(
-        required={"point": TEXT, "screen_seed": INT, "model": TEXT, "benchmark": TEXT, "metric": TEXT, "value": REAL},
+        required={"point": TEXT, "screen_seed": INT, "method": TEXT, "benchmark": TEXT, "metric": TEXT, "value": REAL},
         nullable={"source": TEXT, "n": pa.int64()},
     ),
 }

@@ -14,8 +14,8 @@ SORT = ["benchmark", "metric", "source", "alignment", "null", "threshold_low", "
 def as_scores(parts: Iterable[pd.DataFrame], **fixed) -> pd.DataFrame:
     """Rows of the `scores` contract from tables that have `metric`, `value` and any of its other columns.
 
-    `fixed` (run, model, seed, benchmark, alignment, ...) fills the columns that a table lacks. Rows without a value
-    (NaN) are left out: nothing was measured.
+    `fixed` (run, screen, method, seed, benchmark, alignment, ...) fills the columns that a table lacks. Rows without
+    a value (NaN) are left out: nothing was measured.
     """
     contract = CONTRACTS["scores"]
     names = [*contract.required, *contract.nullable, *contract.optional]
@@ -37,13 +37,13 @@ def as_scores(parts: Iterable[pd.DataFrame], **fixed) -> pd.DataFrame:
 
 
 def gather(paths: Iterable[str | Path], order: Iterable[str] = ()) -> pd.DataFrame:
-    """All score files as one table, models in the order given, then by seed and benchmark."""
+    """All score files as one table, methods in the order given, then by screen, seed and benchmark."""
     parts = [read("scores", path) for path in paths]
     optional = CONTRACTS["scores"].optional
     names = [*CONTRACTS["scores"].required, *CONTRACTS["scores"].nullable]
     names += [n for n in optional if any(n in part.columns for part in parts)]
     frame = pd.concat([p.reindex(columns=names) for p in parts]) if parts else pd.DataFrame(columns=names)
-    rank = {model: i for i, model in enumerate(order)}
-    keys = ["_model", "seed", *(n for n in (*SORT, "controls", "fold", "draw") if n in frame.columns)]
-    frame["_model"] = frame["model"].map(lambda m: rank.get(m, len(rank)))
+    rank = {method: i for i, method in enumerate(order)}
+    keys = ["_method", "screen", "seed", *(n for n in (*SORT, "controls", "fold", "draw") if n in frame.columns)]
+    frame["_method"] = frame["method"].map(lambda m: rank.get(m, len(rank)))
     return frame.sort_values(keys, kind="stable", ignore_index=True)[names]

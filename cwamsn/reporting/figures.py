@@ -63,7 +63,7 @@ def figure3(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
     The concentrations are spaced evenly in increasing order; `max` (the largest score over doses) stands last, apart.
     """
     found = compound_gene(scores, setting.choice)
-    entries = [e for e in wants(entries, 2) if e.name in set(found["model"])]
+    entries = [e for e in wants(entries, 2) if e.name in set(found["method"])]
     if not entries:
         raise InputError("figure3: no row has compound_gene scores; add compound_gene to benchmarks")
     order = doses(found["concentration"])
@@ -74,7 +74,7 @@ def figure3(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
         for axis, metric, title in zip(axes, ("auc", "ap"), ("AUC-ROC", "Average precision"), strict=True):
             part = found[found["metric"] == metric]
             for i, entry in enumerate(entries):
-                own = part[part["model"] == entry.name].groupby("concentration")[["mean", "std"]].mean()
+                own = part[part["method"] == entry.name].groupby("concentration")[["mean", "std"]].mean()
                 own = own.loc[[c for c in order if c in own.index]]
                 x = np.array([position[c] for c in own.index])
                 mean, std = own["mean"].to_numpy(), own["std"].fillna(0).to_numpy()
@@ -104,7 +104,7 @@ def efficiency(entries, scores: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     found = found[found["source"].isin(sources)]
     rows = []
     for entry in wants(entries, 1):
-        own = found[found["model"] == entry.name]
+        own = found[found["method"] == entry.name]
         if len(own):
             recall = own.groupby("seed")["value"].mean().mean()
             rows.append((entry.title, "measured", recall, entry.images or None, entry.parameters))

@@ -21,10 +21,10 @@ RETRIEVAL = {
 
 
 def _rows(entries, found: pd.DataFrame, benchmark: str, columns: list[Column]) -> list[Row]:
-    """One row an entry, its cells from `found` (`model, seed, key, value`), marked column by column."""
+    """One row an entry, its cells from `found` (`method, seed, key, value`), marked column by column."""
     rows = []
     for entry in entries:
-        own = found[found["model"] == entry.name].sort_values("seed")
+        own = found[found["method"] == entry.name].sort_values("seed")
         row = new_row(entry)
         name_gaps(row, entry, own, benchmark)
         for column in columns:
@@ -63,7 +63,7 @@ def replicates(entries: list[Entry], scores: pd.DataFrame, setting: Setting) -> 
         for metric, text in RETRIEVAL.items()
     ]
     rows = _rows(entries, found, "replicate_map", columns)
-    in_sample = set(found[seen]["model"])
+    in_sample = set(found[seen]["method"])
     columns.insert(0, Column("in_sample", "In-sample", text=True))
     for row in rows:
         row.cells["in_sample"] = Cell("yes" if row.name in in_sample else "no" if row.seeds else None)

@@ -33,9 +33,9 @@ PERCENT = 100.0
 def _differences(scores: pd.DataFrame, entries: Iterable[Entry], setting: Setting, column: str, what: str) -> list[str]:
     """What the compared rows of a table differ by in `column`, in words that do not depend on who is ahead."""
     titles, found = {e.name: e.title for e in entries}, compared(scores, setting.choice)
-    found = found[(found["column"] == column) & found["model"].isin(titles) & found["other"].isin(titles)]
+    found = found[(found["column"] == column) & found["method"].isin(titles) & found["other"].isin(titles)]
     notes = []
-    for (one, other), part in found.groupby(["model", "other"], sort=False):
+    for (one, other), part in found.groupby(["method", "other"], sort=False):
         text = f"{titles[one]} less {titles[other]}, {what}: {part['value'].mean():+.3f}"
         if len(part) == 1:
             text += f" (95 % interval {part['ci_low'].iloc[0]:+.3f} to {part['ci_high'].iloc[0]:+.3f})"
@@ -72,7 +72,7 @@ def _recall_table(
     rows, taken = [], set()
     for entry in wants(entries, number):
         beside = printed_row(entry, setting, aliases)
-        own = found[found["model"] == entry.name]
+        own = found[found["method"] == entry.name]
         row = new_row(entry)
         name_gaps(row, entry, own, "gene_gene")
         for column in lead:
@@ -144,7 +144,7 @@ def table2(entries, scores: pd.DataFrame, setting: Setting) -> Table:
     for entry in wants(entries, 2):
         # The printed row Random holds random scores, which are a row of their own here; Gaussian vectors are another.
         beside = printed_row(entry, setting) if entry.paper_row != "Random" else ""
-        own = found[found["model"] == entry.name].sort_values("seed")
+        own = found[found["method"] == entry.name].sort_values("seed")
         row = new_row(entry)
         name_gaps(row, entry, own, "compound_gene")
         for column in columns:
@@ -261,7 +261,7 @@ def table8(entries, scores: pd.DataFrame, setting: Setting) -> Table:
 
     rows, taken = [], set()
     for entry in wants(entries, 8):
-        own = found[found["model"] == entry.name]
+        own = found[found["method"] == entry.name]
         row, beside = new_row(entry), printed_row(entry, setting)
         name_gaps(row, entry, own, "plate_probe")
         for probe, controls, reading in what:
@@ -275,7 +275,7 @@ def table8(entries, scores: pd.DataFrame, setting: Setting) -> Table:
                 PERCENT,
             )
             row.cells[key].std = spread(select(part, metric=f"{probe}_macro_f1_std")["value"] * PERCENT)[0]
-        recall = biology[biology["model"] == entry.name].groupby("seed")["value"].mean()
+        recall = biology[biology["method"] == entry.name].groupby("seed")["value"].mean()
         if len(recall):
             fill(row, "recall", recall, Cell())
         taken.add(beside)

@@ -53,9 +53,9 @@ def chosen(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 
 
 def recalls(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """Gene-gene recall: `model, seed, source, value, n` at the table's thresholds."""
+    """Gene-gene recall: `method, seed, source, value, n` at the table's thresholds."""
     found = select(chosen(scores, choice), benchmark="gene_gene", metric="recall", source=SOURCES)
-    return found[_at_thresholds(found, choice)][["model", "seed", "source", "value", "n"]]
+    return found[_at_thresholds(found, choice)][["method", "seed", "source", "value", "n"]]
 
 
 def spread(values: pd.Series) -> tuple[float | None, float | None]:
@@ -70,12 +70,12 @@ METRICS = {"ap": "average_precision", "auc": "auc_roc"}
 
 
 def compound_gene(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """Compound-gene scores, one line per model, seed, concentration and metric (`ap`, `auc`).
+    """Compound-gene scores, one line per method, seed, concentration and metric (`ap`, `auc`).
 
     Returns
     -------
-    Table `model, seed, concentration, metric, mean, std, z, baseline_mean, baseline_std`: mean and standard deviation
-    over draws of negatives of the model and of random scores, and z-score, as the benchmark gives them.
+    Table `method, seed, concentration, metric, mean, std, z, baseline_mean, baseline_std`: mean and standard deviation
+    over draws of negatives of the method and of random scores, and z-score, as the benchmark gives them.
     """
     found = select(chosen(scores, choice), benchmark="compound_gene")
     found = found[found["draw"].isna() & found["concentration"].notna()]
@@ -84,7 +84,7 @@ def compound_gene(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
         names |= {f"{name}_{part}": (metric, part) for part in ("mean", "std", "z")}
         names |= {f"baseline_{name}_{part}": (metric, f"baseline_{part}") for part in ("mean", "std")}
     found = found[found["metric"].isin(names)]
-    keys = ["model", "seed", "concentration", "metric"]
+    keys = ["method", "seed", "concentration", "metric"]
     parts = ["mean", "std", "z", "baseline_mean", "baseline_std"]
     if found.empty:
         return pd.DataFrame(columns=[*keys, *parts])
@@ -102,7 +102,7 @@ def compared(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 
     Returns
     -------
-    Table `column, model, other, seed, value, ci_low, ci_high, sign`: `model` less `other`, and 1 or -1 where the
+    Table `column, method, other, seed, value, ci_low, ci_high, sign`: `method` less `other`, and 1 or -1 where the
     interval lies on that side of 0. Columns are the sources of the recall and their union `joint`, `ap_mean` and
     `auc_mean`.
     """
@@ -116,7 +116,7 @@ def compared(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
         columns = columns.mask(best & (found["metric"] == f"{name}_mean"), f"{metric}_mean")
     found = found.assign(column=columns, sign=(found["ci_low"] > 0).astype(int) - (found["ci_high"] < 0).astype(int))
     return found.dropna(subset=["column"])[
-        ["column", "model", "other", "seed", "value", "ci_low", "ci_high", "sign"]
+        ["column", "method", "other", "seed", "value", "ci_low", "ci_high", "sign"]
     ].reset_index(drop=True)
 
 
@@ -127,7 +127,7 @@ def ties(scores: pd.DataFrame, choice: Choice) -> set[tuple[str, frozenset[str]]
     that were not compared are not tied.
     """
     tied = set()
-    for (column, one, other), part in compared(scores, choice).groupby(["column", "model", "other"]):
+    for (column, one, other), part in compared(scores, choice).groupby(["column", "method", "other"]):
         if abs(part["sign"].sum()) < len(part):
             tied.add((column, frozenset((one, other))))
     return tied

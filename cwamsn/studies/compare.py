@@ -44,7 +44,7 @@ def values_of(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     chosen = METRICS[metric]
     some = (scores["benchmark"] == chosen.benchmark) & (scores["metric"] == chosen.metric)
     some &= scores["source"].isna() if chosen.source is None else scores["source"] == chosen.source
-    return scores[some].pivot(index=["point", "screen_seed"], columns="model", values="value")
+    return scores[some].pivot(index=["point", "screen_seed"], columns="method", values="value")
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:
@@ -54,11 +54,11 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
         found = values_of(scores, name)
         if found.empty:
             continue
-        long = found.melt(ignore_index=False, var_name="model").dropna().reset_index()
-        grouped = long.groupby(["point", "model"], sort=False)["value"]
+        long = found.melt(ignore_index=False, var_name="method").dropna().reset_index()
+        grouped = long.groupby(["point", "method"], sort=False)["value"]
         table = grouped.agg(mean="mean", std="std", screens="size").reset_index()
         tables.append(table.assign(metric=name))
-    return pd.concat(tables, ignore_index=True)[["point", "model", "metric", "mean", "std", "screens"]]
+    return pd.concat(tables, ignore_index=True)[["point", "method", "metric", "mean", "std", "screens"]]
 
 
 def paired(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> dict[str, float]:
@@ -119,7 +119,10 @@ def _verdict(found: dict[str, float], sign: float) -> str:
 
 
 def best_trials(scores: pd.DataFrame, groups: dict[str, Sequence[str]]) -> pd.DataFrame:
-    """Of each group of trials the mean retrieval of unseen compounds, best first: group, model, mean, screens, best."""
+    """Of each group of trials the mean retrieval of unseen compounds, best first.
+
+    Columns: group, method, mean, screens, best.
+    """
     table = values_of(scores, "heldout")
     rows = []
     for group, members in groups.items():
@@ -127,6 +130,6 @@ def best_trials(scores: pd.DataFrame, groups: dict[str, Sequence[str]]) -> pd.Da
         if unknown:
             raise InputError(f"study.tuned.{group}: row {unknown[0]!r} is not among the study's rows; add it to rows")
         means = table[list(members)].mean().sort_values(ascending=False, kind="stable")
-        for rank, (model, value) in enumerate(means.items()):
-            rows.append({"group": group, "model": model, "mean": value, "screens": len(table), "best": rank == 0})
-    return pd.DataFrame(rows, columns=["group", "model", "mean", "screens", "best"])
+        for rank, (method, value) in enumerate(means.items()):
+            rows.append({"group": group, "method": method, "mean": value, "screens": len(table), "best": rank == 0})
+    return pd.DataFrame(rows, columns=["group", "method", "mean", "screens", "best"])

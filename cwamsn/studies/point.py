@@ -64,12 +64,12 @@ def run_point(
         path = work / "rows" / f"{name}.parquet"
         if not path.exists():
             scores = _row(name, row, folders, sections, work)
-            tables.write(scores.assign(point=point, screen_seed=screen_seed, model=name), "study", path)
+            tables.write(scores.assign(point=point, screen_seed=screen_seed, method=name), "study", path)
         found.append(tables.read("study", path))
     trained = [name for name, row in rows.items() if row["kind"] == "trained" and "evaluation" in folders]
     maps = {name: tables.read("map", work / "maps" / f"{name}.parquet") for name in trained}
     compared = recall_differences(maps, first, sections)
-    found.append(compared.assign(point=point, screen_seed=screen_seed, model=first))
+    found.append(compared.assign(point=point, screen_seed=screen_seed, method=first))
     found = [table for table in found if len(table)]
     return pd.concat(found, ignore_index=True)
 

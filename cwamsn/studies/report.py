@@ -101,7 +101,7 @@ def gains(
             "removable": round(share, 2),
             "factors": " ".join(removable),
         }
-        row["learned"] = has_learned(scores[(scores["point"] == point) & (scores["model"] == first)])
+        row["learned"] = has_learned(scores[(scores["point"] == point) & (scores["method"] == first)])
         for name in [name for name in GAINS if (name, point) in found.index]:
             gain = found.loc[(name, point)]
             genes = gain["screens"] == 1 and name == "recall" and point in resampled.index
@@ -131,7 +131,7 @@ def _extent(scores: pd.DataFrame) -> str:
 def _wide(table: pd.DataFrame, rows: Sequence[str], titles: Mapping[str, str]) -> pd.DataFrame:
     """Mean and standard deviation of each row (lines) and metric (columns) as text."""
     text = table["mean"].map("{:.3f}".format) + table["std"].map(lambda s: "" if pd.isna(s) else f" ± {s:.3f}")
-    wide = table.assign(text=text).pivot(index="model", columns="metric", values="text")
+    wide = table.assign(text=text).pivot(index="method", columns="metric", values="text")
     wide = wide.reindex(index=[r for r in rows if r in wide.index], columns=[m for m in METRICS if m in wide.columns])
     wide.index = [titles[row] for row in wide.index]
     return wide.rename(columns={name: METRICS[name].title for name in wide.columns}).rename_axis("row").reset_index()

@@ -32,7 +32,8 @@ def fixed_columns(benchmark):
         given = row_kind(wildcards.model) == "map"
         return {
             "run": config["run"],
-            "model": wildcards.model,
+            "screen": config["evaluation_screen"],
+            "method": wildcards.model,
             "seed": int(wildcards.seed),
             "benchmark": benchmark,
             "alignment": None if given else alignment_of(wildcards)["method"],

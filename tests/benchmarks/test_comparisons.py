@@ -119,14 +119,14 @@ def test_experiments_alone_on_the_real_screen(shared):
 
 def test_scores_are_gathered_in_the_order_of_the_rows(tmp_path):
     paths = []
-    for model in ("b", "a"):
+    for method in ("b", "a"):
         part = pd.DataFrame({"metric": ["recall", "nothing"], "source": "CORUM", "value": [0.5, np.nan], "n": 7})
-        frame = as_scores([part], run="r", model=model, seed=0, benchmark="gene_gene", alignment=None, null="crispr")
+        frame = as_scores([part], run="r", method=method, seed=0, benchmark="gene_gene", alignment=None, null="crispr")
         assert len(frame) == 1  # what was not measured has no row
-        paths.append(tmp_path / f"{model}.parquet")
+        paths.append(tmp_path / f"{method}.parquet")
         tables.write(frame, "scores", paths[-1])
     found = gather(paths[::-1], ["b", "a"])
-    assert found["model"].tolist() == ["b", "a"] and found["alignment"].isna().all()
+    assert found["method"].tolist() == ["b", "a"] and found["alignment"].isna().all()
     tables.write(found, "scores", tmp_path / "all.parquet")
     assert tables.read("scores", tmp_path / "all.parquet")["value"].tolist() == [0.5, 0.5]
     tables.write(gather([]), "scores", tmp_path / "none.parquet")

@@ -15,8 +15,8 @@ COUNTS = {"CORUM": 1209, "HuMAP": 958, "Reactome": 569, "SIGNOR": 495, "StringDB
 DOSES = ["0.0025", "0.01", "0.025", "0.1", "0.25", "1.0", "2.5", "10.0", "max"]
 
 
-def gene_gene(model: str, seed: int, level: float) -> pd.DataFrame:
-    rng = np.random.default_rng([seed, len(model)])
+def gene_gene(method: str, seed: int, level: float) -> pd.DataFrame:
+    rng = np.random.default_rng([seed, len(method)])
     rows = []
     for source in SOURCES:
         for low, high, extra in ((0.05, 0.95, 0.0), (0.1, 0.9, 0.1)):
@@ -24,11 +24,11 @@ def gene_gene(model: str, seed: int, level: float) -> pd.DataFrame:
             rows.append(("recall", source, low, high, value, COUNTS[source]))
     names = ["metric", "source", "threshold_low", "threshold_high", "value", "n"]
     frame = pd.DataFrame(rows, columns=names)
-    fixed = {"run": "test", "model": model, "seed": seed, "benchmark": "gene_gene"}
+    fixed = {"run": "test", "screen": "s", "method": method, "seed": seed, "benchmark": "gene_gene"}
     return frame.assign(**fixed, alignment="pca-center-scale", null="crispr")
 
 
-def compound_gene(model: str, seed: int, level: float) -> pd.DataFrame:
+def compound_gene(method: str, seed: int, level: float) -> pd.DataFrame:
     rows = []
     for i, dose in enumerate(DOSES):
         for name, chance in (("average_precision", 0.2218), ("auc_roc", 0.5)):
@@ -38,11 +38,11 @@ def compound_gene(model: str, seed: int, level: float) -> pd.DataFrame:
             values |= {f"baseline_{name}_mean": chance, f"baseline_{name}_std": spread}
             rows += [(metric, dose, value, 487) for metric, value in values.items()]
     frame = pd.DataFrame(rows, columns=["metric", "concentration", "value", "n"])
-    fixed = {"run": "test", "model": model, "seed": seed, "benchmark": "compound_gene"}
+    fixed = {"run": "test", "screen": "s", "method": method, "seed": seed, "benchmark": "compound_gene"}
     return frame.assign(**fixed, source=None, alignment="pca-center-scale", null=None)
 
 
-def plate_probe(model: str, seed: int, level: float) -> pd.DataFrame:
+def plate_probe(method: str, seed: int, level: float) -> pd.DataFrame:
     rows = []
     for probe in ("linear", "knn"):
         for reading in ("plate", "experiment_plate"):
@@ -51,31 +51,38 @@ def plate_probe(model: str, seed: int, level: float) -> pd.DataFrame:
                 rows += [(f"{probe}_macro_f1_{k}", reading, controls, None, v) for k, v in values.items()]
                 rows += [(f"{probe}_macro_f1", reading, controls, str(f), level) for f in range(5)]
     frame = pd.DataFrame(rows, columns=["metric", "plate_reading", "controls", "fold", "value"])
-    fixed = {"run": "test", "model": model, "seed": seed, "benchmark": "plate_probe", "source": "random folds"}
+    fixed = {
+        "run": "test",
+        "screen": "s",
+        "method": method,
+        "seed": seed,
+        "benchmark": "plate_probe",
+        "source": "random folds",
+    }
     return frame.assign(**fixed, alignment="none", null=None, n=1000)
 
 
-def further(benchmark: str, rows: list[tuple], model: str, seed: int, alignment: str) -> pd.DataFrame:
+def further(benchmark: str, rows: list[tuple], method: str, seed: int, alignment: str) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["metric", "source", "value", "n"])
-    fixed = {"run": "test", "model": model, "seed": seed, "benchmark": benchmark}
+    fixed = {"run": "test", "screen": "s", "method": method, "seed": seed, "benchmark": benchmark}
     return frame.assign(**fixed, alignment=alignment, null=None)
 
 
-def replicate_map(model: str, seed: int, level: float) -> pd.DataFrame:
+def replicate_map(method: str, seed: int, level: float) -> pd.DataFrame:
     metrics = ("mean_average_precision", "mean_normalized_average_precision", "share_retrieved")
     rows = [(m, s, level + seed / 1000, n) for s, n in (("replicates", 100), ("targets", 12)) for m in metrics]
-    return further("replicate_map", rows, model, seed, "pca-center-scale")
+    return further("replicate_map", rows, method, seed, "pca-center-scale")
 
 
-def signal(model: str, seed: int, level: float) -> pd.DataFrame:
+def signal(method: str, seed: int, level: float) -> pd.DataFrame:
     metrics = ("consistency_median", "consistency_share", "magnitude_median", "magnitude_share")
     rows = [(m, s, level, n) for s, n in (("COMPOUND", 60), ("CRISPR", 40)) for m in metrics]
-    return further("signal", rows, model, seed, "pca-center-scale")
+    return further("signal", rows, method, seed, "pca-center-scale")
 
 
-def latent_probe(model: str, seed: int, level: float) -> pd.DataFrame:
+def latent_probe(method: str, seed: int, level: float) -> pd.DataFrame:
     rows = [("phenotype_r2", None, level, 500), ("nuisance_r2", None, 0.5 - level, 500)]
-    return further("latent_probe", rows, model, seed, "none")
+    return further("latent_probe", rows, method, seed, "none")
 
 
 LEVELS = {"random": 0.10, "untrained-vit": 0.15, "single-well-msn": 0.2, "cwa-msn": 0.3}
@@ -86,17 +93,17 @@ SEEDS = (0, 1, 2)
 def score_files(tmp_path_factory):
     """One score file per row, seed and benchmark, by (row, seed, benchmark)."""
     folder, files = tmp_path_factory.mktemp("scores"), {}
-    for model, level in LEVELS.items():
+    for method, level in LEVELS.items():
         for seed in SEEDS:
-            parts = {"gene_gene": gene_gene(model, seed, level)}
-            parts["compound_gene"] = compound_gene(model, seed, level / 5)
-            parts["plate_probe"] = plate_probe(model, seed, 0.4 - level)
+            parts = {"gene_gene": gene_gene(method, seed, level)}
+            parts["compound_gene"] = compound_gene(method, seed, level / 5)
+            parts["plate_probe"] = plate_probe(method, seed, 0.4 - level)
             for make in (replicate_map, signal, latent_probe):
-                parts[make.__name__] = make(model, seed, level)
+                parts[make.__name__] = make(method, seed, level)
             for benchmark, frame in parts.items():
-                path = folder / f"{model}-{seed}-{benchmark}.parquet"
+                path = folder / f"{method}-{seed}-{benchmark}.parquet"
                 tables.write(frame, "scores", path)
-                files[model, seed, benchmark] = path
+                files[method, seed, benchmark] = path
     return files
 
 

@@ -77,7 +77,7 @@ def many(entries, score_files, tmp_path):
         title = f"Row {i} with an encoder standing in for another one (and a remark on top of it)"
         wide.append(replace(like, name=f"row-{i}", title=title, seeds=(0,)))
         for benchmark in ("gene_gene", "compound_gene"):
-            frame = tables.read("scores", score_files[like.name, 0, benchmark]).assign(model=f"row-{i}")
+            frame = tables.read("scores", score_files[like.name, 0, benchmark]).assign(method=f"row-{i}")
             files.append(tmp_path / f"{i}-{benchmark}.parquet")
             tables.write(frame, "scores", files[-1])
     return wide, read_scores(files)

@@ -26,7 +26,7 @@ def parse(text):
 def test_table1_gives_mean_std_quoted_and_difference(entries, scores, on_rxrx3_core):
     rows = parse(to_csv(make_table("table1", entries, scores, on_rxrx3_core)))
     recall = scores[(scores["metric"] == "recall") & (scores["threshold_low"] == 0.05) & (scores["source"] == "CORUM")]
-    own = recall[recall["model"] == "cwa-msn"]["value"].astype(float)
+    own = recall[recall["method"] == "cwa-msn"]["value"].astype(float)
     line = rows["cwa-msn"]
     assert float(line["CORUM"]) == pytest.approx(own.mean(), abs=1e-9)
     assert float(line["CORUM_std"]) == pytest.approx(own.std(ddof=1), abs=1e-9)
@@ -70,7 +70,7 @@ def test_order_of_the_score_files_changes_no_byte(entries, score_files, setting)
 def test_table2_is_the_max_row_with_the_benchmarks_z(entries, scores, on_rxrx3_core):
     rows = parse(to_csv(make_table("table2", entries, scores, on_rxrx3_core)))
     found = compound_gene(scores, on_rxrx3_core.choice)
-    own = found[(found["model"] == "cwa-msn") & (found["concentration"] == "max") & (found["metric"] == "ap")]
+    own = found[(found["method"] == "cwa-msn") & (found["concentration"] == "max") & (found["metric"] == "ap")]
     assert float(rows["cwa-msn"]["ap_z"]) == pytest.approx(own["z"].mean(), rel=1e-8)
     assert rows["cwa-msn"]["ap_z_quoted"] == "3.55"
     assert rows["random-scores"]["auc_mean_quoted"] == ".500" and float(rows["random-scores"]["auc_z"]) == 0
@@ -127,7 +127,8 @@ def test_csv_numbers_read_back(entries, scores, setting):
 def comparison(seed, low, high):
     fixed = {
         "run": "test",
-        "model": "cwa-msn",
+        "screen": "s",
+        "method": "cwa-msn",
         "seed": seed,
         "benchmark": "comparison",
         "source": "CORUM",
@@ -298,7 +299,7 @@ def test_replicate_map_signal_and_latent_probe_have_tables(entries, scores, sett
 
 
 def test_a_row_that_saw_its_wells_in_training_is_named_so(entries, scores, setting):
-    seen = (scores["benchmark"] == "replicate_map") & (scores["model"] == "cwa-msn")
+    seen = (scores["benchmark"] == "replicate_map") & (scores["method"] == "cwa-msn")
     scores = scores.assign(source=scores["source"].where(~seen, scores["source"].astype(str) + " (in-sample)"))
     table = make_table("replicates", entries, scores, setting)
     rows = parse(to_csv(table))

@@ -23,9 +23,9 @@ def study_scores(values: dict[str, list[float]], metric="recall", point="default
     chosen = compare.METRICS[metric]
     return pd.DataFrame(
         [
-            {"point": point, "screen_seed": seed, "model": model, "value": value, "n": 10}
+            {"point": point, "screen_seed": seed, "method": method, "value": value, "n": 10}
             | {"benchmark": chosen.benchmark, "metric": chosen.metric, "source": chosen.source}
-            for model, series in values.items()
+            for method, series in values.items()
             for seed, value in enumerate(series)
         ]
     )
@@ -81,7 +81,7 @@ def test_a_claim_that_cannot_be_tested_is_refused(claim, message):
 def test_the_best_trial_is_the_one_that_retrieves_most():
     scores = study_scores({"a-1": [0.1, 0.3], "a-2": [0.4, 0.2], "b-1": [0.2, 0.2]}, "heldout")
     table = compare.best_trials(scores, {"a": ["a-1", "a-2"], "b": ["b-1"]})
-    assert table[table["best"]].set_index("group")["model"].to_dict() == {"a": "a-2", "b": "b-1"}
+    assert table[table["best"]].set_index("group")["method"].to_dict() == {"a": "a-2", "b": "b-1"}
     with pytest.raises(InputError, match="'a-3' is not among"):
         compare.best_trials(scores, {"a": ["a-3"]})
 
@@ -152,7 +152,7 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     one = scores[scores["screen_seed"] == scores["screen_seed"].min()]
     write_report(one, config["study"], titles, [], screens, "One", tmp_path / "one", tmp_path / "one.md")
     assert "## Claims" not in (tmp_path / "one.md").read_text() and (tmp_path / "one" / "map.png").exists()
-    alone = scores[scores["model"] == "cwa-msn"]
+    alone = scores[scores["method"] == "cwa-msn"]
     settings = config["study"] | {"claims": []}
     write_report(alone, settings, {"cwa-msn": "CWA-MSN"}, [], screens, "Alone", tmp_path / "a", tmp_path / "a.md")
     assert "0.323 ± 0.025" in (tmp_path / "a.md").read_text()

@@ -86,7 +86,7 @@ def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypa
         monkeypatch.setattr(module, name, recorded(getattr(module, name), asked[name]))
     scores = run_point("default", 3, screens, rows, "cwa-msn", config, Path("work"))
     tables.check(scores, "study", "scores")
-    assert set(scores["model"]) == set(ROWS)
+    assert set(scores["method"]) == set(ROWS)
     # as the sections say, which the tiny run leaves at their defaults here but for these
     assert scores[scores["metric"].str.endswith("_macro_f1")]["metric"].unique().tolist() == ["knn_macro_f1"]
     assert asked["score_compounds"] == [{"draws": 3, "negatives": "independent"}] * len(ROWS)
@@ -95,12 +95,12 @@ def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypa
     assert asked["paired_difference"] == [{"resamples": 20, "seed": 5, "level": 0.5, "aliases": "hgnc"}] * 2
     discard(Path("work"))
     assert not Path("work").exists()
-    wide = scores.pivot_table("value", "metric", "model", aggfunc="first")
+    wide = scores.pivot_table("value", "metric", "method", aggfunc="first")
     assert wide.loc["phenotype_r2", "oracle"] > 0.99 > wide.loc["phenotype_r2", "random"]
     assert wide.loc["nuisance_r2", "nuisance"] > 0.9 > wide.loc["nuisance_r2", "random"]
     assert wide.loc["loss"].dropna().index.tolist() == ["cwa-msn", "single-well-msn"]
     compared = scores[scores["benchmark"] == "comparison"].pivot(index="source", columns="metric", values="value")
-    recall = scores[(scores["metric"] == "recall") & (scores["source"] == "joint")].set_index("model")["value"]
+    recall = scores[(scores["metric"] == "recall") & (scores["source"] == "joint")].set_index("method")["value"]
     for other in ("untrained-vit", "single-well-msn"):
         gain = compared.loc[other]
         assert gain["difference"] == pytest.approx(recall["cwa-msn"] - recall[other])
@@ -128,7 +128,7 @@ def test_a_killed_job_goes_on_with_the_rows_it_lacks(tiny, tmp_path, monkeypatch
     made = (Path("w") / "training" / "crops.parquet").stat().st_mtime_ns
     scores = run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
     assert (Path("w") / "training" / "crops.parquet").stat().st_mtime_ns == made
-    assert set(scores["metric"]) >= {"heldout_map"} and set(scores["model"]) == set(few)
+    assert set(scores["metric"]) >= {"heldout_map"} and set(scores["method"]) == set(few)
     before = list(trained)
     again = run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
     assert trained == before  # no row was trained twice

@@ -48,8 +48,8 @@ def test_a_study_ends_with_a_page_and_has_nothing_more_to_do(tmp_path):
     claims = pd.read_csv(folder / "tables" / "claims.csv")
     assert claims["point"].tolist() == ["bray", "free"] and claims["screens"].tolist() == [2, 2]
     summary = pd.read_csv(folder / "tables" / "summary.csv")
-    recall = summary[summary["metric"] == "recall"].set_index(["point", "model"])["mean"]
-    assert (recall.xs("oracle", level="model") > recall.xs("random", level="model")).all()
+    recall = summary[summary["metric"] == "recall"].set_index(["point", "method"])["mean"]
+    assert (recall.xs("oracle", level="method") > recall.xs("random", level="method")).all()
     assert not list((tmp_path / "data" / "study" / "tiny").glob("*")), "a point leaves nothing but its scores"
     again = snakemake(tmp_path, "study", config=config)
     assert "Nothing to be done" in again.stdout + again.stderr

@@ -20,7 +20,7 @@ def finished(tmp_path_factory):
 def test_tables_hold_every_row_and_say_that_they_are_simulated(finished):
     rows = yaml.safe_load(TINY.read_text())["rows"]
     scores = tables.read("scores", finished / "results" / "tiny" / "scores.parquet")
-    assert set(scores["model"]) >= set(rows)
+    assert set(scores["method"]) >= set(rows)
     assert scores["value"].notna().all()
     for number in (1, 2, 3, 8):
         text = (finished / "results" / "tiny" / "tables" / f"table{number}.md").read_text()

@@ -28,9 +28,9 @@ def test_every_row_is_scored(tmp_path):
     scores = tables.read("scores", tmp_path / "results" / "tiny" / "scores.parquet")
     for benchmark in ("gene_gene", "compound_gene", "plate_probe", "latent_probe"):
         found = scores[scores["benchmark"] == benchmark]
-        assert set(found["model"]) >= wanted, benchmark
+        assert set(found["method"]) >= wanted, benchmark
         assert found["value"].notna().all()
-    read = scores[scores["metric"] == "phenotype_r2"].set_index("model")["value"]
+    read = scores[scores["metric"] == "phenotype_r2"].set_index("method")["value"]
     assert read.drop("oracle").max() < 0.9 < read["oracle"], "no row holds more of the truth than the truth"
     trained = (tmp_path / "results" / "tiny" / "models").glob("*/seed0/encoder.json")
     steps = {path.parts[-3]: read_json(path)["steps"] for path in trained}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-# The terminal of the workflow's user and the name of the job, set by workflow_scripts/_script.py. Variables, since a
+# The terminal of the workflow's user and the name of the job, set by workflow_scripts/_job.py. Variables, since a
 # job's own processes inherit them.
 TERMINAL, JOB = "CWAMSN_TERMINAL", "CWAMSN_JOB"
 

@@ -1,7 +1,7 @@
 """What the reader of a result must know about it: on the terminal, in the job's log, in the tables and in the report.
 
 A stage that meets something suspicious, or leaves something out, says so with :func:`note` in one line. Where the
-workflow runs the stage, `workflow_scripts/_script.py` shows the line on the terminal and, if the rule declares an
+workflow runs the stage, `workflow_scripts/_job.py` shows the line on the terminal and, if the rule declares an
 output `notes`, writes all lines of the job there; reporting reads these files.
 """
 

@@ -5,7 +5,7 @@ import types
 
 from cwamsn import live
 from cwamsn.live import Pace, duration, say
-from workflow_scripts._script import job
+from workflow_scripts._job import job
 
 
 def test_a_line_comes_soon_and_then_every_half_minute(capsys, monkeypatch):

@@ -1,10 +1,6 @@
 """Average precision and AUC of compounds against the knockouts of their targets, in one map."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.benchmarks import compound_gene as cg

@@ -1,10 +1,6 @@
 """Recall of known gene-gene relationships in one map."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.alignment import align, align_options

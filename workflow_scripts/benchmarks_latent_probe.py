@@ -1,10 +1,6 @@
 """Share of a simulated screen's phenotype and nuisance that can be read linearly from the embeddings."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     import pandas as pd

@@ -1,10 +1,6 @@
 """Macro-F1 of technical labels predicted from the embeddings, before and after alignment."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     import pandas as pd

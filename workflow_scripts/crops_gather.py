@@ -1,10 +1,6 @@
 """All parts of a screen: one crop index, one QC table, one set of channel statistics."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.crops import gather_crops

@@ -1,10 +1,6 @@
 """One part of a screen: raw planes to a shard of the crop store, index, QC table and channel sums."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.crops import write_crops

@@ -1,10 +1,8 @@
 """Embeddings of the evaluation screen from an encoder trained here."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     import torch

@@ -1,10 +1,6 @@
 """A finished map of a file."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn import tables

@@ -1,10 +1,6 @@
 """Parameters and operations of a row's encoder."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.reporting.computation import write_computation

@@ -1,11 +1,6 @@
 """One figure of the paper as PNG and SVG."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.reporting import entries_of, read_scores, setting_of

@@ -1,11 +1,6 @@
 """What the run came from, as provenance.json."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.benchmarks.symbols import table_path

@@ -1,11 +1,6 @@
 """One table of the paper as CSV, Markdown, LaTeX and HTML."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.reporting import entries_of, make_table, read_scores, setting_of, write_table

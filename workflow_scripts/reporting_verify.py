@@ -1,10 +1,8 @@
 """Digests of every release computed again; what differs ends the job."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 terminal = sys.stderr
 with job(snakemake):

@@ -1,11 +1,6 @@
 """Fetch the images of one part; write its fields table."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._screens_spec import full_spec
-from workflow_scripts._script import job
+from _job import full_spec, job, snakemake
 
 with job(snakemake):
     from cwamsn.screens import fetch_unit

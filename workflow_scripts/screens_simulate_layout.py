@@ -1,10 +1,6 @@
 """Write the metadata files of a simulated screen."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.simulate import simulate_layout

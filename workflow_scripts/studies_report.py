@@ -1,10 +1,8 @@
 """What all points of a study show."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     import pandas as pd

@@ -1,11 +1,8 @@
 """Rule train: crops of the training screen to the encoder of one row."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(snakemake.scriptdir).resolve().parent))
-
-from workflow_scripts._script import job
+from _job import job, snakemake
 
 with job(snakemake):
     import os

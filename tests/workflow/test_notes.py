@@ -9,7 +9,7 @@ import pytest
 
 from cwamsn.errors import InputError
 from cwamsn.notes import collected, note, read_notes
-from workflow_scripts._script import job
+from workflow_scripts._job import job
 
 
 class Outputs(dict):

@@ -37,11 +37,12 @@ run: env  ## raw plates to finished tables, on two simulated screens
 	$(BIN)/snakemake --cores $(CORES)
 	@echo "open results/demo/report.html in a browser; logs: results/demo/logs/"
 
-lint: env  ## ruff, snakefmt, snakemake --lint, bandit
+lint: env  ## ruff, snakefmt, snakemake --lint, mypy, bandit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/mypy
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml cwamsn workflow_scripts
 
 test: env lint  ## lint, units, golden values, a tiny chain

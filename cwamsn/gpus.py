@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,7 +27,7 @@ def leases(
     told = False
     while True:
         with ExitStack() as held:
-            taken = []
+            taken: list[int] = []
             for number, name in names.items():
                 if len(taken) < wanted and _lock(held.enter_context((folder / f"{name}.lock").open("a"))):
                     taken.append(number)
@@ -50,7 +50,7 @@ def _lock(handle: IO[str]) -> bool:
     return True
 
 
-def required_gpus(config: dict[str, Any], section: str, device: str) -> int:
+def required_gpus(config: Mapping[str, Any], section: str, device: str) -> int:
     """GPUs that a job of `training` or `embedding` must have, by the resolved configuration; 0: it may do without.
 
     An embedding job follows the training's `gpus` where its own is null. Raises InputError where `device` is the CPU

@@ -188,7 +188,7 @@ def check(frame: pd.DataFrame, name: str, source: str | Path) -> pd.DataFrame:
             raise InputError(f"{source}: no feature_0, feature_1, ... column; name the feature columns so")
         bad = ~np.isfinite(frame[features].to_numpy()).all(axis=1)
         if bad.any():
-            label = frame[contract.required and next(iter(contract.required))].iloc[int(bad.argmax())]
+            label = frame[next(iter(contract.required))].iloc[int(bad.argmax())]
             raise InputError(f"{source}: NaN or infinite feature in row {int(bad.argmax())} ({label}); mend the file")
     return frame[wanted.names]
 

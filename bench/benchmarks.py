@@ -25,7 +25,7 @@ import yaml
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics.pairwise import cosine_similarity
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 SHARED = Path(os.environ.get("CWAMSN_SHARED", ROOT.parent / "shared")) / "data" / "rxrx3_core"
 WELLS, FEATURES, EMPTY_CRISPR = 222_601, 384, 25_312

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from torch.utils.flop_counter import FlopCounterMode
 
 from cwamsn.config import load_schema, resolve
-from cwamsn.training import recipe_of
+from cwamsn.recipes import recipe_of
 from cwamsn.training.batch import Batch, Group
 from cwamsn.training.model import Model
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def paper(**changes):

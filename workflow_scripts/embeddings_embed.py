@@ -9,11 +9,11 @@ with job(snakemake):
 
     from cwamsn import tables
     from cwamsn.crops import CropStore
-    from cwamsn.devices import leased_devices
     from cwamsn.embeddings import arithmetic, count_wells, embed, load_encoder
     from cwamsn.files import read_json, write_json
     from cwamsn.gpus import required_gpus
     from cwamsn.live import say
+    from cwamsn.models import leased_devices
 
     torch.set_num_threads(snakemake.threads)
     asked = snakemake.params.options

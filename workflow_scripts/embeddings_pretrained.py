@@ -9,12 +9,11 @@ with job(snakemake):
 
     from cwamsn import tables
     from cwamsn.crops import CropStore
-    from cwamsn.devices import leased_devices
     from cwamsn.embeddings import arithmetic, count_wells, embed
     from cwamsn.files import write_json
     from cwamsn.gpus import required_gpus
     from cwamsn.live import say
-    from cwamsn.training import load_pretrained
+    from cwamsn.models import leased_devices, load_pretrained
 
     torch.set_num_threads(snakemake.threads)
     entry = snakemake.params.entry

@@ -8,14 +8,11 @@ import pandas as pd
 import torch
 
 from cwamsn.crops import CropStore
-from cwamsn.devices import choose_devices
 from cwamsn.embeddings.external import features_frame
 from cwamsn.embeddings.views import views
 from cwamsn.errors import InputError
 from cwamsn.live import Pace
-from cwamsn.precision import autocast, resolve_attention, resolve_precision
-from cwamsn.training.distributed import device_name
-from cwamsn.training.encoder import set_attention
+from cwamsn.models import autocast, choose_devices, device_name, resolve_attention, resolve_precision, set_attention
 
 
 def arithmetic(options: dict[str, Any]) -> dict[str, str]:

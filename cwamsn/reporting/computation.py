@@ -7,8 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cwamsn.files import read_json, write_json
+from cwamsn.models import build_encoder, encoder_arguments
 from cwamsn.reporting.flops import head_forward
-from cwamsn.training.encoder import build_encoder, encoder_arguments
 
 
 def count_computation(description: dict[str, Any]) -> dict[str, Any]:

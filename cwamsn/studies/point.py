@@ -15,13 +15,13 @@ from cwamsn import tables
 from cwamsn.benchmarks.compound_gene import load_truth
 from cwamsn.config import embedding_of_method
 from cwamsn.crops import CropStore
-from cwamsn.devices import leased_devices
 from cwamsn.embeddings import embed, load_encoder, random_embeddings
 from cwamsn.embeddings.handcrafted import combine_parts, measure_part
 from cwamsn.embeddings.latent import latent_embeddings
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, read_json
 from cwamsn.live import say
+from cwamsn.models import leased_devices
 from cwamsn.studies.plan import check_sections
 from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen

@@ -1,29 +1,27 @@
-"""Stage training: crop index to encoder weights.
+"""Stage training: crop index to encoder weights."""
 
-Names are loaded on first use, so that `recipe_of` can be had (by a Snakefile, say) without importing torch.
-"""
+from cwamsn.training.launcher import launch
+from cwamsn.training.loop import train
+from cwamsn.training.loss import MSNLoss, msn_loss, sinkhorn
+from cwamsn.training.objectives import OBJECTIVES, objective
+from cwamsn.training.processes import end_with
+from cwamsn.training.sampler import PairSampler
+from cwamsn.training.schedule import schedules
+from cwamsn.training.views import random_boxes, resized_crop
+from cwamsn.training.weights import restore_encoder
 
-from cwamsn.lazy import lazy_names
-
-_HOME = {
-    "msn_loss": "loss",
-    "sinkhorn": "loss",
-    "MSNLoss": "loss",
-    "schedules": "schedule",
-    "build_encoder": "encoder",
-    "ProjectionHead": "encoder",
-    "restore_encoder": "weights",
-    "random_boxes": "views",
-    "resized_crop": "views",
-    "PairSampler": "sampler",
-    "OBJECTIVES": "objectives",
-    "objective": "objectives",
-    "load_pretrained": "pretrained",
-    "MOLECULAR": "recipe",
-    "recipe_of": "recipe",
-    "train": "loop",
-    "launch": "processes",
-    "end_with": "processes",
-}
-__all__ = sorted(_HOME)
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+__all__ = [
+    "OBJECTIVES",
+    "MSNLoss",
+    "PairSampler",
+    "end_with",
+    "launch",
+    "msn_loss",
+    "objective",
+    "random_boxes",
+    "resized_crop",
+    "restore_encoder",
+    "schedules",
+    "sinkhorn",
+    "train",
+]

@@ -10,7 +10,7 @@ import torch
 
 from cwamsn.files import atomic_path
 from cwamsn.live import say
-from cwamsn.training.distributed import world
+from cwamsn.models import world
 from cwamsn.training.weights import code_version
 
 # keys of the recipe that do not change the weights

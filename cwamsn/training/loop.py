@@ -19,12 +19,19 @@ from cwamsn.crops import CropStore
 from cwamsn.errors import InputError
 from cwamsn.files import sha256
 from cwamsn.live import Pace, say
-from cwamsn.precision import autocast, gradient_scaler, resolve_attention, resolve_precision
+from cwamsn.models import (
+    autocast,
+    averaged,
+    device_name,
+    gradient_scaler,
+    resolve_attention,
+    resolve_precision,
+    set_attention,
+    world,
+)
 from cwamsn.training.batch import ViewMaker
 from cwamsn.training.checkpoint import identity, load_checkpoint, save_checkpoint
 from cwamsn.training.data import agreement_codes, keep_usable, perturbation_table, read_statistics, select_crops
-from cwamsn.training.distributed import averaged, device_name, world
-from cwamsn.training.encoder import set_attention
 from cwamsn.training.log import TrainingLog
 from cwamsn.training.model import Model
 from cwamsn.training.objectives import objective_of

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cwamsn.models import gather_rows, mean_over_ranks, rank_slice
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.distributed import gather_rows, mean_over_ranks, rank_slice
 
 
 class MSNLoss(NamedTuple):

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cwamsn.models import build_encoder, encoder_arguments, load_frozen
 from cwamsn.training.batch import Batch, Group
-from cwamsn.training.encoder import build_encoder, encoder_arguments
 from cwamsn.training.objectives import objective_of
 
 
@@ -47,8 +47,8 @@ class Model(nn.Module):
     def load_frozen(self) -> None:
         """Load the public weights of encoders that hold a frozen network. Restoring a trained encoder needs none."""
         for branch in (self.anchor, self.target):
-            if branch is not None and hasattr(branch.encoder, "load_frozen"):
-                branch.encoder.load_frozen()
+            if branch is not None:
+                load_frozen(branch.encoder)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Loss and numbers of a batch. The networks run in the caller's precision, the loss in full precision."""

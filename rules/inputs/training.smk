@@ -1,6 +1,6 @@
 """Input functions and constants of stage training."""
 
-from cwamsn.training import MOLECULAR, recipe_of
+from cwamsn.recipes import MOLECULAR, recipe_of
 
 
 def recipe_of_row(row, also=None):

@@ -14,8 +14,8 @@ from cwamsn.embeddings import count_wells, embed, load_encoder
 from cwamsn.embeddings.views import views
 from cwamsn.errors import InputError
 from cwamsn.files import sha256, write_json
+from cwamsn.recipes import recipe_of
 from cwamsn.tables import check, feature_columns
-from cwamsn.training import recipe_of
 from cwamsn.training.model import Model
 from cwamsn.training.weights import save_encoder
 
@@ -55,7 +55,7 @@ def schema(root):
 
 @pytest.fixture(scope="module")
 def options(schema):
-    """Float32, since what is compared here is exact; what `auto` takes is in tests/test_precision.py."""
+    """Float32, since what is compared here is exact; what `auto` takes is in tests/models/test_precision.py."""
     return resolve({}, schema)["embedding"] | {"precision": "float32"}
 
 

@@ -11,11 +11,11 @@ import yaml
 from cwamsn import tables
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
+from cwamsn.recipes import recipe_of
 from cwamsn.studies import point as point_module
 from cwamsn.studies import score
 from cwamsn.studies.plan import point_screens
 from cwamsn.studies.point import discard, run_point
-from cwamsn.training import recipe_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = ("random", "oracle", "nuisance", "pixel-statistics", "untrained-vit", "single-well-msn", "cwa-msn")

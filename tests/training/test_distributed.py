@@ -11,9 +11,9 @@ import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from cwamsn.errors import InputError
+from cwamsn.models.distributed import GlobalBatchNorm1d
 from cwamsn.training import launch, msn_loss, train
 from cwamsn.training.batch import Batch, Group
-from cwamsn.training.distributed import GlobalBatchNorm1d
 from cwamsn.training.model import Model
 from tests.training.tiny import recipe, write_store
 

@@ -9,7 +9,8 @@ import torch
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
 from cwamsn.files import read_json
-from cwamsn.training import OBJECTIVES, recipe_of, restore_encoder, train
+from cwamsn.recipes import recipe_of
+from cwamsn.training import OBJECTIVES, restore_encoder, train
 from cwamsn.training.batch import Batch, Group, ViewMaker
 from cwamsn.training.model import Model
 from cwamsn.training.objectives.cropmae import visible_patches
@@ -169,7 +170,7 @@ def test_the_loss_of_several_anchor_views_is_the_mean_over_them(name):
 
 
 def test_frozen_network_has_public_weights_and_keeps_them(store, tmp_path):
-    from cwamsn.training import load_pretrained
+    from cwamsn.models import load_pretrained
 
     chosen = recipe(objective="molphenix", steps=2, **(PLAIN | CHANNELWISE))
     train(chosen, **store, out_dir=tmp_path, seed=0, threads=1)

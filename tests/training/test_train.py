@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from cwamsn.errors import InputError
-from cwamsn.precision import resolve_precision
+from cwamsn.models.precision import resolve_precision
 from cwamsn.training import launch, loop, restore_encoder, train
 from cwamsn.training.stopping import told_to_stop
 from tests.training.tiny import ROOT, recipe, wells_frame, write_store

@@ -9,7 +9,7 @@ from cwamsn import tables
 from cwamsn.config import load_schema, resolve
 from cwamsn.crops.store import ShardWriter
 from cwamsn.files import write_json
-from cwamsn.training import recipe_of
+from cwamsn.recipes import recipe_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANNELS = ("a", "b", "c", "d", "e")

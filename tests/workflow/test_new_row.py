@@ -75,7 +75,8 @@ def test_the_new_objective_trains_in_the_shared_loop(copy, blocks, tmp_path):
 import csv, sys
 sys.path.insert(0, {str(copy)!r})
 from cwamsn.config import load_schema, resolve
-from cwamsn.training import recipe_of, restore_encoder, train
+from cwamsn.recipes import recipe_of
+from cwamsn.training import restore_encoder, train
 training = resolve({{}}, load_schema({str(copy / "config" / "schemas")!r}))["training"]
 recipe = recipe_of(training, {{"recipe": {SMALL | recipe | {"steps": 20, "peak_lr": 0.003}!r}}})
 train(recipe, **{write_store(tmp_path / "screen")!r}, out_dir={str(tmp_path / "out")!r}, seed=0, threads=1)

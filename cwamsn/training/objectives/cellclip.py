@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from cwamsn.errors import InputError
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives import objective, options_of
+from cwamsn.training.objectives.across import gather_with_gradient, mean_over_views
 from cwamsn.training.objectives.molecules import caption, has_molecule, hashed_trigrams, language_model_features
-from cwamsn.training.objectives.rows import all_rows, mean_over_views
+from cwamsn.training.objectives.registry import objective, options_of
 
 STAND_IN = "hashed-trigrams"
 LOG_SCALE = math.log(14.3)  # of the inverse temperature, where it starts
@@ -26,8 +26,8 @@ def cwcl(profiles: Tensor, images: Tensor, texts: Tensor, log_scale: float | Ten
     text every text counts with w_ij, the cosine of profiles i and j averaged over channels, brought to 0-1 and
     normalised over j; from text to image it is InfoNCE. The two are added.
     """
-    profiles = F.normalize(all_rows(profiles), dim=2)
-    images, texts = F.normalize(all_rows(images), dim=1), F.normalize(all_rows(texts), dim=1)
+    profiles = F.normalize(gather_with_gradient(profiles), dim=2)
+    images, texts = F.normalize(gather_with_gradient(images), dim=1), F.normalize(gather_with_gradient(texts), dim=1)
     weight = torch.einsum("ice,jce->ij", profiles, profiles) / (2 * profiles.shape[1]) + 0.5
     weight = weight / weight.sum(dim=1, keepdim=True)
     logits = torch.as_tensor(log_scale, dtype=images.dtype, device=images.device).exp() * images @ texts.T

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives import objective, options_of
+from cwamsn.training.objectives.across import diagonal, gather_with_gradient, mean_over_views
 from cwamsn.training.objectives.molecules import MoleculeEncoder, has_molecule
-from cwamsn.training.objectives.rows import all_rows, diagonal, mean_over_views
+from cwamsn.training.objectives.registry import objective, options_of
 
 
 def hopfield(stored: Tensor, state: Tensor, beta: float) -> Tensor:
@@ -31,7 +31,10 @@ def cloob(images: Tensor, molecules: Tensor, beta: float = 14.3, inverse_tempera
     images, molecules: (B, D). The first term compares what images and molecules retrieve from the stored images, the
     second what they retrieve from the stored molecules; the two are added.
     """
-    images, molecules = F.normalize(all_rows(images), dim=1), F.normalize(all_rows(molecules), dim=1)
+    images, molecules = (
+        F.normalize(gather_with_gradient(images), dim=1),
+        F.normalize(gather_with_gradient(molecules), dim=1),
+    )
     from_images = hopfield(images, images, beta), hopfield(images, molecules, beta)
     from_molecules = hopfield(molecules, molecules, beta), hopfield(molecules, images, beta)
     return info_loob(*from_images, inverse_temperature) + info_loob(*from_molecules, inverse_temperature)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
-from cwamsn.training.distributed import world
-from cwamsn.training.objectives import objective, options_of
+from cwamsn.models import world
+from cwamsn.training.objectives.across import mean_over_views
 from cwamsn.training.objectives.reconstruction import CrossDecoder, masked_pixel_loss
-from cwamsn.training.objectives.rows import mean_over_views
+from cwamsn.training.objectives.registry import objective, options_of
 
 
 def decoder(recipe: dict[str, Any], classes: int, encoder: nn.Module) -> dict[str, nn.Module]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
-from cwamsn.training.distributed import GlobalBatchNorm1d
+from cwamsn.models import GlobalBatchNorm1d
 
 FINGERPRINT_RADIUS, FINGERPRINT_SIZE = 3, 1024
 

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives import objective, options_of
+from cwamsn.training.objectives.across import gather_with_gradient, mean_over_views
 from cwamsn.training.objectives.molecules import MoleculeEncoder, has_molecule
-from cwamsn.training.objectives.rows import all_rows, mean_over_views
+from cwamsn.training.objectives.registry import objective, options_of
 
 LOG_SCALE, BIAS = math.log(10), -1.0  # where scale and bias of the logits start
 
@@ -31,7 +31,10 @@ def s2l(
     squared distance between images i and j (length 1), 0 below `threshold`, the loss is
     -1/B Σ_ij [w log σ(x) + (gamma - delta·w) log σ(-x)].
     """
-    images, molecules = F.normalize(all_rows(images), dim=1), F.normalize(all_rows(molecules), dim=1)
+    images, molecules = (
+        F.normalize(gather_with_gradient(images), dim=1),
+        F.normalize(gather_with_gradient(molecules), dim=1),
+    )
     log_scale, bias = (torch.as_tensor(x, dtype=images.dtype, device=images.device) for x in (log_scale, bias))
     logits = log_scale.exp() * molecules @ images.T + bias
     squared = 2 - 2 * images @ images.T

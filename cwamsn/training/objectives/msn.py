@@ -2,10 +2,9 @@
 
 from torch import Tensor
 
-from cwamsn.training.distributed import gather_rows
-from cwamsn.training.encoder import Prototypes
+from cwamsn.models import Prototypes, gather_rows
 from cwamsn.training.loss import msn_loss
-from cwamsn.training.objectives import objective
+from cwamsn.training.objectives.registry import objective
 
 
 def features(model, batch, recipe) -> dict[str, Tensor]:

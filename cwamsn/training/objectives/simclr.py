@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives import objective
-from cwamsn.training.objectives.rows import all_rows, diagonal, mean_over_views
+from cwamsn.training.objectives.across import diagonal, gather_with_gradient, mean_over_views
+from cwamsn.training.objectives.registry import objective
 
 
 @full_precision
@@ -18,7 +18,7 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.1) -> Tensor:
     first, second: (B, D), two views of the same B samples. Each of the 2B rows is a query whose positive is its other
     view and whose negatives are the remaining 2B - 2 rows; returns the mean over the 2B queries.
     """
-    views = F.normalize(torch.cat([all_rows(first), all_rows(second)]), dim=1)
+    views = F.normalize(torch.cat([gather_with_gradient(first), gather_with_gradient(second)]), dim=1)
     similarity = (views @ views.T / temperature).masked_fill(diagonal(views), -torch.inf)
     samples = len(views) // 2
     positive = torch.arange(2 * samples, device=views.device).roll(samples)

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives import objective
-from cwamsn.training.objectives.rows import all_rows, diagonal
+from cwamsn.training.objectives.across import diagonal, gather_with_gradient
+from cwamsn.training.objectives.registry import objective
 from cwamsn.training.objectives.simclr import perceptron_head
 
 
@@ -17,7 +17,7 @@ def sup_con(features: Tensor, labels: Tensor, temperature: float = 0.1) -> Tenso
     features: (N, D). labels: (N,) integers. The mean over rows that have a positive, that is another row of the same
     label; a batch without any gives 0.
     """
-    features, labels = F.normalize(all_rows(features), dim=1), all_rows(labels)
+    features, labels = F.normalize(gather_with_gradient(features), dim=1), gather_with_gradient(labels)
     itself = diagonal(features)
     similarity = (features @ features.T / temperature).masked_fill(itself, -torch.inf)
     log_p = F.log_softmax(similarity, dim=1).masked_fill(itself, 0)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives import objective
+from cwamsn.training.objectives.registry import objective
 from cwamsn.training.objectives.supcon import labelled_views
 
 

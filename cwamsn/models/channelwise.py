@@ -5,10 +5,6 @@ from torch import Tensor, nn
 
 from cwamsn.errors import InputError
 
-CHANNELWISE = "channelwise"  # its name where else a timm model is named
-# networks that can look at one channel, and the colours that they want of it
-FROZEN = {"efficientnet-lite0": 3, "vit-small-imagenet": 3, "dinov2-giant": 3, "openphenom": 1}
-
 
 def quick_gelu(x: Tensor) -> Tensor:
     """The sigmoid approximation of GELU that CLIP uses."""
@@ -62,16 +58,6 @@ class ChannelwiseEncoder(nn.Module):
         self.frozen.eval()  # BatchNorm keeps the statistics that it was published with
         return self
 
-    def load_frozen(self) -> None:
-        """Load the public weights of the frozen network; see :func:`cwamsn.training.pretrained.load_pretrained`."""
-        from cwamsn.training.pretrained import load_pretrained
-
-        name, path, accepted = self.source
-        key = "training.encoder_options.frozen_path"
-        weights = load_pretrained(name, self.frozen.colours, path=path, key=key, accept_noncommercial=accepted)[0]
-        weights = weights.state_dict()
-        self.frozen.load_state_dict(weights)
-
     @torch.no_grad()
     def profiles(self, images: Tensor, keep: Tensor | None = None) -> Tensor:
         """(B, C, E) features of the channels of images (B, C, H, W)."""
@@ -86,32 +72,3 @@ class ChannelwiseEncoder(nn.Module):
 
     def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
         return self.join(self.profiles(images, keep))
-
-
-def build_channelwise(
-    in_channels: int,
-    frozen: str = "efficientnet-lite0",
-    frozen_path: str | None = None,
-    width: int | None = None,
-    out_features: int = 512,
-    depth: int = 12,
-    heads: int = 8,
-    accept_noncommercial: bool = False,
-) -> ChannelwiseEncoder:
-    """A :class:`ChannelwiseEncoder` around public weights, which :meth:`ChannelwiseEncoder.load_frozen` loads.
-
-    frozen: name of the weights; frozen_path: a local copy of their file. width: what the channels' features are
-    narrowed to, None for no narrowing. accept_noncommercial: what the run's `accept_noncommercial_licence` says. The
-    frozen network normalises each channel of each image itself.
-    """
-    from cwamsn.training.pretrained import build_pretrained
-
-    if frozen not in FROZEN:
-        raise InputError(f"training.encoder_options.frozen: {frozen!r} is not one of {', '.join(FROZEN)}")
-    network = build_pretrained(frozen, FROZEN[frozen])
-    network.normalise = "image"
-    narrow = None if width is None else nn.Linear(network.num_features, width)
-    former = CrossChannelFormer(width or network.num_features, in_channels, out_features, depth, heads)
-    encoder = ChannelwiseEncoder(network, former, narrow)
-    encoder.source = (frozen, frozen_path, accept_noncommercial)
-    return encoder

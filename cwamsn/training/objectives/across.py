@@ -9,10 +9,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cwamsn.training.distributed import sum_over_ranks, world
+from cwamsn.models import sum_over_ranks, world
 
 
-def all_rows(x: Tensor) -> Tensor:
+def gather_with_gradient(x: Tensor) -> Tensor:
     """Rows of all processes in rank order, with gradient; the argument itself outside a torch.distributed job."""
     rank, size = world()
     if size == 1:

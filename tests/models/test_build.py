@@ -6,9 +6,8 @@ import timm
 import torch
 
 from cwamsn.errors import InputError
-from cwamsn.training import ProjectionHead, build_encoder
+from cwamsn.models import ProjectionHead, build_encoder, encoder_arguments, takes_image_size
 from cwamsn.training.batch import Group
-from cwamsn.training.encoder import encoder_arguments, takes_image_size
 from cwamsn.training.model import Model
 from tests.training.tiny import recipe
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from cwamsn.errors import InputError
-from cwamsn.training import launch, processes
+from cwamsn.training import launch, launcher
 from cwamsn.training.processes import process_group
 from tests.training.tiny import ROOT, recipe, write_store
 
@@ -49,7 +49,7 @@ def test_no_worker_trains_on_when_its_job_is_ended(tmp_path, store, sent):
 
 def test_the_reason_of_an_earlier_run_is_not_given_for_this_one(tmp_path, monkeypatch):
     (tmp_path / "failure.txt").write_text("an old reason")
-    monkeypatch.setattr(processes, "_run", lambda *_: 1)
+    monkeypatch.setattr(launcher, "_run", lambda *_: 1)
     with pytest.raises(InputError, match=r"^torchrun ended with status 1; see the log$"):
         launch(2, recipe={"device": "cpu"}, out_dir=str(tmp_path), threads=1)
     assert not (tmp_path / "job.json").exists()

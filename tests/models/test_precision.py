@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from cwamsn import precision
 from cwamsn.errors import InputError
-from cwamsn.precision import cpu_precision, gpu_precision, gradient_scaler, resolve_attention, resolve_precision
-from cwamsn.training.encoder import build_encoder, set_attention
+from cwamsn.models import precision
+from cwamsn.models.build import build_encoder, set_attention
+from cwamsn.models.precision import cpu_precision, gpu_precision, gradient_scaler, resolve_attention, resolve_precision
 
 ZEN4 = {"architecture": "x86_64", "avx2": True, "avx512_f": True, "avx512_bf16": True, "amx_bf16": False}
 HASWELL = ZEN4 | {"avx512_f": False, "avx512_bf16": False}
@@ -85,9 +85,9 @@ def test_attention_follows_the_device_in_use_not_the_machine(monkeypatch):
 
 @pytest.mark.skipif(torch.cpu.get_capabilities().get("architecture") != "x86_64", reason="x86-64 is emulated")
 def test_an_emulated_avx2_machine_takes_float32():
-    code = "import torch; from cwamsn.precision import *; print(resolve_precision('auto', torch.device('cpu')))"
+    code = "import torch; from cwamsn.models.precision import *; print(resolve_precision('auto', torch.device('cpu')))"
     emulated = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | emulated, cwd=root, capture_output=True, text=True, check=True
     )

@@ -6,10 +6,11 @@ import threading
 import pytest
 import torch
 
-from cwamsn import devices, gpus
-from cwamsn.devices import choose_devices, leased_devices
+from cwamsn import gpus
 from cwamsn.errors import InputError
 from cwamsn.gpus import leases, required_gpus, visible_gpus
+from cwamsn.models import devices
+from cwamsn.models.devices import choose_devices, leased_devices
 
 
 @pytest.fixture

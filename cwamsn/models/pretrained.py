@@ -12,9 +12,9 @@ from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
-from cwamsn.training.channelwise import ChannelwiseEncoder, CrossChannelFormer
-from cwamsn.training.pretrained.files import Source, find_weights, load_strictly, read_state
-from cwamsn.training.pretrained.networks import ChannelAgnosticViT, CloomeResNet, TimmFeatures
+from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
+from cwamsn.models.published import ChannelAgnosticViT, CloomeResNet, TimmFeatures
+from cwamsn.models.weight_files import Source, find_weights, load_strictly, read_state
 from cwamsn.vocabulary import BRAY_STAINS
 
 __all__ = ["PRETRAINED", "Pretrained", "build_pretrained", "load_pretrained"]
@@ -180,7 +180,7 @@ def load_pretrained(
     path: a local copy; None takes the published file (an installed wheel, else the hub). sha256: digest that the file
     must have. backbone_path: the same for the frozen network inside, where there is one. key: the configuration's
     key of `path`, for messages. The description holds source, licence, digests, `input_size`, and `mean` and `std` a
-    channel in 0-255 units. Raises InputError as :mod:`cwamsn.training.pretrained.files` says.
+    channel in 0-255 units. Raises InputError as :mod:`cwamsn.models.weight_files` says.
     """
     network = build_pretrained(name, in_channels)
     entry, digests = PRETRAINED[name], {}

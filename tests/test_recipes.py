@@ -4,7 +4,7 @@ import pytest
 
 from cwamsn.config import without_replaced_options
 from cwamsn.errors import InputError
-from cwamsn.training import recipe_of
+from cwamsn.recipes import recipe_of
 
 SHARED = {
     "encoder": "vit_tiny_patch16_224",

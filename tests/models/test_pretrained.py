@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from cwamsn.errors import InputError
-from cwamsn.training import pretrained
-from cwamsn.training.channelwise import ChannelwiseEncoder, CrossChannelFormer, build_channelwise
-from cwamsn.training.pretrained import PRETRAINED, load_pretrained
-from cwamsn.training.pretrained.files import load_strictly, read_state
-from cwamsn.training.pretrained.networks import ChannelAgnosticViT, CloomeResNet, TimmFeatures
+from cwamsn.models import pretrained
+from cwamsn.models.build import build_channelwise, load_frozen
+from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
+from cwamsn.models.pretrained import PRETRAINED, load_pretrained
+from cwamsn.models.published import ChannelAgnosticViT, CloomeResNet, TimmFeatures
+from cwamsn.models.weight_files import load_strictly, read_state
 
 
 def images(*shape, seed=0):
@@ -288,6 +289,6 @@ def test_the_frozen_network_of_a_row_is_fetched_once_its_licence_is_accepted(mon
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
     options = {"frozen": "openphenom", "width": 8, "out_features": 8, "depth": 1, "heads": 1}
     with pytest.raises(InputError, match="accept_noncommercial_licence"):
-        build_channelwise(5, **options).load_frozen()
+        load_frozen(build_channelwise(5, **options))
     with pytest.raises(InputError, match="connection refused"):
-        build_channelwise(5, **options, accept_noncommercial=True).load_frozen()
+        load_frozen(build_channelwise(5, **options, accept_noncommercial=True))

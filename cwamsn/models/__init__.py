@@ -1,0 +1,52 @@
+"""Networks, their weights, and the device and arithmetic they run on: what training and embeddings share."""
+
+from cwamsn.models.build import build_encoder, encoder_arguments, load_frozen, takes_image_size
+from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
+from cwamsn.models.devices import choose_devices, leased_devices
+from cwamsn.models.distributed import (
+    GlobalBatchNorm1d,
+    averaged,
+    device_name,
+    gather_rows,
+    mean_over_ranks,
+    rank_slice,
+    sum_over_ranks,
+    world,
+)
+from cwamsn.models.heads import ProjectionHead, Prototypes
+from cwamsn.models.precision import autocast, gradient_scaler, resolve_attention, resolve_precision
+from cwamsn.models.pretrained import PRETRAINED, Pretrained, build_pretrained, load_pretrained
+from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_attention
+
+__all__ = [
+    "PRETRAINED",
+    "ChannelwiseEncoder",
+    "CrossChannelFormer",
+    "GlobalBatchNorm1d",
+    "PooledEncoder",
+    "Pretrained",
+    "ProjectionHead",
+    "Prototypes",
+    "ViTEncoder",
+    "autocast",
+    "averaged",
+    "build_encoder",
+    "build_pretrained",
+    "choose_devices",
+    "device_name",
+    "encoder_arguments",
+    "gather_rows",
+    "gradient_scaler",
+    "leased_devices",
+    "load_frozen",
+    "load_pretrained",
+    "mean_over_ranks",
+    "rank_slice",
+    "reference_init",
+    "resolve_attention",
+    "resolve_precision",
+    "set_attention",
+    "sum_over_ranks",
+    "takes_image_size",
+    "world",
+]

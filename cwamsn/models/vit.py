@@ -1,0 +1,111 @@
+"""Image encoders around timm models: the vision transformer that can leave patches out, and any other network."""
+
+import torch
+import torch.nn.functional as F
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from cwamsn.errors import InputError
+
+
+class ViTEncoder(nn.Module):
+    """A timm vision transformer that gives the class token and can leave patches out."""
+
+    def __init__(self, vit: VisionTransformer, final_norm: bool = True):
+        super().__init__()
+        self.vit = vit
+        self.final_norm = final_norm
+        self.num_features = vit.embed_dim
+        self.patch_size: tuple[int, int] = vit.patch_embed.patch_size
+
+    def position_embedding(self, rows: int, columns: int) -> Tensor:
+        """(1, 1 + rows·columns, D): the learned grid resized to the patch grid, the class token's slot unchanged.
+
+        Bicubic without antialiasing, aligned at the corners of the outer pixels, on every forward pass, so that the
+        learned grid gets its gradient from every resolution.
+        """
+        learned = self.vit.pos_embed
+        own_rows, own_columns = self.vit.patch_embed.grid_size
+        if (rows, columns) == (own_rows, own_columns):
+            return learned
+        grid = learned[:, 1:].unflatten(1, (own_rows, own_columns)).permute(0, 3, 1, 2)
+        # `size` gives the values of the reference's scale_factor and cannot miss the wanted size by rounding
+        grid = F.interpolate(grid, size=(rows, columns), mode="bicubic", align_corners=False)
+        return torch.cat([learned[:, :1], grid.flatten(2).transpose(1, 2)], dim=1)
+
+    def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
+        """Class token (B, D) of images (B, C, H, W), as of :meth:`tokens`."""
+        return self.tokens(images, keep, final_norm, cls_only=True)[:, 0]
+
+    def tokens(
+        self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None, cls_only: bool = False
+    ) -> Tensor:
+        """Tokens (B, 1 + N, D), class token first, of images (B, C, H, W), H and W multiples of the patch size.
+
+        keep: indices of the patches to keep, (N,) for the whole batch or (B, N) one row a sample; None keeps all.
+        final_norm: whether the final LayerNorm is applied; None takes the encoder's own setting.
+        """
+        height, width = images.shape[-2:]
+        if height % self.patch_size[0] or width % self.patch_size[1]:
+            raise InputError(
+                f"an image of {height} x {width} pixels is no multiple of the patch size {self.patch_size}"
+            )
+        positions = self.position_embedding(height // self.patch_size[0], width // self.patch_size[1])
+        tokens = self.vit.patch_embed(images) + positions[:, 1:]
+        if keep is not None and keep.ndim == 1:
+            tokens = tokens[:, keep]
+        elif keep is not None:
+            tokens = tokens.gather(1, keep.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+        cls = (self.vit.cls_token + positions[:, :1]).to(tokens.dtype).expand(len(images), -1, -1)
+        tokens = self.vit.norm_pre(self.vit.pos_drop(torch.cat([cls, tokens], dim=1)))
+        for block in self.vit.blocks:
+            tokens = block(tokens)
+        normed = self.final_norm if final_norm is None else final_norm
+        tokens = tokens[:, :1] if cls_only else tokens
+        return self.vit.norm(tokens) if normed else tokens
+
+
+class PooledEncoder(nn.Module):
+    """Any other timm model: its pooled features (B, D). It has no patches to leave out."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+        self.num_features = model.num_features
+        self.patch_size = (1, 1)
+
+    def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
+        if keep is not None:
+            raise InputError("training.mask_ratio: this encoder has no patches to mask; set it to 0 or take a ViT")
+        return self.model(images)
+
+
+def set_attention(model: nn.Module, choice: str) -> None:
+    """Choose how attention is computed: `fused` (one kernel), `eager` (matmul, softmax, matmul).
+
+    `auto` is `eager` until the device is known: who moves the model there sets what
+    :func:`cwamsn.models.precision.resolve_attention` gives.
+    """
+    fused = choice == "fused"
+    for module in model.modules():
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = fused
+
+
+@torch.no_grad()
+def reference_init(model: nn.Module) -> None:
+    """Initialise as the MSN reference does.
+
+    Linear weights, position embedding and class token from a normal of standard deviation .02 (truncated at ±2, so in
+    effect not at all), the patch convolution Kaiming-normal, biases 0, norms 1 and 0.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        if isinstance(module, nn.Linear | nn.Conv2d) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+    for name in ("pos_embed", "cls_token"):
+        if isinstance(getattr(model, name, None), nn.Parameter):
+            nn.init.trunc_normal_(getattr(model, name), std=0.02)

@@ -113,6 +113,7 @@ def scoring() -> None:
     from cwamsn.alignment import aggregate, align
     from cwamsn.benchmarks import compound_gene as cg
     from cwamsn.benchmarks import gene_gene as gg
+    from cwamsn.vocabulary import RXRX3_DOSES
 
     wells, x = as_wells(metadata()), vectors(WELLS)
     truth = cg.load_truth(SHARED / "compound_gene_interactions.csv", wells)
@@ -140,7 +141,7 @@ def scoring() -> None:
     done("gene bootstrap of the recalls")
     cg.summary(scores)
     done("compound bootstrap and z")
-    one = published_draw(perturbation_map, truth, 0, cg.CONCENTRATIONS)
+    one = published_draw(perturbation_map, truth, 0, RXRX3_DOSES)
     ratio = 100 * one / steps["compound-gene, 100 draws, nine doses"][1]
     print(f"one draw the published way: {one:.1f} s CPU, 100 draws {100 * one:.0f} s: {ratio:.0f} times as long")
     print(f"random vectors: AP {table['average_precision'].mean():.4f}, AUC {table['auc_roc'].mean():.4f}")

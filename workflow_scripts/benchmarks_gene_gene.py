@@ -6,6 +6,7 @@ with job(snakemake):
     from cwamsn.alignment import align, align_options
     from cwamsn.benchmarks import gene_gene as gg
     from cwamsn.benchmarks.scores import as_scores
+    from cwamsn.benchmarks.split_half import split_half_by_guide, split_half_summary
     from cwamsn.embeddings import load_features
     from cwamsn.files import atomic_path
     from cwamsn.tables import read, write
@@ -30,8 +31,8 @@ with job(snakemake):
         features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))
         how = snakemake.params.alignment
         aligned = align(features, wells, how["method"], **align_options(how), say=False)  # the map's rule has said it
-        halves = gg.split_half_by_guide(aligned, wells, section["thresholds"], section["split_half_repeats"])
-        parts.append(gg.split_half_summary(halves))
+        halves = split_half_by_guide(aligned, wells, section["thresholds"], section["split_half_repeats"])
+        parts.append(split_half_summary(halves))
     with atomic_path(snakemake.output.table) as path:
         own.to_parquet(path, index=False)
     write(as_scores(parts, **fixed), "scores", snakemake.output.scores)

@@ -1,18 +1,20 @@
-"""Benchmarks: a map (or embeddings) in, a table of scores out; one module a benchmark, each a few pure functions.
+"""Benchmarks: a map (or embeddings) in, a table of scores out; one module per benchmark.
 
-Protocols, readings and the list of metric names: docs/benchmarks.md. `cwamsn.benchmarks.replicates` is imported by
-name, since it needs the copairs package, which the others do not. Names are loaded on first use.
+Protocols, readings and the list of metric names: docs/benchmarks.md. `cwamsn.benchmarks.replicates` is imported by its
+own name, since it needs the copairs package, which the others do not.
 """
 
-from cwamsn.lazy import lazy_names
+from cwamsn.benchmarks.annotations import relationships
+from cwamsn.benchmarks.compound_gene import compound_gene_table, score_compounds
+from cwamsn.benchmarks.gene_gene import gene_gene_recall
+from cwamsn.benchmarks.plate_probe import probe_plates
+from cwamsn.benchmarks.signal import perturbation_signal
 
-_HOME = {
-    "compound_gene_table": "compound_gene",
-    "gene_gene_recall": "gene_gene",
-    "perturbation_signal": "signal",
-    "probe_plates": "plate_probe",
-    "relationships": "annotations",
-    "score_compounds": "compound_gene",
-}
-__all__ = sorted(_HOME)
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+__all__ = [
+    "compound_gene_table",
+    "gene_gene_recall",
+    "perturbation_signal",
+    "probe_plates",
+    "relationships",
+    "score_compounds",
+]

@@ -12,126 +12,14 @@ from threadpoolctl import threadpool_limits
 
 from cwamsn.benchmarks.annotations import joint_relationships, matched_names, relationships
 from cwamsn.benchmarks.bootstrap import interval, recall_resamples
+from cwamsn.benchmarks.similarity import THRESHOLDS, Similarities
 from cwamsn.benchmarks.symbols import BUILT_IN, say_unmatched
-from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.tables import feature_columns
 from cwamsn.vocabulary import SOURCES
 
-THRESHOLDS = ((0.05, 0.95), (0.1, 0.9))
-NULLS = ("crispr", "whole-map")
 RECALL_COLUMNS = ["source", "threshold_low", "threshold_high", "recall", "n_relationships", "n_null_pairs"]
-SAME = 1e-12  # cosines that differ by less are equal but for rounding
 ONE_WAY = 0.5  # a median cosine above this means that the vectors were not centred
-
-
-def cosines(features: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
-    """Cosine similarity of the rows of `features` (n, d) with those of `others` (m, d), or with each other: (n, m).
-
-    One BLAS thread, so that the digits do not depend on the machine's number of cores. A zero row has cosine 0.
-    """
-    left = _unit(features)
-    right = left if others is None else _unit(others)
-    with threadpool_limits(1, "blas"):
-        return left @ right.T
-
-
-def _unit(features: np.ndarray) -> np.ndarray:
-    features = np.asarray(features, dtype=np.float64)
-    norms = np.sqrt(np.einsum("ij,ij->i", features, features))
-    norms[norms == 0] = 1.0
-    return features / norms[:, None]
-
-
-def percentile_ranks(null: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the sorted `null` strictly below each value, and the share not above it."""
-    left = np.searchsorted(null, values, side="left") / len(null)
-    right = np.searchsorted(null, values, side="right") / len(null)
-    return left, right
-
-
-def is_recalled(null: np.ndarray, values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Whether each value lies in the lower `low` or upper 1 - `high` tail of the sorted `null` (both ends counted)."""
-    left, right = percentile_ranks(null, values)
-    return (right <= low) | (left >= high)
-
-
-def null_rows(perturbation_map: pd.DataFrame, null: str = "crispr") -> pd.DataFrame:
-    """Rows of the map whose pairs form the null, in an order that does not depend on the map's.
-
-    `crispr`: the CRISPR rows, the control row among them (735 genes + EMPTY_control on RxRx3-core). `whole-map`: every
-    row, compounds at every dose included, as older notebooks and CellCLIP's script do; its recalls are not comparable.
-    """
-    if null not in NULLS:
-        raise InputError(f"gene_gene.null_rows: {null!r} is not known; known: {', '.join(NULLS)}")
-    keys = ["perturbation_type", "perturbation", "concentration"]
-    rows = perturbation_map if null == "whole-map" else perturbation_map[perturbation_map.perturbation_type == "CRISPR"]
-    if len(rows) < 2:
-        raise InputError(f"gene_gene: the map has {len(rows)} CRISPR rows; a null needs at least two")
-    return rows.sort_values([k for k in keys if k in rows.columns], ignore_index=True)
-
-
-def _upper_triangle(features: np.ndarray, keep: np.ndarray, block: int = 1024) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted cosines of all pairs of rows, and the matrix of those among the rows `keep` (ascending).
-
-    Blocks of rows, since the whole map's matrix would take 1.6 GB. Both results hold the same numbers, so that a pair
-    never differs from its own entry in the null by a last digit.
-    """
-    unit, n = _unit(features), len(features)
-    null, matrix, filled = np.empty(n * (n - 1) // 2), np.eye(len(keep)), 0
-    for start in range(0, n, block):
-        stop = min(start + block, n)
-        with threadpool_limits(1, "blas"):
-            part = unit[start:stop] @ unit[start:].T
-        for row in range(stop - start):
-            values = part[row, row + 1 :]
-            null[filled : filled + len(values)] = values
-            filled += len(values)
-        inside = np.flatnonzero((keep >= start) & (keep < stop))
-        if len(inside):
-            right = np.arange(inside[0], len(keep))
-            matrix[np.ix_(inside, right)] = part[np.ix_(keep[inside] - start, keep[right] - start)]
-    null.sort()
-    matrix = np.triu(matrix, 1)
-    return null, matrix + matrix.T + np.eye(len(keep))
-
-
-class Similarities:
-    """Cosines of a map's genes with each other and the sorted null, computed once for all sources and thresholds."""
-
-    def __init__(self, perturbation_map: pd.DataFrame, null: str = "crispr", exclude: Collection[str] = ()):
-        rows = null_rows(perturbation_map, null)
-        rows = rows[~rows["perturbation"].isin(set(exclude))].reset_index(drop=True)
-        names = rows["perturbation"].to_numpy(str)
-        crispr = np.flatnonzero(rows["perturbation_type"].to_numpy() == "CRISPR")
-        self.index = pd.Series(np.arange(len(crispr)), index=names[crispr])
-        if self.index.index.has_duplicates:
-            name = self.index.index[self.index.index.duplicated()][0]
-            raise InputError(f"gene_gene: the map has several CRISPR rows of {name!r}; keep one")
-        features = feature_columns(rows.columns)
-        if len(features) < 2:
-            raise InputError(
-                "gene_gene: the map has one dimension, in which every cosine is 1 or -1; give more features, controls "
-                "that vary in more directions, or more components"
-            )
-        self.null, self.matrix = _upper_triangle(rows[features].to_numpy(), crispr)
-        if len(self.null) > 1 and self.null[-1] - self.null[0] < SAME:
-            raise InputError(
-                f"gene_gene: all {len(self.null)} pairs of the map have the same cosine ({self.null[0]:.3g}); "
-                "its vectors tell nothing apart, look at the embeddings and the controls"
-            )
-
-    @property
-    def genes(self) -> list[str]:
-        return list(self.index.index)
-
-    def of(self, pairs: pd.DataFrame) -> np.ndarray:
-        """Cosine of each pair of a table `entity1`, `entity2`."""
-        return self.matrix[self.index[pairs["entity1"]].to_numpy(), self.index[pairs["entity2"]].to_numpy()]
-
-    def recalled(self, pairs: pd.DataFrame, low: float, high: float) -> np.ndarray:
-        """Whether each pair is recalled."""
-        return is_recalled(self.null, self.of(pairs), low, high)
 
 
 def gene_gene_recall(
@@ -213,54 +101,6 @@ def experiment_recall(
     return tables[0].assign(recall=np.mean([table["recall"] for table in tables], axis=0))
 
 
-def split_half_by_guide(
-    features: np.ndarray,
-    wells: pd.DataFrame,
-    thresholds: Sequence[tuple[float, float]] = THRESHOLDS,
-    repeats: int = 10,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """How well a gene finds itself when its guides are split into two halves: the noise ceiling of the recall.
-
-    Parameters
-    ----------
-    features : (n, d) aligned vectors of CRISPR wells that are no controls
-    wells : their `well_id`, `perturbation` and, where there are any, `gene` and `guide`, row for row. Without `gene`
-        a knockout's perturbation is its gene; without `guide` nothing can be split: the table is empty, which is said
-    repeats : random splits, drawn from `seed`
-
-    Returns
-    -------
-    Table `repeat, threshold_low, threshold_high, recall, top1, n_genes`: share of genes whose two half vectors lie in
-    the tails of the cosines of all pairs (half one of a gene, half two of another); share of genes whose nearest
-    half-two vector is their own.
-    """
-    order = np.argsort(wells["well_id"].to_numpy(str), kind="stable")
-    features, wells = np.asarray(features, dtype=np.float64)[order], wells.iloc[order]
-    guides = _guides(wells).groupby(["gene", "guide"], sort=True, observed=True).indices
-    names = [name for name in guides if all(isinstance(part, str) for part in name)]
-    means = np.stack([features[guides[name]].mean(axis=0) for name in names]) if names else np.empty((0, 1))
-    genes = np.array([gene for gene, _ in names], dtype=str)
-    members = [np.flatnonzero(genes == gene) for gene in np.unique(genes)]
-    members = [rows for rows in members if len(rows) >= 2]
-    columns = ["repeat", "threshold_low", "threshold_high", "recall", "top1", "n_genes"]
-    if len(members) < 2:
-        note(f"split_half_recall: {len(members)} genes have two guides or more, two are needed: no noise ceiling")
-        return pd.DataFrame(columns=columns)
-    rng, rows = np.random.default_rng(seed), []
-    for repeat in range(repeats):
-        halves = [np.array_split(rng.permutation(m), 2) for m in members]
-        first, second = (np.stack([means[np.sort(h[i])].mean(axis=0) for h in halves]) for i in (0, 1))
-        matrix = cosines(first, second)
-        own = np.diag(matrix)
-        null = np.sort(matrix[~np.eye(len(matrix), dtype=bool)])
-        top1 = float((matrix.argmax(axis=1) == np.arange(len(matrix))).mean())
-        for low, high in thresholds:
-            hits = is_recalled(null, own, low, high)
-            rows.append((repeat, float(low), float(high), float(hits.mean()), top1, len(own)))
-    return pd.DataFrame(rows, columns=columns)
-
-
 def summary(
     similarities: Similarities,
     sources: Sequence[str] = SOURCES,
@@ -306,16 +146,6 @@ def summary(
     return pd.DataFrame(rows, columns=names)
 
 
-def _guides(wells: pd.DataFrame) -> pd.DataFrame:
-    """Columns `gene` and `guide` of the wells contract, both of which a screen may lack."""
-    empty = pd.Series(None, index=wells.index, dtype=object)
-    if "gene" in wells:
-        gene = wells["gene"]
-    else:
-        gene = wells["perturbation"].where((wells["perturbation_type"] == "CRISPR") & wells["control"].isna(), None)
-    return pd.DataFrame({"gene": gene, "guide": wells.get("guide", empty)})
-
-
 def _say_zero(similarities: Similarities, source: str, n: int, low: float, high: float) -> None:
     """Note why no pair of a source is recalled: too few pairs, or a null of which many pairs have one cosine."""
     null, chance = similarities.null, low + 1 - high
@@ -328,15 +158,6 @@ def _say_zero(similarities: Similarities, source: str, n: int, low: float, high:
     else:
         why = "no cause is known: known pairs avoid both tails of the cosines; look at the embeddings"
     note(f"recall of {source} is 0 of {n} pairs where chance is {chance:.2f}: {why}")
-
-
-def split_half_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Means over the repeats of :func:`split_half_by_guide`: metrics `split_half_recall` and `split_half_top1`."""
-    rows = []
-    for (low, high), part in table.groupby(["threshold_low", "threshold_high"], sort=False):
-        for metric, column in (("split_half_recall", "recall"), ("split_half_top1", "top1")):
-            rows.append((metric, "genes", low, high, part[column].mean(), int(part["n_genes"].iloc[0])))
-    return pd.DataFrame(rows, columns=["metric", "source", "threshold_low", "threshold_high", "value", "n"])
 
 
 def as_metric(table: pd.DataFrame, metric: str) -> pd.DataFrame:

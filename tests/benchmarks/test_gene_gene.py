@@ -14,7 +14,9 @@ from sklearn.utils import Bunch
 from cwamsn.annotation_files import annotation_folder
 from cwamsn.benchmarks import gene_gene_recall, relationships
 from cwamsn.benchmarks.annotations import joint_relationships
-from cwamsn.benchmarks.gene_gene import Similarities, cosines, split_half_by_guide, split_half_summary, summary
+from cwamsn.benchmarks.gene_gene import Similarities, summary
+from cwamsn.benchmarks.similarity import cosines
+from cwamsn.benchmarks.split_half import split_half_by_guide, split_half_summary
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.vocabulary import SOURCES

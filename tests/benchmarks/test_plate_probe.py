@@ -9,6 +9,7 @@ from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from cwamsn.benchmarks import plate_probe as pp
+from cwamsn.benchmarks import probes
 from cwamsn.errors import InputError
 
 
@@ -33,14 +34,14 @@ def test_linear_probe_equals_discriminant_analysis(screen):
     x = features.astype(np.float32)
     names, y = np.unique(wells["experiment"] + wells["plate"], return_inverse=True)
     fold = np.arange(len(y)) % 3
-    found = pp.LinearProbe(x, block=100).predict(y, fold)
+    found = probes.LinearProbe(x, block=100).predict(y, fold)
     for f in range(3):
         train = fold != f
         means = np.stack([x[train & (y == c)].mean(axis=0) for c in range(len(names))])
         residual = (x[train] - means[y[train]]).astype(np.float64)
         covariance = residual.T @ residual / train.sum()
         fourth = float(((residual**2).sum(axis=1) ** 2).sum())
-        shrinkage = pp.ledoit_wolf(covariance, fourth, int(train.sum()))
+        shrinkage = probes.ledoit_wolf(covariance, fourth, int(train.sum()))
         assert shrinkage == pytest.approx(ledoit_wolf_shrinkage(residual, assume_centered=True), abs=1e-6)
         shrunk = (1 - shrinkage) * covariance + shrinkage * np.trace(covariance) / 12 * np.eye(12)
         weights = np.linalg.solve(shrunk, means.T)
@@ -58,7 +59,7 @@ def test_neighbour_probe_equals_scikit_learn(screen):
     fold = np.arange(len(y)) % 4
     fold[::11] = -1  # wells that take no part
     for listed in (3, 50):  # too few listed neighbours fall back on all distances
-        found = pp.NeighbourProbe(features, 5, listed).predict(y, fold)
+        found = probes.NeighbourProbe(features, 5, listed).predict(y, fold)
         assert (found[fold < 0] == -1).all()
         for f in range(4):
             train = (fold >= 0) & (fold != f)
@@ -68,7 +69,7 @@ def test_neighbour_probe_equals_scikit_learn(screen):
 
 
 def test_majority_breaks_ties_to_the_smaller_class():
-    assert pp.majority(np.array([[3, 1, 3, 1, 2], [5, 4, 3, 2, 1], [2, 2, 2, 0, 0]])).tolist() == [1, 1, 2]
+    assert probes.majority(np.array([[3, 1, 3, 1, 2], [5, 4, 3, 2, 1], [2, 2, 2, 0, 0]])).tolist() == [1, 1, 2]
 
 
 def test_a_plate_effect_is_found_and_noise_scores_chance(screen):

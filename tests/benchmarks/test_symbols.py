@@ -6,6 +6,7 @@ import pytest
 
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks.annotations import joint_relationships, matched_names, relationships
+from cwamsn.benchmarks.split_half import split_half_by_guide
 from cwamsn.benchmarks.symbols import names_in_map, previous_symbols, table_path
 from cwamsn.embeddings import read_map
 from cwamsn.errors import InputError
@@ -129,12 +130,12 @@ def test_split_halves_need_no_columns_that_a_screen_may_lack():
     wells["perturbation"] = [f"G{i % 5}" for i in range(60)]
     x = rng.standard_normal((60, 8)) + rng.standard_normal((5, 8))[np.arange(60) % 5] * 3
     with collected() as said:
-        assert gg.split_half_by_guide(x, wells).empty
+        assert split_half_by_guide(x, wells).empty
     assert said == ["split_half_recall: 0 genes have two guides or more, two are needed: no noise ceiling"]
     guides = wells.assign(guide=[f"G{i % 5}_{i // 5 % 4}" for i in range(60)])
-    table = gg.split_half_by_guide(x, guides)
+    table = split_half_by_guide(x, guides)
     assert table["n_genes"].eq(5).all() and table["top1"].mean() > 0.9
-    pd.testing.assert_frame_equal(table, gg.split_half_by_guide(x, guides.assign(gene=guides["perturbation"])))
+    pd.testing.assert_frame_equal(table, split_half_by_guide(x, guides.assign(gene=guides["perturbation"])))
 
 
 def test_a_screen_of_one_experiment_has_no_recall_of_experiments():

@@ -6,12 +6,6 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-CONFIG = Path(workflow.current_basedir) / "config"
-
-
-configfile: str(CONFIG / "config.yaml")
-configfile: str(CONFIG / "models.yaml")
-
 
 include: "rules/common.smk"
 include: "rules/screens.smk"

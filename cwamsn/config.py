@@ -7,10 +7,9 @@ configuration file.
 
 import copy
 import datetime
-import difflib
-import functools
+import fnmatch
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,15 @@ from jsonschema.exceptions import best_match
 
 from cwamsn.errors import InputError, nearest
 from cwamsn.naming import check_name, check_names
+
+# Keys and values of earlier versions, refused with what is written now; `*` is any name.
+RENAMED = {
+    "rows": "methods: [names]",
+    "evaluation_screen": "evaluate: {screen: [benchmarks]}",
+    "benchmarks": "evaluate: {screen: [benchmarks]}",
+    "reporting.quoted_rows": "reporting.published_methods",
+    "models.*.kind: quoted": "kind: published",
+}
 
 # Folders of `paths.data` that belong to no screen.
 SHARED_FOLDERS = ("cache", "study")
@@ -44,13 +52,13 @@ def resolve(config: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     for key in ("training_screen", "evaluation_screen"):
         name = config.get(key)
         if name is not None and name not in config.get("screens", {}):
-            raise InputError(f"{key}: no screen is called {name!r}{_nearest(name, config.get('screens', {}))}")
+            raise InputError(f"{key}: no screen is called {name!r}; {nearest(name, config.get('screens', {}))}")
     known = {**config.get("models", {}), **config.get("embeddings", {})}
     named = [("rows", row) for row in config.get("rows", [])]
     named += [("comparisons", row) for pair in config.get("comparisons", []) for row in pair]
     for key, row in named:
         if row not in known:
-            raise InputError(f"{key}: no row is called {row!r}{_nearest(row, known)}")
+            raise InputError(f"{key}: no row is called {row!r}; {nearest(row, known)}")
     _check_names(config)
     return config
 
@@ -64,50 +72,29 @@ def _check_names(config: dict[str, Any]) -> None:
     check_names(config.get("study", {}).get("points", {}), "study.points: the name")
 
 
-# options of the `training` section and of a row's recipe, and the key of what they belong to
+# Options that belong to the value of another key beside them: another encoder brings its own options.
 OPTIONS_OF = {"encoder_options": "encoder", "objective_options": "objective"}
+# Keys that decide which other keys there are: another source, or kind of method, is another entry altogether.
+DECIDES_KEYS = ("source", "kind")
 
 
-def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """A copy of `base` with the keys of `own`, nested ones one by one."""
-    out = copy.deepcopy(base)
+def merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `base` with `own` laid over it. The only way in which settings are laid over each other.
+
+    Dictionaries are merged key by key; lists and values replace. Two things are not inherited: the options of an
+    encoder or objective where `own` names another one, and the keys of a screen or method where `own` gives it another
+    source or kind.
+    """
+    if any(key in base and own.get(key, base[key]) != base[key] for key in DECIDES_KEYS):
+        return copy.deepcopy(dict(own))
+    out = copy.deepcopy(dict(base))
     for key, value in own.items():
-        both = isinstance(value, dict) and isinstance(out.get(key), dict)
-        out[key] = merged(out[key], value) if both else copy.deepcopy(value)
-    return out
-
-
-def merged_recipe(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """:func:`merged` of two recipes. Another encoder, or objective, than the base's brings its own options: the base's
-    belong to the base's encoder and are not inherited."""
-    out = merged(base, own)
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = merge(out[key], value) if both else copy.deepcopy(value)
     for options, owner in OPTIONS_OF.items():
-        if owner in own and own[owner] != base.get(owner):
+        if owner in own and own[owner] != base.get(owner) and options in out:
             out[options] = copy.deepcopy(own.get(options) or {})
     return out
-
-
-def without_replaced_options(config: dict[str, Any], layers: Iterable[dict[str, Any] | None]) -> dict[str, Any]:
-    """`config` as Snakemake has merged it, without the options of an encoder or objective that a later file replaced.
-
-    layers: configurations in the order in which they were merged. Snakemake merges key by key and takes nothing away,
-    so that `training: {encoder: resnet18}` in a file of one's own would keep the options of the default encoder. Looked
-    at are the section `training` and the `recipe` of each entry of `models`.
-    """
-    out, layers = copy.deepcopy(dict(config)), [dict(layer or {}) for layer in layers]
-    for path in [("training",), *(("models", row, "recipe") for row in out.get("models") or {})]:
-        target, parts = _below(out, path), [_below(layer, path) for layer in layers]
-        found = functools.reduce(merged_recipe, filter(None, parts), {})
-        if target:
-            target |= {key: found[key] for key in OPTIONS_OF if key in found}
-    return out
-
-
-def _below(config: dict[str, Any], path: Iterable[str]) -> dict[str, Any] | None:
-    """The dictionary at a path of keys; None where there is none."""
-    for key in path:
-        config = config.get(key) if isinstance(config, dict) else None
-    return config if isinstance(config, dict) else None
 
 
 # keys of the section `embedding` that say how a job is run, not what it computes
@@ -126,12 +113,7 @@ def embedding_of_method(section: Mapping[str, Any], name: str, own: Mapping[str,
             raise InputError(f"{where}: holds for every method; set it in `embedding`")
         if key not in shared:
             raise InputError(f"{where}: unknown key; {nearest(key, shared)}")
-    return merged(shared, dict(own or {}))
-
-
-def _nearest(word: str, known) -> str:
-    close = difflib.get_close_matches(str(word), [str(k) for k in known], n=3, cutoff=0.5)
-    return f"; nearest: {', '.join(close)}" if close else f"; known: {', '.join(map(str, known)) or 'none'}"
+    return merge(shared, own or {})
 
 
 def _apply(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str) -> Any:
@@ -152,8 +134,10 @@ def _apply(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str)
         if choice is None:
             raise InputError(f"{where}.{key}: is missing")
         known = [d.removeprefix(f"{prefix}-") for d in defs if d.startswith(f"{prefix}-")]
+        if choice not in known and (now := _renamed(f"{where}.{key}: {choice}")):
+            raise InputError(f"{where}.{key}: {choice} has a new name; write {now}")
         if choice not in known:
-            raise InputError(f"{where}.{key}: {choice!r} is not known{_nearest(choice, known)}")
+            raise InputError(f"{where}.{key}: {choice!r} is not known; {nearest(choice, known)}")
         value.setdefault(key, choice)
         schema = defs[f"{prefix}-{choice}"]
     if schema.get("type") == "object" or (isinstance(schema.get("type"), list) and isinstance(value, dict)):
@@ -173,6 +157,11 @@ def _apply(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str)
     if isinstance(value, float) and value.is_integer() and "integer" in kinds and "number" not in kinds:
         return int(value)  # JSON Schema takes 400.0 for an integer, range() does not
     return value
+
+
+def _renamed(key: str) -> str | None:
+    """What is written now in place of a key of an earlier version; None for any other key."""
+    return next((now for old, now in RENAMED.items() if fnmatch.fnmatchcase(key, old)), None)
 
 
 def _types(schema: dict[str, Any]) -> list[str]:
@@ -220,7 +209,9 @@ def _object(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str
             raise InputError(f"{where or 'configuration'}: the key {key!r} is no text; put it in quotes")
         if key not in properties and extra is False:
             full = f"{where}.{key}" if where else str(key)
-            raise InputError(f"{full}: unknown configuration key{_nearest(key, properties)}")
+            if now := _renamed(full):
+                raise InputError(f"{full}: has a new name; write {now} (CHANGELOG.md)")
+            raise InputError(f"{full}: unknown configuration key; {nearest(key, properties)}")
     for key, part in properties.items():
         target = defs[part["$ref"].rsplit("/", 1)[-1]] if "$ref" in part else part
         if key not in value and "default" in part:

@@ -9,9 +9,14 @@ import yaml
 
 INTRO = """# Configuration
 
-`config/config.yaml` is the default run. A file given with `--configfile` overrides it key by key: named entries
-(screens, models, embeddings) add up, lists replace. **A key that your file leaves out has the default run's value
-where the table says "the default run sets", else the default**. Unknown keys are refused with the nearest known one.
+A file given with `--configfile` is a run of its own: **a key that it leaves out has the default of this page**, for
+the recipe the paper's method. Without `--configfile` the run is `config/config.yaml`, whose values the table gives as
+"the default run sets". To change that run, or any other file, name it: `extends: path/to/config/config.yaml`
+(relative to your own file). Files are laid over each other key by key, and `--config` comes last: named entries
+(screens, models, embeddings) add up, lists replace; another encoder or objective starts without the options of the
+one before, and so does a screen with another source or a method of another kind. Unknown keys are refused with the
+nearest known one.
+
 Relative paths resolve against the working directory. Name targets before `--configfile`, which would read them as
 further files. Numbers are written `1.0e-3` or `0.001` (`1e-3` is text to YAML); names that look like a number or a
 date stand in quotes: `'00121'`, `'20210727_1'`. This page is made from `config/schemas/` and `config/config.yaml` by

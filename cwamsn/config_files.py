@@ -3,13 +3,15 @@
 The rest of the configuration (:mod:`cwamsn.config`) sees values only, in which `00121` is 81 already.
 """
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cwamsn.config import load_schema, merge, resolve
 from cwamsn.errors import InputError
 
 PLAIN = {
@@ -66,6 +68,70 @@ def _check_value(node: yaml.Node, where: str) -> None:
 
 def _read(node: yaml.Node) -> Any:
     return yaml.safe_load(node.value)
+
+
+def configuration(
+    root: Path, own: Sequence[Path], command_line: Mapping[str, Any], load: Callable[[str], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The resolved configuration of a run; raises :class:`InputError` with one line for the first fault.
+
+    Laid over each other by :func:`cwamsn.config.merge`: the known methods (`config/models.yaml`), the user's files or,
+    without any, the default run (`config/config.yaml`), and what the command line sets.
+
+    Parameters
+    ----------
+    root : the repository.
+    own : the user's configuration files, in the order of the command line.
+    command_line : values of `--config`.
+    load : reads one file, as Snakemake does.
+    """
+    files = own or [root / "config" / "config.yaml"]
+    for path in files:
+        check_text(path)
+    layers = [*read_layers([root / "config" / "models.yaml", *files], load), command_line]
+    found: Mapping[str, Any] = functools.reduce(merge, layers)
+    resolved = resolve(found, load_schema(root / "config" / "schemas"))
+    if "run" not in found:
+        raise InputError(
+            "run: is missing; a configuration file is a run of its own: name it, or change the default run by adding "
+            "`extends: path/to/config/config.yaml`"
+        )
+    return resolved | {"title": own_title(resolved)}
+
+
+def read_layers(paths: Iterable[Path], load: Callable[[str], Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Contents of configuration files, each after the file that its key `extends` names (relative to the file itself).
+
+    A file that two others extend comes once, before the first of them.
+
+    Parameters
+    ----------
+    paths : files in the order in which they are laid over each other.
+    load : reads one file, as Snakemake does.
+    """
+    found: dict[Path, dict[str, Any]] = {}
+    for path in paths:
+        _add(Path(path), load, found, ())
+    return list(found.values())
+
+
+def _add(
+    path: Path, load: Callable[[str], Mapping[str, Any]], found: dict[Path, dict], above: tuple[Path, ...]
+) -> None:
+    """Put the file at `path` into `found`, after what it extends; `above` are the files that extend it."""
+    if path.resolve() in found:
+        return
+    content = dict(load(str(path)) or {})
+    base = content.pop("extends", None)
+    if base is not None:
+        below, above = path.parent / str(base), (*above, path.resolve())
+        if not isinstance(base, str) or not below.is_file():
+            raise InputError(f"{path.name}: extends: no file {below}; name a file, relative to {path.name}")
+        if below.resolve() in above:
+            raise InputError(f"{path.name}: extends: {base} extends {path.name} itself; take one of them out")
+        check_text(below)
+        _add(below, load, found, above)
+    found[path.resolve()] = content
 
 
 def own_title(config: Mapping[str, Any]) -> str:

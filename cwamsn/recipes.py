@@ -3,7 +3,7 @@
 import difflib
 from typing import Any
 
-from cwamsn.config import merged_recipe
+from cwamsn.config import merge
 from cwamsn.errors import InputError
 
 # how a job is run, not what it computes
@@ -19,7 +19,7 @@ def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str,
 
     Keys of how a job is run (threads, gpus, ...) are left out. A row that names another encoder or objective gets none
     of the shared options of it (`encoder_options`, `objective_options`), only its own: see
-    :func:`cwamsn.config.merged_recipe`. An unknown key, or one of how a job is run, raises :class:`InputError` with the
+    :func:`cwamsn.config.merge`. An unknown key, or one of how a job is run, raises :class:`InputError` with the
     nearest known keys.
     """
     shared = {key: value for key, value in config_training.items() if key not in RUN_KEYS}
@@ -29,4 +29,4 @@ def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str,
             close = difflib.get_close_matches(str(key), list(shared), n=3, cutoff=0.5)
             hint = f"nearest: {', '.join(close)}" if close else "see the keys of training in config/README.md"
             raise InputError(f"models.{row.get('title', 'row')}.recipe.{key}: unknown key; {hint}")
-    return merged_recipe(shared, own)
+    return merge(shared, own)

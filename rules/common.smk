@@ -9,34 +9,26 @@ sys.path.insert(0, str(ROOT))
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
 
-from cwamsn.config import load_schema, resolve, without_replaced_options
-from cwamsn.config_files import check_text, own_title
+from cwamsn.config import load_schema, resolve
+from cwamsn.config_files import configuration
 from cwamsn.where import products, trainings
 from cwamsn.screens_in_use import check, claim
 from cwamsn.screens_in_use import settings as screen_settings
 from cwamsn.errors import InputError
 from cwamsn.workplace import begin, release
 
-# What Snakemake has merged into `config`, in order: an encoder that a file replaces takes its options with it.
-LAYERS = [
-    load_configfile(path)
-    for path in (
-        ROOT / "config" / "config.yaml",
-        ROOT / "config" / "models.yaml",
-        *workflow.overwrite_configfiles,
-    )
-] + [workflow.config_settings.config]
-
 try:
-    if workflow.is_main_process:
-        for _path in workflow.overwrite_configfiles:
-            check_text(_path)
-    config.update(without_replaced_options(config, LAYERS))
-    config.update(resolve(config, load_schema(ROOT / "config" / "schemas")))
+    _found = configuration(
+        ROOT,
+        workflow.overwrite_configfiles,
+        workflow.config_settings.config,
+        load_configfile,
+    )
 except InputError as error:
     raise WorkflowError(str(error))
 
-config["title"] = own_title(config)
+config.clear()  # Snakemake has merged the files in its own way
+config.update(_found)
 
 if workflow.is_main_process:
     if _line := release(Path.cwd()):

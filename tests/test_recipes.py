@@ -1,8 +1,10 @@
 """What a row's recipe makes of the shared one, and a user's file of the default one."""
 
+import functools
+
 import pytest
 
-from cwamsn.config import without_replaced_options
+from cwamsn.config import merge
 from cwamsn.errors import InputError
 from cwamsn.recipes import recipe_of
 
@@ -37,15 +39,6 @@ def test_unknown_keys_of_a_recipe_are_named():
         recipe_of(SHARED, {"title": "mine", "recipe": {"step": 3}})
 
 
-def merged_as_snakemake(*layers):
-    from snakemake.utils import update_config
-
-    config = {}
-    for layer in layers:
-        update_config(config, layer)
-    return config
-
-
 @pytest.mark.parametrize(
     ("own", "encoder", "options"),
     [
@@ -63,19 +56,25 @@ def merged_as_snakemake(*layers):
             {},
         ),
         ([{"training": {"encoder": "b"}}, {"training": {"encoder_options": {"width": 8}}}], "b", {"width": 8}),
-        ([{"training": None}, None], "vit_tiny_patch16_224", {"embed_dim": 96, "depth": 4}),
     ],
 )
 def test_a_file_that_names_another_encoder_does_not_inherit_the_defaults_options(own, encoder, options):
     base = {"training": {k: SHARED[k] for k in ("encoder", "encoder_options", "steps")}}
-    config = merged_as_snakemake(base, *[layer for layer in own if layer and layer["training"]])
-    found = without_replaced_options(config, [base, *own])
+    found = functools.reduce(merge, [base, *own])
     assert found["training"] == {"encoder": encoder, "encoder_options": options, "steps": 10}
 
 
 def test_a_file_may_give_a_listed_row_another_encoder():
     listed = {"models": {"cellclip-style": {"recipe": {"encoder": "channelwise", "encoder_options": {"depth": 12}}}}}
     own = {"models": {"cellclip-style": {"recipe": {"encoder": "resnet18"}}, "mine": {"kind": "trained"}}}
-    found = without_replaced_options(merged_as_snakemake(listed, own), [listed, own])
+    found = merge(listed, own)
     assert found["models"]["cellclip-style"]["recipe"] == {"encoder": "resnet18", "encoder_options": {}}
     assert found["models"]["mine"] == {"kind": "trained"}
+
+
+def test_another_source_or_kind_brings_all_its_keys():
+    base = {"screens": {"mine": {"source": "bray", "plates": ["24277"]}, "other": {"source": "bray"}}}
+    own = {"screens": {"mine": {"source": "load-data", "platemap": "map.csv"}, "other": {"plates": ["24278"]}}}
+    found = merge(base, own)["screens"]
+    assert found["mine"] == {"source": "load-data", "platemap": "map.csv"}
+    assert found["other"] == {"source": "bray", "plates": ["24278"]}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cwamsn.config import merged, resolve
+from cwamsn.config import merge, resolve
 from cwamsn.errors import InputError
 
 TRAINING_SEED = 10_000  # of a pair's training screen, above that of its evaluation screen
@@ -52,7 +52,7 @@ def point_screens(config: dict[str, Any], schema: dict[str, Any], point: str, se
         differs = (config["study"]["points"][point] or {}).get(role) or {}
         own = {"seed": seed + (TRAINING_SEED if role == "training" else 0)}
         try:
-            screens[role] = resolve({"screens": {role: merged(base, differs) | own}}, schema)["screens"][role]
+            screens[role] = resolve({"screens": {role: merge(base, differs) | own}}, schema)["screens"][role]
         except InputError as error:
             raise InputError(str(error).replace(f"screens.{role}", f"study.points.{point}.{role}", 1)) from None
     return screens

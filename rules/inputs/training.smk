@@ -22,8 +22,8 @@ def recipe_of_row(row, also=None):
         ) from None
 
 
+SCHEMA = load_schema(ROOT / "config" / "schemas")
 try:
-    SCHEMA = load_schema(ROOT / "config" / "schemas")
     RECIPES = {
         row: recipe_of_row(row) for row in config["rows"] if row_kind(row) == "trained"
     }

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.chain import ROOT, TINY, csv_bytes, snakemake
+from tests.workflow.chain import ROOT, TINY, csv_bytes, snakemake, tiny
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
@@ -171,7 +171,7 @@ def test_a_table_of_which_one_row_fails_is_made_with_the_gap(copy, tmp_path):
     """A real run: a row whose embeddings are of other wells fails, the table shows the rest, the end names the row."""
     wrong = tmp_path / "wrong.parquet"
     pd.DataFrame({"well_id": ["nobody's"], "feature_0": [1.0]}).to_parquet(wrong)
-    settings = yaml.safe_load(TINY.read_text())
+    settings = tiny()
     settings["rows"].append("broken")
     settings["embeddings"] = {"broken": {"path": str(wrong)}}
     config = tmp_path / "broken.yaml"

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from scipy import stats
 
-from cwamsn.config import load_schema, resolve
+from cwamsn.config import load_schema, merge, resolve
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.studies import compare
-from cwamsn.studies.plan import TRAINING_SEED, check_sections, merged, point_screens, point_seeds
+from cwamsn.studies.plan import TRAINING_SEED, check_sections, point_screens, point_seeds
 from cwamsn.studies.prediction import removable_share
 from cwamsn.studies.report import has_learned, write_report
 
@@ -114,7 +114,7 @@ def test_a_wrong_key_of_a_point_is_named_with_the_nearest():
 
 def test_merging_leaves_the_original_alone():
     base = {"a": {"b": 1, "c": 2}, "d": 3}
-    assert merged(base, {"a": {"b": 5}}) == {"a": {"b": 5, "c": 2}, "d": 3}
+    assert merge(base, {"a": {"b": 5}}) == {"a": {"b": 5, "c": 2}, "d": 3}
     assert base["a"]["b"] == 1
 
 

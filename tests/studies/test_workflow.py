@@ -4,14 +4,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.chain import TINY, snakemake
+from tests.workflow.chain import snakemake, tiny
 
 CLAIM = ["cwa-msn", "above", "single-well-msn", "recall"]
 
 
 def configured(folder, rows, **study):
     path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(TINY.read_text()) | {"rows": rows, "study": study}))
+    path.write_text(yaml.safe_dump(tiny() | {"rows": rows, "study": study}))
     return path
 
 

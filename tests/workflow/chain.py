@@ -5,8 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
+
+
+def tiny() -> dict:
+    """The tiny run's own configuration, to be changed and written to any folder."""
+    return yaml.safe_load(TINY.read_text()) | {"extends": str(ROOT / "config" / "config.yaml")}
 
 
 def snakemake(folder: Path, *arguments: str, cores: int = 2, config=TINY, check: bool = True, **options):

@@ -3,11 +3,10 @@
 import re
 
 import pytest
-import yaml
 
 from cwamsn import tables
 from cwamsn.files import read_json
-from tests.workflow.chain import TINY, csv_bytes, snakemake
+from tests.workflow.chain import TINY, csv_bytes, snakemake, tiny
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +17,7 @@ def finished(tmp_path_factory):
 
 
 def test_tables_hold_every_row_and_say_that_they_are_simulated(finished):
-    rows = yaml.safe_load(TINY.read_text())["rows"]
+    rows = tiny()["rows"]
     scores = tables.read("scores", finished / "results" / "tiny" / "scores.parquet")
     assert set(scores["method"]) >= set(rows)
     assert scores["value"].notna().all()

@@ -1,12 +1,15 @@
 """Configuration: defaults, refusals, and the documentation made from the same schemas."""
 
 import copy
+import os
+from pathlib import Path
 
 import pytest
 import yaml
 
 from cwamsn.config import load_schema, resolve
 from cwamsn.config_docs import render
+from cwamsn.config_files import configuration
 from cwamsn.errors import InputError
 from cwamsn.reporting import published
 
@@ -77,12 +80,11 @@ def test_readme_is_up_to_date(root):
     assert (root / "config" / "README.md").read_text() == render(root / "config" / "schemas"), "run: make docs"
 
 
-def test_shipped_configurations_resolve(root, default, schema):
+def test_shipped_configurations_resolve(root):
     for path in sorted((root / "config").glob("*.yaml")):
         if path.name in ("config.yaml", "models.yaml"):
             continue
-        user = yaml.safe_load(path.read_text())
-        resolve(merged(default, user), schema)
+        configuration(root, [path], {}, load)
 
 
 def test_the_papers_rows_fill_every_table(root, default):
@@ -96,37 +98,55 @@ def test_the_papers_rows_fill_every_table(root, default):
     assert not {row for row, e in entries.items() if e["kind"] == "latent"}
 
 
-def merged(base, over):
-    """`over` on top of `base`, key by key, as Snakemake merges configuration files."""
-    both = base.keys() & over.keys()
-    nested = {k: merged(base[k], over[k]) for k in both if isinstance(base[k], dict) and isinstance(over[k], dict)}
-    return {**base, **over, **nested}
-
-
-def test_nothing_of_the_demo_is_left_in_the_papers_run(root, default, schema):
-    """A configuration file overrides the default one key by key: what the demo changes, the paper's must set back."""
+def test_the_defaults_are_the_papers_method_and_its_run_sets_nothing_back(root, schema):
+    """What a file leaves out has the schema's default: the paper's run names screens, seeds and resources only."""
     paper = yaml.safe_load((root / "config" / "paper.yaml").read_text())
-    plain = resolve({**yaml.safe_load((root / "config" / "models.yaml").read_text())}, schema)
-    merged = merge(default, paper)
-    found = resolve(merged, schema)
-    assert found["embedding"] == plain["embedding"]
-    own = {"encoder_options", "steps", "gpus", "memory_mb", "runtime_minutes"}
-    training = {key: value for key, value in found["training"].items() if key not in own}
-    assert training == {key: plain["training"][key] for key in training}
-    assert found["training"]["encoder_options"]["patch_size"] == 16 and found["training"]["steps"] == 11500
-    for row in paper["rows"]:
-        recipe, wanted = (c["models"][row].get("recipe") or {} for c in (found, plain))
-        recipe = {key: value for key, value in recipe.items() if value != found["training"].get(key)}
-        assert recipe == wanted, row
+    assert set(paper["training"]) == {"steps", "gpus", "memory_mb", "runtime_minutes"} and "embedding" not in paper
+    found = resolve(paper | yaml.safe_load((root / "config" / "models.yaml").read_text()), schema)
+    training, embedding = found["training"], found["embedding"]
+    assert (training["encoder"], training["encoder_options"]) == ("vit_small_patch16_224", {})
+    assert (training["rand_size"], training["focal_size"], training["focal_views"]) == (224, 96, 10)
+    assert (training["prototypes"], training["output_dim"], training["mask_ratio"]) == (1024, 256, 0.15)
+    assert embedding["view"] == "resize"
 
 
-def merge(base, over):
-    """As Snakemake merges configuration files: dictionaries key by key, all else replaced."""
-    out = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(out.get(key), dict)
-        out[key] = merge(out[key], value) if both else value
-    return out
+def test_a_file_of_ones_own_inherits_nothing_of_the_default_run_unless_it_extends_it(root, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("run: mine\n")
+    alone = configuration(root, [mine], {}, load)
+    assert alone["screens"] == {} and alone["comparisons"] == [] and alone["training"]["prototypes"] == 1024
+    mine.write_text(f"extends: {os.path.relpath(root / 'config' / 'config.yaml', tmp_path)}\ntraining: {{steps: 3}}\n")
+    changed = configuration(root, [mine], {"seeds": [4]}, load)
+    assert changed["run"] == "demo" and changed["training"]["prototypes"] == 128
+    assert changed["training"]["steps"] == 3 and changed["seeds"] == [4]
+    assert configuration(root, [], {}, load)["training"]["steps"] == 400
+    other = tmp_path / "other.yaml"  # extends the same file, which does not undo the first one's keys
+    other.write_text(f"extends: {root / 'config' / 'config.yaml'}\nseeds: [5]\n")
+    both = configuration(root, [mine, other], {}, load)
+    assert both["training"]["steps"] == 3 and both["seeds"] == [5]
+
+
+def test_a_file_without_a_run_says_what_is_missing(root, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("training: {steps: 3}\n")
+    with pytest.raises(InputError, match=r"^run: is missing; .* adding `extends: "):
+        configuration(root, [mine], {}, load)
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [("other.yaml", "mine.yaml: extends: no file"), ("mine.yaml", "mine.yaml: extends: mine.yaml extends mine.yaml")],
+)
+def test_a_file_that_extends_nothing_or_itself_is_refused(root, tmp_path, base, words):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(f"run: x\nextends: {base}\n")
+    with pytest.raises(InputError) as error:
+        configuration(root, [mine], {}, load)
+    assert str(error.value).startswith(words)
+
+
+def load(path):
+    return yaml.safe_load(Path(path).read_text())
 
 
 def test_an_encoder_in_a_file_of_ones_own_takes_the_demo_s_options_away(root, tmp_path):
@@ -135,7 +155,7 @@ def test_an_encoder_in_a_file_of_ones_own_takes_the_demo_s_options_away(root, tm
     from snakemake.settings.types import ConfigSettings, ResourceSettings
 
     mine = tmp_path / "mine.yaml"
-    mine.write_text("training: {encoder: resnet18, mask_ratio: 0}\n")
+    mine.write_text(f"extends: {root}/config/config.yaml\ntraining: {{encoder: resnet18, mask_ratio: 0}}\n")
 
     def training(**settings):
         with SnakemakeApi() as api:

@@ -7,7 +7,7 @@ import time
 
 import yaml
 
-from tests.workflow.chain import ROOT, TINY, snakemake
+from tests.workflow.chain import ROOT, snakemake, tiny
 
 
 def test_dry_run_of_the_paper_configuration(tmp_path):
@@ -34,7 +34,7 @@ def test_training_and_embedding_ask_for_gpus_and_one_machine_gives_what_it_has(t
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
     def plan(*arguments, **training):
-        shared = yaml.safe_load(TINY.read_text())
+        shared = tiny()
         own = tmp_path / "own.yaml"
         own.write_text(yaml.safe_dump(shared | {"training": shared["training"] | training}))
         result = snakemake(tmp_path, "--dry-run", *arguments, config=own, check=False)

@@ -10,7 +10,7 @@ import yaml
 
 from cwamsn.config import load_schema, resolve
 from tests.training.tiny import SMALL, write_store
-from tests.workflow.chain import TINY
+from tests.workflow.chain import tiny
 
 COPIED = ["Snakefile", "config", "cwamsn", "profiles", "rules", "workflow_scripts", "envs", "docs"]
 
@@ -98,7 +98,7 @@ def test_the_new_row_is_planned_from_training_to_table(copy, tmp_path):
 
 
 def test_misspelt_rows_and_keys_offer_the_nearest(copy, blocks, tmp_path):
-    wrong = tmp_path / "wrong.yaml"
+    wrong = copy / "wrong.yaml"
     wrong.write_text(blocks["my_objective.yaml"].replace("cwa-msn,", "cwa-mns,"))
     refused = snakemake(copy, tmp_path, "--dry-run", "--configfile", str(wrong))
     assert refused.returncode and "no row is called 'cwa-mns'; nearest: cwa-msn" in refused.stderr + refused.stdout
@@ -110,7 +110,8 @@ def test_misspelt_rows_and_keys_offer_the_nearest(copy, blocks, tmp_path):
 @pytest.mark.slow
 def test_the_new_row_stands_in_its_table(copy, tmp_path):
     """The whole way on the tiny screens: images, training, embeddings, scores, table 1."""
-    files = ["--configfile", str(TINY), str(copy / "my_objective.yaml")]
+    (copy / "tiny.yaml").write_text(yaml.safe_dump(tiny() | {"extends": "config/config.yaml"}))
+    files = ["--configfile", str(copy / "tiny.yaml"), str(copy / "my_objective.yaml")]
     result = snakemake(copy, tmp_path, "table1", *files)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
     assert "Barlow Twins across wells" in (tmp_path / "results" / "tiny" / "tables" / "table1.md").read_text()

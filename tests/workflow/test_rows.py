@@ -6,7 +6,7 @@ from snakemake.utils import update_config
 
 from cwamsn import tables
 from cwamsn.files import read_json
-from tests.workflow.chain import TINY, snakemake
+from tests.workflow.chain import TINY, snakemake, tiny
 
 ROWS = TINY.with_name("rows.yaml")
 
@@ -20,7 +20,7 @@ def test_the_rows_of_the_full_simulation_are_tried_here(root):
 
 @pytest.mark.slow
 def test_every_row_is_scored(tmp_path):
-    config = yaml.safe_load(TINY.read_text())
+    config = tiny()
     update_config(config, yaml.safe_load(ROWS.read_text()))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     snakemake(tmp_path, "results/tiny/scores.parquet", config=tmp_path / "config.yaml")

@@ -7,10 +7,9 @@ import pytest
 import yaml
 
 from cwamsn.clean import clean
-from cwamsn.config import load_schema, resolve
+from cwamsn.config import load_schema, merge, resolve
 from cwamsn.errors import InputError
 from cwamsn.screens_in_use import check, claim, others, settings
-from tests.workflow.test_config import merge
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from cwamsn.studies import point as point_module
 from cwamsn.studies import score
 from cwamsn.studies.plan import point_screens
 from cwamsn.studies.point import discard, run_point
+from tests.workflow.chain import tiny as tiny_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = ("random", "oracle", "nuisance", "pixel-statistics", "untrained-vit", "single-well-msn", "cwa-msn")
@@ -24,7 +25,7 @@ ROWS = ("random", "oracle", "nuisance", "pixel-statistics", "untrained-vit", "si
 @pytest.fixture(scope="module")
 def tiny():
     """Configuration, screens and rows of the tiny run."""
-    config = yaml.safe_load((ROOT / "tests/workflow/tiny.yaml").read_text())
+    config = {k: v for k, v in tiny_configuration().items() if k != "extends"}
     models = yaml.safe_load((ROOT / "config/models.yaml").read_text())
     schema = load_schema(ROOT / "config/schemas")
     config = resolve({**config, **models, "study": {"screen_seeds": [3]}}, schema)
@@ -142,7 +143,7 @@ def test_a_killed_job_goes_on_with_the_rows_it_lacks(tiny, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     "file",
     [
-        "screens/simulate/render.py",
+        "simulate/render.py",
         "crops/conversion.py",
         "training/loop.py",
         "embeddings/images.py",

@@ -4,11 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
-from cwamsn.config import load_schema, resolve
+from cwamsn.config_files import configuration
 from tests.training.tiny import SMALL, write_store
 from tests.workflow.chain import tiny
 
@@ -56,16 +57,9 @@ def test_the_page_holds_the_files_it_speaks_of(blocks):
 
 
 @pytest.mark.parametrize("name", ["my_recipe.yaml", "my_objective.yaml", "my_weights.yaml", "my_embeddings.yaml"])
-def test_every_entry_is_a_valid_configuration(blocks, root, name):
-    def merge(one, other):
-        nested = isinstance(one, dict) and isinstance(other, dict)
-        return {**one, **{k: merge(one.get(k), v) for k, v in other.items()}} if nested else other
-
-    config = {}
-    for text in (*((root / "config" / f).read_text() for f in ("config.yaml", "models.yaml")), blocks[name]):
-        config = merge(config, yaml.safe_load(text))
-    resolved = resolve(config, load_schema(root / "config" / "schemas"))
-    assert resolved["rows"][-1] in {**resolved["models"], **resolved["embeddings"]}
+def test_every_entry_is_a_valid_configuration(copy, name):
+    found = configuration(copy, [copy / name], {}, lambda path: yaml.safe_load(Path(path).read_text()))
+    assert found["rows"][-1] in {**found["models"], **found["embeddings"]}
 
 
 def test_the_new_objective_trains_in_the_shared_loop(copy, blocks, tmp_path):

@@ -2,12 +2,14 @@
 
 import copy
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
 from cwamsn.clean import clean
-from cwamsn.config import load_schema, merge, resolve
+from cwamsn.config import load_schema, resolve
+from cwamsn.config_files import configuration
 from cwamsn.errors import InputError
 from cwamsn.screens_in_use import check, claim, others, settings
 
@@ -74,14 +76,10 @@ def test_a_run_whose_results_are_gone_holds_nothing(config, used, tmp_path):
 
 
 def test_shipped_configurations_mean_the_same_by_one_screen_name(root, config):
-    schema = load_schema(root / "config" / "schemas")
-    default = {}
-    for name in ("config.yaml", "models.yaml"):
-        default |= yaml.safe_load((root / "config" / name).read_text())
     for path in sorted((root / "config").glob("*.yaml")):
         if path.name in ("config.yaml", "models.yaml", "paper_rows.yaml"):
             continue
-        found = resolve(merge(default, yaml.safe_load(path.read_text())), schema)
+        found = configuration(root, [path], {}, lambda path: yaml.safe_load(Path(path).read_text()))
         for screen in {found["training_screen"], found["evaluation_screen"]} & config["screens"].keys():
             assert settings(found, screen) == settings(config, screen), path.name
 

@@ -62,6 +62,21 @@ KINDS: dict[str, Kind] = {
 }
 
 
+# What tables print, what else decides when a job is run, and sections that reach a job by themselves.
+_NOT_OF_EMBEDDINGS = (
+    "title",
+    "group",
+    "tables",
+    "paper_row",
+    "training_data",
+    "images",
+    "parameters",
+    "url",
+    "licence",
+)
+_NOT_OF_EMBEDDINGS += ("sees_evaluation_screen", "seeds", "recipe", "embedding")
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to embed a screen, as configured: what tables print about it, and the seeds it is computed with."""
@@ -83,6 +98,11 @@ class Method:
     def path(self) -> str | None:
         """The local file that it names, of embeddings or weights; None where it names none."""
         return self.entry.get("path")
+
+    @property
+    def entry_of_embeddings(self) -> dict[str, Any]:
+        """The keys of its entry that its embeddings depend on, so that another title, say, reruns nothing."""
+        return {key: value for key, value in self.entry.items() if key not in _NOT_OF_EMBEDDINGS}
 
     @property
     def parameters(self) -> float | None:

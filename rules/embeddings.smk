@@ -30,6 +30,7 @@ rule embed:
         runtime=runtime(config["embedding"]["runtime_minutes"]),
         gpu=embedding_gpus,
     params:
+        entry=embedding_entry,
         options=embedding_options,
         max_missing_share=config["max_missing_share"],
     script:
@@ -37,7 +38,7 @@ rule embed:
 
 
 rule random_embedding:
-    """Gaussian vectors, the row of chance."""
+    """Gaussian vectors: what chance alone scores."""
     input:
         wells=evaluation("wells.parquet"),
     output:
@@ -57,13 +58,13 @@ rule random_embedding:
         mem_mb=mem_mb(2000),
         runtime=runtime(10),
     params:
-        dimension=lambda wildcards: row_entry(wildcards.model)["dimension"],
+        entry=embedding_entry,
     script:
-        "../workflow_scripts/embeddings_random.py"
+        "../workflow_scripts/embeddings_embed.py"
 
 
 rule import_embedding:
-    """Embeddings of a released row or of the user's own file, matched with the evaluation screen's wells."""
+    """Published or own embeddings from a file, matched with the wells of the evaluation screen."""
     input:
         file=embedding_file,
         wells=evaluation("wells.parquet"),
@@ -84,14 +85,14 @@ rule import_embedding:
         mem_mb=mem_mb(2500),
         runtime=runtime(20),
     params:
-        entry=lambda wildcards: row_entry(wildcards.model),
+        entry=embedding_entry,
         max_missing_share=config["max_missing_share"],
     script:
-        "../workflow_scripts/embeddings_import.py"
+        "../workflow_scripts/embeddings_embed.py"
 
 
 rule import_map:
-    """A finished map of the user's, one vector a perturbation."""
+    """A finished map from a file, one vector per perturbation."""
     input:
         file=embedding_file,
     output:
@@ -139,12 +140,12 @@ rule pretrained_embedding:
         runtime=runtime(config["embedding"]["runtime_minutes"]),
         gpu=embedding_gpus,
     params:
-        entry=lambda wildcards: row_entry(wildcards.model),
+        entry=embedding_entry,
         options=embedding_options,
         max_missing_share=config["max_missing_share"],
         accept=config["accept_noncommercial_licence"],
     script:
-        "../workflow_scripts/embeddings_pretrained.py"
+        "../workflow_scripts/embeddings_embed.py"
 
 
 rule handcrafted_part:
@@ -167,7 +168,7 @@ rule handcrafted_part:
         mem_mb=mem_mb(2000),
         runtime=runtime(600),
     params:
-        entry=lambda wildcards: row_entry(wildcards.model),
+        entry=embedding_entry,
     script:
         "../workflow_scripts/embeddings_handcrafted_unit.py"
 
@@ -175,7 +176,7 @@ rule handcrafted_part:
 rule handcrafted_embedding:
     """Measured features of all parts, cleaned and scaled."""
     input:
-        parts=of_evaluation_parts(
+        units=of_evaluation_parts(
             f"{RESULTS}/embeddings/{{model}}/parts/{{part}}.parquet"
         ),
         wells=evaluation("wells.parquet"),
@@ -190,19 +191,20 @@ rule handcrafted_embedding:
     wildcard_constraints:
         model=rows_of_kind("handcrafted"),
     conda:
-        "../envs/handcrafted.yaml"
+        "../envs/embeddings.yaml"
     threads: 1
     resources:
         mem_mb=mem_mb(2000),
         runtime=runtime(30),
     params:
+        entry=embedding_entry,
         max_missing_share=config["max_missing_share"],
     script:
-        "../workflow_scripts/embeddings_handcrafted.py"
+        "../workflow_scripts/embeddings_embed.py"
 
 
 rule latent_embedding:
-    """What a simulated evaluation screen was drawn from, as embeddings."""
+    """The latent variables of a simulated evaluation screen, as embeddings."""
     input:
         truth=simulated_truth,
         wells=evaluation("wells.parquet"),
@@ -223,6 +225,6 @@ rule latent_embedding:
         mem_mb=mem_mb(1000),
         runtime=runtime(10),
     params:
-        part=lambda wildcards: row_entry(wildcards.model)["part"],
+        entry=embedding_entry,
     script:
-        "../workflow_scripts/embeddings_latent.py"
+        "../workflow_scripts/embeddings_embed.py"

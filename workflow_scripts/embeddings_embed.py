@@ -1,4 +1,4 @@
-"""Embeddings of the evaluation screen from an encoder trained here."""
+"""Embeddings of the evaluation screen by a method of any kind."""
 
 from pathlib import Path
 
@@ -8,23 +8,27 @@ with job(snakemake):
     import torch
 
     from cwamsn import tables
-    from cwamsn.crops import CropStore
-    from cwamsn.embeddings import arithmetic, count_wells, embed, load_encoder
-    from cwamsn.files import read_json, write_json
+    from cwamsn.embeddings import EmbedOptions
+    from cwamsn.embeddings.methods import embed_method
+    from cwamsn.files import write_json
     from cwamsn.gpus import required_gpus
-    from cwamsn.live import say
-    from cwamsn.models import leased_devices
+    from cwamsn.methods import method_of
+    from cwamsn.plan import ScreenPaths
 
     torch.set_num_threads(snakemake.threads)
-    asked = snakemake.params.options
-    encoder, meta = load_encoder(Path(snakemake.input.encoder).parent, asked["encoder"], asked["feature"])
-    store = CropStore(snakemake.input.crops, Path(snakemake.input.crops).parent)
-    gpus = required_gpus(snakemake.config, "embedding", asked["device"])
-    with leased_devices(asked["device"], gpus=gpus, key="embedding", say=say) as (device,):
-        options = asked | {"device": device}
-        frame = embed(encoder, meta, store, read_json(snakemake.input.statistics), options)
-        counted = arithmetic(options)
-    wells = tables.read("wells", snakemake.input.wells)
-    counts = count_wells(frame, wells, snakemake.params.max_missing_share, snakemake.input.crops)
+    given, params, seed = snakemake.input, snakemake.params, int(snakemake.wildcards.seed)
+    section = params.get("options", {})
+    gpus = required_gpus(snakemake.config, "embedding", section["device"]) if section else 0
+    source = Path(given.encoder).parent if given.get("encoder") else given.get("file") or given.get("units")
+    frame, counts = embed_method(
+        method_of(snakemake.wildcards.model, params.entry, [seed]),
+        ScreenPaths(Path(given.wells).parent),
+        seed,
+        EmbedOptions.from_config(section | {"gpus": gpus}),
+        source,
+        max_missing_share=params.get("max_missing_share", 0.0),
+        accept_noncommercial=params.get("accept", False),
+    )
+    print(counts)
     tables.write(frame, "embeddings", snakemake.output.embeddings)
-    write_json(counts | counted, snakemake.output.counts)
+    write_json(counts, snakemake.output.counts)

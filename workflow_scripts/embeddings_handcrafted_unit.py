@@ -1,4 +1,4 @@
-"""Measured features of one part of the evaluation screen."""
+"""Measured features of one unit of the evaluation screen."""
 
 from pathlib import Path
 
@@ -9,11 +9,13 @@ with job(snakemake):
     import pyarrow.parquet as pq
 
     from cwamsn.crops import CropStore
-    from cwamsn.embeddings.handcrafted import measure_part
+    from cwamsn.embeddings import HandcraftedOptions
+    from cwamsn.embeddings.handcrafted import measure_unit
     from cwamsn.files import atomic_path
 
     entry, index = snakemake.params.entry, Path(snakemake.input.crops)
     store = CropStore(index, index.parent.parent)
-    table = pa.Table.from_pandas(measure_part(store, entry["features"], entry["options"]), preserve_index=False)
+    frame = measure_unit(store, entry["features"], HandcraftedOptions.from_config(entry["options"]))
+    table = pa.Table.from_pandas(frame, preserve_index=False)
     with atomic_path(snakemake.output.features) as temporary:
         pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd")

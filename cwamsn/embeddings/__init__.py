@@ -1,19 +1,27 @@
-"""Stage embeddings: one vector a well of the evaluation screen, from an encoder trained here or from a file.
+"""Stage embeddings: one vector per well of the evaluation screen, from an encoder or from a file.
 
-Names are loaded on first use, so that what reads a file does not import torch.
+Here is what needs no torch: alignment and benchmarks read embeddings in environments without it. Computing embeddings
+is :func:`cwamsn.embeddings.methods.embed_method`, or :mod:`cwamsn.embeddings.images` for an encoder of one's own.
 """
 
-from cwamsn.lazy import lazy_names
+from cwamsn.embeddings.files import count_wells, features_frame, load_features, read_embeddings, read_map
+from cwamsn.embeddings.gaussian import random_embeddings
+from cwamsn.embeddings.latent import PARTS, latent_columns, latent_embeddings
+from cwamsn.embeddings.options import EmbedOptions, HandcraftedOptions, MapFile, PretrainedWeights, WellsFile
 
-_HOME = {
-    "load_encoder": "encoder",
-    "embed": "images",
-    "arithmetic": "images",
-    "count_wells": "external",
-    "load_features": "external",
-    "read_embeddings": "external",
-    "read_map": "external",
-    "random_embeddings": "gaussian",
-}
-__all__ = sorted(_HOME)
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+__all__ = [
+    "PARTS",
+    "EmbedOptions",
+    "HandcraftedOptions",
+    "MapFile",
+    "PretrainedWeights",
+    "WellsFile",
+    "count_wells",
+    "features_frame",
+    "latent_columns",
+    "latent_embeddings",
+    "load_features",
+    "random_embeddings",
+    "read_embeddings",
+    "read_map",
+]

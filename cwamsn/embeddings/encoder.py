@@ -1,8 +1,8 @@
-"""An encoder from the files that the training stage leaves, checked before it is used."""
+"""An encoder from the files that the training stage wrote, checked before it is used."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 
@@ -11,15 +11,31 @@ from cwamsn.files import read_json, sha256
 from cwamsn.training import restore_encoder
 
 
+class EncoderMeta(TypedDict):
+    """What :func:`cwamsn.embeddings.images.embed` needs to know of an encoder; its description holds further keys."""
+
+    in_channels: int
+    view_size: int
+    """Side of its input, pixels."""
+    channels: list[str] | None
+    """Stains that it takes, in order; None: any."""
+
+
 def load_encoder(
     folder: str | Path, network: str = "target", feature: str = "cls_last_block"
-) -> tuple[torch.nn.Module, dict[str, Any]]:
-    """The encoder of `folder`, which holds `encoder.safetensors` and `encoder.json`.
+) -> tuple[torch.nn.Module, Any]:
+    """Load a trained encoder.
 
-    network : `target` (the moving average) or `anchor`. feature : `cls_last_block`, `cls_norm` or `head`.
+    Parameters
+    ----------
+    folder : holds `encoder.safetensors` and `encoder.json`
+    network : `target` (the moving average) or `anchor`
+    feature : `cls_last_block`, `cls_norm` or `head`
 
-    Returns a module from images (B, C, H, W) to features (B, D), in evaluation mode and without gradients, and the
-    recipe's description with `in_channels` and `view_size` (side in pixels of what it was trained on).
+    Returns
+    -------
+    A module from images (B, C, H, W) to features (B, D), in evaluation mode and without gradients; and the content of
+    `encoder.json` with the keys of :class:`EncoderMeta`.
 
     Raises InputError when a file is missing, the weights are not those that `encoder.json` was written with, or a
     weight is missing, surplus or of another shape (as with another number of channels).
@@ -28,7 +44,7 @@ def load_encoder(
     weights, description = folder / "encoder.safetensors", folder / "encoder.json"
     for path in (weights, description):
         if not path.is_file():
-            raise InputError(f"{path}: no such file; train the row first")
+            raise InputError(f"{path}: no such file; train the method first")
     try:
         wanted = read_json(description)["weights_sha256"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:

@@ -1,9 +1,9 @@
-"""The row of chance: Gaussian vectors."""
+"""Gaussian vectors: what chance alone scores."""
 
 import numpy as np
 import pandas as pd
 
-from cwamsn.embeddings.external import features_frame
+from cwamsn.embeddings.files import features_frame
 
 
 def random_embeddings(wells: pd.DataFrame, dimension: int, seed: int) -> pd.DataFrame:

@@ -1,13 +1,13 @@
-"""What a simulated screen was drawn from, as embeddings: the upper and the lower bound of every benchmark."""
+"""The latent variables of a simulated screen as embeddings: the upper and the lower bound of every benchmark."""
 
 import numpy as np
 import pandas as pd
 
-from cwamsn.embeddings.external import features_frame
+from cwamsn.embeddings.files import features_frame
 from cwamsn.errors import InputError
 
 PARTS = ("phenotype", "nuisance")
-# Controls have no phenotype at all; an alignment that divides by their spread needs one, far below any effect.
+# Controls have no phenotype; an alignment that divides by their spread needs some, far below any effect.
 JITTER = 1e-6
 
 
@@ -22,9 +22,17 @@ def latent_columns(truth: pd.DataFrame, part: str) -> list[str]:
 
 
 def latent_embeddings(truth: pd.DataFrame, wells: pd.DataFrame, part: str) -> pd.DataFrame:
-    """The latent `phenotype` (oracle) or `nuisance` of each of `wells`, contract `embeddings`, sorted by well_id.
+    """The latent variables of each well of a simulated screen.
 
-    truth : ground truth of a simulated screen (`host/truth/wells.parquet`): well_id, phenotype_*, nuisance_*.
+    Parameters
+    ----------
+    truth : the screen's ground truth: well_id, phenotype_*, nuisance_*
+    wells : wells to embed
+    part : `phenotype` (the oracle) or `nuisance`
+
+    Returns
+    -------
+    Embeddings (contract `embeddings`) sorted by well_id.
     """
     names = latent_columns(truth, part)
     known = truth.set_index("well_id")[names].reindex(np.sort(wells["well_id"].to_numpy(dtype=str)))

@@ -14,14 +14,14 @@ import cwamsn
 from cwamsn import tables
 from cwamsn.benchmarks.compound_gene import load_truth
 from cwamsn.config import embedding_of_method
-from cwamsn.crops import CropStore
-from cwamsn.embeddings import embed, load_encoder, random_embeddings
-from cwamsn.embeddings.handcrafted import combine_parts, measure_part
-from cwamsn.embeddings.latent import latent_embeddings
+from cwamsn.embeddings import EmbedOptions
+from cwamsn.embeddings.methods import embed_method
 from cwamsn.errors import InputError
-from cwamsn.files import atomic_path, read_json
+from cwamsn.files import atomic_path
 from cwamsn.live import say
+from cwamsn.methods import method_of
 from cwamsn.models import leased_devices
+from cwamsn.plan import ScreenPaths
 from cwamsn.studies.plan import check_sections
 from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen
@@ -123,7 +123,7 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
         folder = folders["evaluation"]
         wells = tables.read("wells", folder / "wells.parquet")
         latent = pd.read_parquet(folder / "host" / "truth" / "wells.parquet")
-        frame = _embeddings(row, folder, wells, latent, encoder, sections)
+        frame = _embeddings(name, row, folder, encoder, sections)
         own = sections.get("compound_gene", {}).get("truth")
         truth = load_truth(own or folder / "compound_gene_truth.csv", wells)
         scores, found = evaluation_scores(frame, wells, truth, latent, sections)
@@ -131,7 +131,7 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
         tables.write(found, "map", work / "maps" / f"{name}.parquet")
     elif row["kind"] == "trained":
         folder = folders["training"]
-        frame = _images(folder, encoder, _embedding(row, sections))
+        frame = _embeddings(name, row, folder, encoder, sections)
         parts.append(heldout_retrieval(frame, tables.read("wells", folder / "wells.parquet"), sections))
     if row["kind"] == "trained":
         parts.append(_log(encoder))
@@ -140,28 +140,22 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def _embeddings(row, folder: Path, wells, latent, encoder: Path, sections) -> pd.DataFrame:
-    if row["kind"] == "trained":
-        return _images(folder, encoder, _embedding(row, sections))
-    store = CropStore(folder / "crops.parquet", folder)
-    if row["kind"] == "handcrafted":
-        return combine_parts([measure_part(store, row["features"], row["options"])])[0]
-    # rows that see no image are scored on the wells that have one, like the others
-    imaged = wells[wells["well_id"].isin(store.frame["well_id"])]
-    if row["kind"] == "random":
-        return random_embeddings(imaged, row["dimension"], row["seeds"][0])
-    return latent_embeddings(latent, imaged, row["part"])
-
-
-def _embedding(row: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
-    return embedding_of_method(sections["embedding"], row.get("title") or "row", row.get("embedding"))
-
-
-def _images(folder: Path, encoder: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    network, meta = load_encoder(encoder, options["encoder"], options["feature"])
-    store = CropStore(folder / "crops.parquet", folder)
-    with leased_devices(options["device"], key="embedding", say=say) as (device,):
-        return embed(network, meta, store, read_json(folder / "statistics.json"), {**options, "device": device})
+def _embeddings(
+    name: str, row: Mapping[str, Any], folder: Path, encoder: Path, sections: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Embeddings of the wells that have an image, so that all rows are scored on the same ones."""
+    seed = (row.get("seeds") or [0])[0]
+    options = embedding_of_method(sections["embedding"], row.get("title") or "row", row.get("embedding"))
+    frame, _ = embed_method(
+        method_of(name, row, [seed]),
+        ScreenPaths(folder),
+        seed,
+        EmbedOptions.from_config(options),
+        encoder if row["kind"] == "trained" else None,
+        imaged_only=True,
+        max_missing_share=1.0,
+    )
+    return frame
 
 
 def _log(encoder: Path) -> pd.DataFrame:

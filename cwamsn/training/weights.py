@@ -54,7 +54,7 @@ def restore_encoder(
         raise InputError(f"embedding.feature: {feature!r} is not known; known: {', '.join(FEATURES)}")
     for name in ("encoder.json", "encoder.safetensors"):
         if not (folder / name).exists():
-            raise InputError(f"{folder / name}: no such file; train the row first")
+            raise InputError(f"{folder / name}: no such file; train the method first")
     description = read_json(folder / "encoder.json")
     with torch.random.fork_rng(devices=[]):
         model = Model(description["recipe"], len(description["channels"]), description["classes"])

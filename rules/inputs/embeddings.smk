@@ -1,6 +1,7 @@
 """Input functions and constants of stage embeddings."""
 
 from cwamsn.config import embedding_of_method
+from cwamsn.methods import method_of
 
 
 def evaluation(name):
@@ -37,6 +38,13 @@ def embedding_file(wildcards):
             f"models.{wildcards.model}.path: is missing; give the path of a local copy{where}"
         )
     return entry["path"]
+
+
+def embedding_entry(wildcards):
+    """Keys of a method's entry that its embeddings depend on."""
+    return method_of(
+        wildcards.model, row_entry(wildcards.model), SEEDS
+    ).entry_of_embeddings
 
 
 def embedding_options(wildcards):

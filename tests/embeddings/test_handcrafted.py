@@ -1,15 +1,18 @@
 """Measured features: segmentation on drawn cells, cp_measure on a crop, and how wells become embeddings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from cwamsn.embeddings import HandcraftedOptions
 from cwamsn.embeddings.handcrafted import (
     PERCENTILES,
     cell_count,
     cell_profiles,
-    combine_parts,
-    measure_part,
+    combine_units,
+    measure_unit,
     pixel_statistics,
     segment,
 )
@@ -17,16 +20,7 @@ from cwamsn.errors import InputError
 from cwamsn.notes import collected
 
 CHANNELS = ["ERSyto", "Hoechst"]
-OPTIONS = {
-    "nuclear_channel": "Hoechst",
-    "cell_channel": "ERSyto",
-    "smoothing": 1.0,
-    "min_distance": 5,
-    "min_nucleus_area": 40,
-    "min_object_area": 30,
-    "max_cells": None,
-    "max_fields": 2,
-}
+OPTIONS = HandcraftedOptions(smoothing=1.0, max_cells=None, max_fields=2)
 CENTRES = [(20, 20), (20, 60), (60, 25), (62, 40), (55, 75)]  # the third and fourth nucleus touch
 
 
@@ -83,13 +77,13 @@ def test_cell_profiles_measure_what_was_drawn():
 
 
 def test_max_cells_caps_the_work_evenly():
-    values, _, found = cell_profiles(drawn(), CHANNELS, OPTIONS | {"max_cells": 3})
+    values, _, found = cell_profiles(drawn(), CHANNELS, replace(OPTIONS, max_cells=3))
     assert found == 5 and len(values) == 3
 
 
 def test_a_wrong_channel_is_named():
     with pytest.raises(InputError, match="nuclear_channel: the crops have no channel 'DNA'; they have ERSyto, Hoechst"):
-        cell_count(drawn(), CHANNELS, OPTIONS | {"nuclear_channel": "DNA"})
+        cell_count(drawn(), CHANNELS, replace(OPTIONS, nuclear_channel="DNA"))
 
 
 def test_pixel_statistics_are_numpys():
@@ -101,7 +95,7 @@ def test_pixel_statistics_are_numpys():
 
 
 class Store:
-    """As much of a crop store as `measure_part` uses."""
+    """As much of a crop store as `measure_unit` uses."""
 
     channels = tuple(CHANNELS)
 
@@ -115,7 +109,7 @@ class Store:
 
 def test_wells_pool_all_their_fields_up_to_the_cap():
     crops = [drawn(0), drawn(1, 1.3), drawn(2), drawn(3)]
-    table = measure_part(Store(crops, ["a", "b", "a", "a"]), "pixel-statistics", OPTIONS).set_index("well_id")
+    table = measure_unit(Store(crops, ["a", "b", "a", "a"]), "pixel-statistics", OPTIONS).set_index("well_id")
     first_two = np.mean([crops[0][1].mean(), crops[2][1].mean()])
     assert table.loc["a", "Hoechst_mean"] == pytest.approx(first_two)
     assert table.loc["b", "Hoechst_mean"] > table.loc["a", "Hoechst_mean"]
@@ -123,7 +117,7 @@ def test_wells_pool_all_their_fields_up_to_the_cap():
 
 def test_cellprofiler_style_is_the_median_over_cells_of_all_fields():
     crops = [drawn(0), drawn(1, 1.2)]
-    table = measure_part(Store(crops, ["a", "a"]), "cellprofiler-style", OPTIONS)
+    table = measure_unit(Store(crops, ["a", "a"]), "cellprofiler-style", OPTIONS)
     measured = [cell_profiles(crop, CHANNELS, OPTIONS) for crop in crops]
     each = [pd.DataFrame(values, columns=columns) for values, columns, _ in measured]
     name = "Cells_Intensity_MeanIntensity__ERSyto"
@@ -136,7 +130,7 @@ def test_combining_drops_fills_and_scales():
     first = [("b", 1.0, 5.0, np.nan, 1.0), ("a", 2.0, 5.0, 1.0, 2.0)]
     second = [("c", 4.0, 5.0, np.nan, np.inf), ("d", 9.0, 5.0, 2.0, 3.0)]
     parts = [pd.DataFrame(rows, columns=columns) for rows in (first, second)]
-    frame, report = combine_parts(parts, max_missing=0.3)
+    frame, report = combine_units(parts, max_missing=0.3)
     assert list(frame["well_id"]) == ["a", "b", "c", "d"]
     assert report["columns"] == ["good", "holed"]
     assert (report["columns_undefined"], report["columns_constant"], report["values_filled"]) == (1, 1, 1)
@@ -153,7 +147,7 @@ def test_wells_without_cells_and_columns_left_out_are_said():
     part.loc[7, list("abcde")] = np.nan
     part.loc[:9, "f"] = np.nan
     with collected() as said:
-        combine_parts([part])
+        combine_units([part])
     assert said == [
         "1 of 40 wells have no value in most features (no cells found, such as in w07): they take the others' medians",
         "1 of 6 measured columns are undefined in too many wells and left out",
@@ -162,4 +156,4 @@ def test_wells_without_cells_and_columns_left_out_are_said():
 
 def test_nothing_measurable_is_an_input_error():
     with pytest.raises(InputError, match="every column is undefined or constant"):
-        combine_parts([pd.DataFrame({"well_id": ["a", "b"], "x": [1.0, 1.0]})])
+        combine_units([pd.DataFrame({"well_id": ["a", "b"], "x": [1.0, 1.0]})])

@@ -1,6 +1,7 @@
 """Images to vectors: views, strict loading of encoders, averaging over the crops of a well."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from cwamsn.config import load_schema, resolve
-from cwamsn.embeddings import count_wells, embed, load_encoder
+from cwamsn.embeddings import EmbedOptions, count_wells
+from cwamsn.embeddings.encoder import load_encoder
+from cwamsn.embeddings.images import embed
 from cwamsn.embeddings.views import views
 from cwamsn.errors import InputError
 from cwamsn.files import sha256, write_json
@@ -56,7 +59,7 @@ def schema(root):
 @pytest.fixture(scope="module")
 def options(schema):
     """Float32, since what is compared here is exact; what `auto` takes is in tests/models/test_precision.py."""
-    return resolve({}, schema)["embedding"] | {"precision": "float32"}
+    return EmbedOptions.from_config(resolve({}, schema)["embedding"] | {"precision": "float32"})
 
 
 @pytest.fixture
@@ -96,15 +99,19 @@ def test_embed_equals_one_image_at_a_time(folder, store, options):
 @pytest.mark.parametrize("view", ["resize", "tiles", "center", "random_crops"])
 def test_batch_size_and_order_change_rounding_only(folder, store, options, view):
     encoder, meta = load_encoder(folder)
-    options = options | {"view": view, "tile_size": 24, "n_crops": 2}
-    first = embed(encoder, meta, store, STATISTICS, options | {"batch_size": 32})
+    options = replace(options, view=view, tile_size=24, n_crops=2)
+    first = embed(encoder, meta, store, STATISTICS, replace(options, batch_size=32))
     for batch_size in (1, 3):
         other = embed(
-            encoder, meta, store.reordered([5, 2, 7, 0, 1, 4, 6, 3]), STATISTICS, options | {"batch_size": batch_size}
+            encoder,
+            meta,
+            store.reordered([5, 2, 7, 0, 1, 4, 6, 3]),
+            STATISTICS,
+            replace(options, batch_size=batch_size),
         )
         pd.testing.assert_frame_equal(first, other, check_exact=False, rtol=0, atol=2e-6)
     pd.testing.assert_frame_equal(
-        first, embed(encoder, meta, store, STATISTICS, options | {"batch_size": 32}), check_exact=True
+        first, embed(encoder, meta, store, STATISTICS, replace(options, batch_size=32)), check_exact=True
     )
 
 
@@ -129,7 +136,7 @@ def test_target_anchor_and_features_differ(folder, store, options):
 def test_bfloat16_is_close(folder, store, options):
     encoder, meta = load_encoder(folder)
     exact, rough = (
-        embed(encoder, meta, store, STATISTICS, options | {"precision": p}) for p in ("float32", "bfloat16")
+        embed(encoder, meta, store, STATISTICS, replace(options, precision=p)) for p in ("float32", "bfloat16")
     )
     features = feature_columns(exact)
     assert np.abs(exact[features].to_numpy() - rough[features].to_numpy()).max() < 0.1
@@ -144,16 +151,16 @@ def test_no_gradient_and_no_randomness_left(folder):
 
 def test_views_of_known_images(options):
     image = torch.arange(48 * 64).view(1, 1, 48, 64).remainder(251).to(torch.uint8)
-    centre = views(image, ["c"], 16, options | {"view": "center"})
+    centre = views(image, ["c"], 16, replace(options, view="center"))
     torch.testing.assert_close(centre[0, 0], image[0, :, 16:32, 24:40].float())
-    tiles = views(image, ["c"], 24, options | {"view": "tiles", "tile_size": 24})
+    tiles = views(image, ["c"], 24, replace(options, view="tiles", tile_size=24))
     assert tiles.shape == (1, 6, 1, 24, 24)
     torch.testing.assert_close(tiles[0, 5], image[0, :, 24:48, 40:64].float())
-    crops = views(image, ["c"], 16, options | {"view": "random_crops", "n_crops": 5})
+    crops = views(image, ["c"], 16, replace(options, view="random_crops", n_crops=5))
     windows = image.float().unfold(2, 16, 1).unfold(3, 16, 1).reshape(-1, 16, 16)
     assert all((windows == crop[0]).all(dim=(1, 2)).any() for crop in crops[0])
     assert len({tuple(crop.flatten().tolist()) for crop in crops[0]}) > 1
-    other = views(image, ["c"], 16, options | {"view": "random_crops", "n_crops": 5, "seed": 1})
+    other = views(image, ["c"], 16, replace(options, view="random_crops", n_crops=5, seed=1))
     assert not torch.equal(crops, other)
 
 
@@ -161,14 +168,14 @@ def test_default_view_averages_out_what_it_cannot_show(options):
     """Without the low-pass filter a checkerboard would come out as its phase."""
     board = (torch.arange(64)[:, None] + torch.arange(64)).remainder(2).mul(200).to(torch.uint8)[None, None]
     smooth = views(board, ["c"], 24, options)
-    rough = views(board, ["c"], 24, options | {"antialias": False})
+    rough = views(board, ["c"], 24, replace(options, antialias=False))
     assert smooth.std() < 0.3 * rough.std()
 
 
 @pytest.mark.parametrize("view", ["center", "random_crops", "tiles"])
 def test_image_smaller_than_the_view(options, view):
-    with pytest.raises(InputError, match="60 pixels, crop c has 48 x 64; choose less"):
-        views(torch.zeros(1, 1, 48, 64, dtype=torch.uint8), ["c"], 60, options | {"view": view, "tile_size": 60})
+    with pytest.raises(InputError, match="60 pixels, crop c has 48 x 64; choose a smaller value"):
+        views(torch.zeros(1, 1, 48, 64, dtype=torch.uint8), ["c"], 60, replace(options, view=view, tile_size=60))
 
 
 def rewrite(folder, change):
@@ -206,7 +213,7 @@ def test_wrong_digest_and_cut_files(folder):
     with pytest.raises(InputError, match=r"encoder\.json: not the description of an encoder"):
         load_encoder(folder)
     path.unlink()
-    with pytest.raises(InputError, match=r"encoder\.safetensors: no such file; train the row first"):
+    with pytest.raises(InputError, match=r"encoder\.safetensors: no such file; train the method first"):
         load_encoder(folder)
 
 
@@ -225,7 +232,7 @@ def test_channels_must_agree(folder, store, options):
 def test_encoder_that_gives_nan(folder, store, options):
     encoder, meta = load_encoder(folder)
     encoder.encoder.vit.patch_embed.proj.bias.data[:] = float("nan")
-    with pytest.raises(InputError, match=r"crop w\d_s\d: the encoder gives NaN"):
+    with pytest.raises(InputError, match=r"crop w\d_s\d: the encoder returns NaN"):
         embed(encoder, meta, store, STATISTICS, options)
 
 

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cwamsn.embeddings import columns, load_features, read_embeddings, read_map
-from cwamsn.embeddings.degenerate import refuse_degenerate
+from cwamsn.embeddings import load_features, read_embeddings, read_map
+from cwamsn.embeddings.files import columns
+from cwamsn.embeddings.files.degenerate import refuse_degenerate
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.tables import feature_columns
@@ -219,7 +220,7 @@ def test_arrays_that_are_none_are_one_line(tmp_path):
         read(path)
     for ids, array in ((IDS, values()[:, :0]), ("one", np.array(1.0)), (IDS, values().T)):
         np.savez(path, well_id=np.array(ids), embeddings=array)
-        with pytest.raises(InputError, match="one id a row is needed"):
+        with pytest.raises(InputError, match="one id per row is needed"):
             read(path)
 
 
@@ -227,7 +228,7 @@ def test_raw_counts_in_x_are_said(tmp_path):
     obs = pd.DataFrame(index=IDS)
     counts = np.random.default_rng(0).poisson(3, (N, 9)).astype(np.float32)
     anndata.AnnData(counts, obs=obs, obsm={"X_pca": values()}).write_h5ad(tmp_path / "mine.h5ad")
-    assert "X holds whole numbers alone, as raw counts do" in read(tmp_path / "mine.h5ad")[1]
+    assert "X holds only whole numbers, as raw counts do" in read(tmp_path / "mine.h5ad")[1]
     assert read(tmp_path / "mine.h5ad", array="X_pca") == (D, "")
 
 
@@ -291,7 +292,7 @@ def test_vectors_of_obsm_and_layers_are_named_by_a_key_and_empty_x_is_refused(tm
     x, path = values(), tmp_path / "mine.h5ad"
     whole = dict(obs=pd.DataFrame(index=IDS), obsm={"X_cwa": x}, layers={"scaled": 2 * x})
     anndata.AnnData(np.zeros_like(x), **whole).write_h5ad(path)
-    with pytest.raises(InputError, match="X holds zeros alone; set array: X_cwa or scaled"):
+    with pytest.raises(InputError, match="X holds only zeros; set array: X_cwa or scaled"):
         read(path)
     with pytest.raises(InputError, match="no 'X_pca' in obsm or layers"):
         read(path, array="X_pca")
@@ -373,7 +374,7 @@ def test_wells_spelt_another_way_are_matched_and_said(tmp_path):
 
 def test_wells_without_counterpart_show_an_id_of_each_side(tmp_path):
     path = write(table(well_id=[f"x{i}" for i in range(N)]), tmp_path / "mine.parquet")
-    with pytest.raises(InputError, match=r"such as e-000_1_A01; the file has x0, which is no well"):
+    with pytest.raises(InputError, match=r"such as e-000_1_A01; the file has x0, which is not a well"):
         read(path)
     path = write(table(well_id=[*IDS[:12], *[f"x{i}" for i in range(12)]]), tmp_path / "mine.parquet")
     with pytest.raises(InputError, match=r"12 of 24 wells have no embedding.*; the file has x0"):

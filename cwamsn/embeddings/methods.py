@@ -1,0 +1,166 @@
+"""One function that embeds a screen by any method. The workflow, studies and the command line all call it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from cwamsn import tables
+from cwamsn.crops import CropStore
+from cwamsn.embeddings.encoder import EncoderMeta, load_encoder
+from cwamsn.embeddings.files import count_wells, read_embeddings
+from cwamsn.embeddings.gaussian import random_embeddings
+from cwamsn.embeddings.handcrafted import combine_units, measure_unit
+from cwamsn.embeddings.images import Statistics, arithmetic, embed
+from cwamsn.embeddings.latent import latent_embeddings
+from cwamsn.embeddings.options import EmbedOptions, HandcraftedOptions, PretrainedWeights, WellsFile
+from cwamsn.errors import InputError
+from cwamsn.files import read_json
+from cwamsn.live import say
+from cwamsn.methods import HANDCRAFTED, LATENT, PRETRAINED, RANDOM, RELEASED, TRAINED, WELLS, Method
+from cwamsn.models import leased_devices, load_pretrained
+from cwamsn.plan import ScreenPaths
+
+Found = tuple[pd.DataFrame, dict[str, object]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every kind of method is given."""
+
+    method: Method
+    screen: ScreenPaths
+    seed: int
+    options: EmbedOptions
+    source: Path | Sequence[Path] | None
+    wells: pd.DataFrame
+    max_missing_share: float
+    accept_noncommercial: bool
+
+    def store(self) -> CropStore:
+        return CropStore(self.screen.crops, self.screen.root)
+
+    def path(self) -> Path:
+        if not isinstance(self.source, str | Path):
+            raise InputError(f"{self.method.name}: a method of kind {self.method.kind.name} needs one path as `source`")
+        return Path(self.source)
+
+    def counted(self, frame: pd.DataFrame, source: Path, allowed: float | None = None) -> dict[str, object]:
+        allowed = self.max_missing_share if allowed is None else allowed
+        return dict(count_wells(frame, self.wells, allowed, source))
+
+
+def embed_method(
+    method: Method,
+    screen: ScreenPaths,
+    seed: int,
+    options: EmbedOptions,
+    source: Path | Sequence[Path] | None = None,
+    *,
+    imaged_only: bool = False,
+    max_missing_share: float = 0.05,
+    accept_noncommercial: bool = False,
+) -> Found:
+    """Embeddings of a screen's wells by any method that embeds wells.
+
+    Parameters
+    ----------
+    method : its kind decides what is done; its entry holds the keys of that kind
+    screen : the screen's files: the wells table and, where the method needs images, crops and statistics
+    seed : of random vectors; an encoder was trained with it
+    options : section `embedding` with the method's own keys (:func:`cwamsn.config.embedding_of_method`); used where a
+        network embeds images
+    source : folder of the trained encoder; file of a method whose vectors lie in one; tables of a handcrafted method's
+        units as :func:`cwamsn.embeddings.handcrafted.measure_unit` gives them (None: they are measured here)
+    imaged_only : embed only wells that have a crop, so that methods that see no image have the wells of those that do
+    max_missing_share : largest share of the wells that may be left without an embedding
+    accept_noncommercial : whether weights under non-commercial terms may be used
+
+    Returns
+    -------
+    Embeddings (contract `embeddings`) sorted by well_id; and counts of wells with and without an embedding, with what
+    the kind adds: arithmetic and device of a network, description of public weights, names of measured columns.
+
+    Raises InputError for a kind that does not embed wells, and whatever the kind's own function raises.
+    """
+    if method.kind not in _KINDS:
+        raise InputError(f"{method.name}: a method of kind {method.kind.name} has no embeddings of wells")
+    wells = tables.read("wells", screen.wells)
+    if imaged_only:
+        wells = wells[wells["well_id"].isin(CropStore(screen.crops, screen.root).frame["well_id"])]
+    job = _Job(method, screen, seed, options, source, wells, max_missing_share, accept_noncommercial)
+    return _KINDS[method.kind](job)
+
+
+def _trained(job: _Job) -> Found:
+    encoder, meta = load_encoder(job.path(), job.options.encoder, job.options.feature)
+    return _embed(job, encoder, meta, job.store(), read_json(job.screen.statistics))
+
+
+def _pretrained(job: _Job) -> Found:
+    chosen, store = PretrainedWeights.from_config(job.method.entry), job.store()
+    encoder, meta = load_pretrained(
+        chosen.weights,
+        len(store.channels),
+        path=chosen.path,
+        sha256=chosen.sha256,
+        backbone_path=chosen.backbone_path,
+        accept_noncommercial=job.accept_noncommercial,
+        key=f"models.{job.method.name}.path",
+    )
+    statistics: Statistics = {
+        "mean": chosen.mean or meta["mean"],
+        "std": chosen.std or meta["std"],
+        "channels": list(store.channels),
+    }
+    frame, counts = _embed(job, encoder, meta, store, statistics)
+    return frame, counts | {"encoder": meta | statistics}
+
+
+def _embed(job: _Job, encoder: torch.nn.Module, meta: EncoderMeta, store: CropStore, statistics: Statistics) -> Found:
+    options = job.options
+    with leased_devices(options.device, gpus=options.gpus or 0, key="embedding", say=say) as (name,):
+        device = torch.device(name)
+        frame = embed(encoder, meta, store, statistics, options, device)
+        computed = asdict(arithmetic(device, options.precision))
+    return frame, job.counted(frame, job.screen.crops) | computed
+
+
+def _handcrafted(job: _Job) -> Found:
+    if job.source is None:
+        options = HandcraftedOptions.from_config(job.method.entry["options"])
+        measured = [measure_unit(job.store(), job.method.entry["features"], options)]
+    else:
+        paths = [job.source] if isinstance(job.source, str | Path) else job.source
+        measured = [pd.read_parquet(path) for path in paths]
+    frame, report = combine_units(measured)
+    return frame, job.counted(frame, job.screen.crops) | report
+
+
+def _latent(job: _Job) -> Found:
+    frame = latent_embeddings(pd.read_parquet(job.screen.simulated_truth), job.wells, job.method.entry["part"])
+    return frame, job.counted(frame, job.screen.simulated_truth, allowed=0)
+
+
+def _random(job: _Job) -> Found:
+    frame = random_embeddings(job.wells, job.method.entry["dimension"], job.seed)
+    return frame, job.counted(frame, job.screen.wells, allowed=0)
+
+
+def _from_file(job: _Job) -> Found:
+    entry = WellsFile.from_config(job.method.entry)
+    frame, counts = read_embeddings(job.path(), entry, job.wells, job.max_missing_share)
+    return frame, dict(counts)
+
+
+_KINDS = {
+    TRAINED: _trained,
+    PRETRAINED: _pretrained,
+    HANDCRAFTED: _handcrafted,
+    LATENT: _latent,
+    RANDOM: _random,
+    RELEASED: _from_file,
+    WELLS: _from_file,
+}

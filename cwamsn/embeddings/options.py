@@ -1,0 +1,87 @@
+"""What the configuration says about embedding a screen, as types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of the sections below: keys and defaults are those of the schema, which describes them."""
+
+    @classmethod
+    def from_config(cls, section: Mapping[str, Any] | Self) -> Self:
+        """From a section of the configuration, checked by its schema; keys that belong to others are left out."""
+        if isinstance(section, cls):
+            return section
+        assert isinstance(section, Mapping)
+        return cls(**{f.name: section[f.name] for f in fields(cls) if f.name in section})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedOptions(Options):
+    """Section `embedding`: how an image becomes one vector."""
+
+    view: str = "resize"
+    view_size: int | None = None
+    tile_size: int = 256
+    n_crops: int = 4
+    seed: int = 0
+    antialias: bool = True
+    feature: str = "cls_last_block"
+    encoder: str = "target"
+    batch_size: int = 32
+    precision: str = "auto"
+    device: str = "auto"
+    gpus: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandcraftedOptions(Options):
+    """Key `options` of a handcrafted method: segmentation and caps."""
+
+    nuclear_channel: str = "Hoechst"
+    cell_channel: str = "ERSyto"
+    smoothing: float = 1.5
+    min_distance: int = 5
+    min_nucleus_area: int = 40
+    min_object_area: int = 30
+    max_cells: int | None = 80
+    max_fields: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions(Options):
+    """Keys of a method that says how its file is to be read."""
+
+    format: str | None = None
+    feature_columns: list[str] | str | None = None
+    array: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WellsFile(FileOptions):
+    """A file with one vector per well."""
+
+    well_column: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapFile(FileOptions):
+    """A file with one vector per perturbation."""
+
+    perturbation_column: str = "perturbation"
+    perturbation_type: str = "CRISPR"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedWeights(Options):
+    """Keys of a method with public weights: which, where, and what its images are normalised with."""
+
+    weights: str
+    path: str | None = None
+    sha256: str | None = None
+    backbone_path: str | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None

@@ -126,8 +126,8 @@ rule table:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        entries=lambda wildcards: rows_of(wildcards.table),
-        setting=SETTING,
+        methods=lambda wildcards: rows_of(wildcards.table),
+        context=SETTING,
         manifests=lambda wildcards: manifests_of(rows_of(wildcards.table)),
         notes=lambda wildcards: notes_of_table(wildcards.table),
         usage=lambda wildcards: targets.training_usage(
@@ -160,8 +160,8 @@ rule figure:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        entries=lambda wildcards: rows_of(wildcards.figure),
-        setting=SETTING,
+        methods=lambda wildcards: rows_of(wildcards.figure),
+        context=SETTING,
     script:
         "../workflow_scripts/reporting_figure.py"
 

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from cwamsn.products import FIGURES, PRODUCTS, TABLES
-from cwamsn.reporting import targets
+from cwamsn.reporting import BUILDERS, targets
+from cwamsn.reporting.figures import FIGURES as DRAWN
+from cwamsn.reporting.recall import LEADS
 
 
 def test_tables_and_figures_are_all_products():
@@ -24,3 +26,9 @@ def test_a_product_says_what_targets_say(name):
 def test_products_and_versions_need_no_pandas_and_no_torch():
     code = "import sys, cwamsn.products, cwamsn.version, cwamsn.where; print({'pandas', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_every_product_has_a_maker_and_known_columns():
+    assert {p.builder for p in TABLES.values()} == set(BUILDERS)
+    assert {p.builder for p in FIGURES.values()} == set(DRAWN)
+    assert {p.lead for p in TABLES.values()} == set(LEADS)

@@ -3,10 +3,10 @@
 from _job import job, snakemake
 
 with job(snakemake):
-    from cwamsn.reporting import entries_of, read_scores, setting_of
+    from cwamsn.reporting import TableContext, read_scores, table_methods
     from cwamsn.reporting.figures import FIGURES, save
 
-    entries = entries_of(snakemake.params.entries, snakemake.input.computations)
-    setting = setting_of(snakemake.params.setting, {})
+    methods = table_methods(snakemake.params.methods, snakemake.input.computations)
+    context = TableContext.from_values(snakemake.params.context, manifests={})
     draw = FIGURES[snakemake.wildcards.figure]
-    save(draw(entries, read_scores(snakemake.input.scores), setting), snakemake.output)
+    save(draw(methods, read_scores(snakemake.input.scores), context), snakemake.output)

@@ -1,6 +1,7 @@
 """Figures 1 and 3 of the paper, drawn so that equal scores give equal bytes."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -14,8 +15,9 @@ from matplotlib.ticker import MaxNLocator
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
+from cwamsn.products import PRODUCTS
 from cwamsn.reporting import published
-from cwamsn.reporting.building import Setting, titled, wants
+from cwamsn.reporting.context import TableContext, TableMethod, methods_in_table
 from cwamsn.reporting.scores import compound_gene, recalls
 from cwamsn.vocabulary import SOURCES
 
@@ -57,28 +59,29 @@ def doses(values) -> list[str]:
     return sorted(set(values), key=lambda c: float("inf") if c == "max" else float(c))
 
 
-def figure3(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
+def figure3(methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext) -> plt.Figure:
     """Compound-gene AUC and average precision over the concentration, mean over draws and seeds, band of ± std.
 
     The concentrations are spaced evenly in increasing order; `max` (the largest score over doses) stands last, apart.
     """
-    found = compound_gene(scores, setting.choice)
-    entries = [e for e in wants(entries, 2) if e.name in set(found["method"])]
-    if not entries:
+    found = compound_gene(scores, context.selection)
+    shown = methods_in_table(methods, PRODUCTS["figure3"])
+    shown = [m for m in shown if m.name in set(found["method"])]
+    if not shown:
         raise InputError("figure3: no row has compound_gene scores; add compound_gene to benchmarks")
     order = doses(found["concentration"])
     position = {c: i + 0.6 * (c == "max") for i, c in enumerate(order)}
-    height = 0.6 + sum(0.08 + 0.16 * (wrapped(entry.title).count("\n") + 1) for entry in entries)
+    height = 0.6 + sum(0.08 + 0.16 * (wrapped(method.title).count("\n") + 1) for method in shown)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(11.5, max(3.9, height)), layout="constrained")
         for axis, metric, title in zip(axes, ("auc", "ap"), ("AUC-ROC", "Average precision"), strict=True):
             part = found[found["metric"] == metric]
-            for i, entry in enumerate(entries):
-                own = part[part["method"] == entry.name].groupby("concentration")[["mean", "std"]].mean()
+            for i, method in enumerate(shown):
+                own = part[part["method"] == method.name].groupby("concentration")[["mean", "std"]].mean()
                 own = own.loc[[c for c in order if c in own.index]]
                 x = np.array([position[c] for c in own.index])
                 mean, std = own["mean"].to_numpy(), own["std"].fillna(0).to_numpy()
-                axis.plot(x, mean, **style(i), markersize=4, linewidth=1.3, label=entry.title)
+                axis.plot(x, mean, **style(i), markersize=4, linewidth=1.3, label=method.title)
                 axis.fill_between(x, mean - std, mean + std, color=style(i)["color"], alpha=0.13, linewidth=0)
             chance = part.groupby("concentration")["baseline_mean"].mean().reindex(order)
             axis.plot([position[c] for c in order], chance, "--", color="#666666", linewidth=1, label="Random scores")
@@ -88,11 +91,11 @@ def figure3(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
         handles, labels = axes[0].get_legend_handles_labels()
         labels = [wrapped(label) for label in labels]
         figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
-        figure.suptitle(titled("Compound-gene relationships over concentration", setting), fontsize=10)
+        figure.suptitle(context.titled("Compound-gene relationships over concentration"), fontsize=10)
     return figure
 
 
-def efficiency(entries, scores: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def efficiency(methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext) -> pd.DataFrame:
     """Numbers behind figure 1, one line a row: `title, status, recall, images, parameters` and the three ratios.
 
     `recall` is the mean over CORUM, hu.MAP, Reactome and StringDB; `excess` is recall minus chance. Ratios are per
@@ -100,21 +103,21 @@ def efficiency(entries, scores: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     `status` is `measured` or, for the printed rows of table 1, `quoted`.
     """
     sources = [s for s in SOURCES if s != "SIGNOR"]
-    found = recalls(scores, setting.choice)
+    found = recalls(scores, context.selection)
     found = found[found["source"].isin(sources)]
     rows = []
-    for entry in wants(entries, 1):
-        own = found[found["method"] == entry.name]
+    for method in methods_in_table(methods, PRODUCTS["figure1"]):
+        own = found[found["method"] == method.name]
         if len(own):
             recall = own.groupby("seed")["value"].mean().mean()
-            rows.append((entry.title, "measured", recall, entry.images or None, entry.parameters))
-    for name in published.rows(1) if setting.quotes else ():
+            rows.append((method.title, "measured", recall, method.images or None, method.parameters))
+    for name in published.rows(1) if context.lists_published else ():
         recall = np.mean([published.number(published.value(1, name, "recall", s)) for s in sources])
         images, parameters = (published.number(published.value(1, name, m)) for m in ("images", "parameters"))
         rows.append((name, "quoted", recall, images, parameters))
     frame = pd.DataFrame(rows, columns=["title", "status", "recall", "images", "parameters"])
     frame[["images", "parameters"]] = frame[["images", "parameters"]].astype(float)
-    chance = setting.choice.threshold_low + 1 - setting.choice.threshold_high
+    chance = context.selection.threshold_low + 1 - context.selection.threshold_high
     frame["excess"] = frame["recall"] - chance
     millions, billions = frame["images"] / 1e6, frame["parameters"] / 1e9
     for name, scale in (("per_images", millions), ("per_parameters", billions), ("per_product", millions * billions)):
@@ -132,14 +135,14 @@ PANELS = [
 BLOCKS = {"measured": "Measured here", "quoted": "Quoted: table 1 of the paper, on RxRx3-core"}
 
 
-def figure1(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
+def figure1(methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext) -> plt.Figure:
     """Recall, and recall per training image, per parameter and per product; below each, the same with chance taken off.
 
     Measured rows and the paper's printed rows stand in blocks of their own, since their axes differ by orders of
     magnitude where a small encoder or screen is measured. Rows without a number of images or parameters stand in the
     panels that need none.
     """
-    frame = efficiency(entries, scores, setting)
+    frame = efficiency(methods, scores, context)
     if frame.empty:
         raise InputError("figure1: no row has gene_gene scores; add gene_gene to benchmarks")
     blocks = [(title, frame[frame["status"] == status]) for status, title in BLOCKS.items()]
@@ -158,7 +161,7 @@ def figure1(entries, scores: pd.DataFrame, setting: Setting) -> plt.Figure:
                     _bars(axis, rows, column, _less_chance(label) if line else label)
                     axis.set_title(f"({next(letters)})", loc="left", fontsize=9)
         title = "Gene-gene recall (mean over CORUM, hu.MAP, Reactome, StringDB) against data and model size"
-        figure.suptitle(titled(title, setting), fontsize=11)
+        figure.suptitle(context.titled(title), fontsize=11)
     return figure
 
 

@@ -1,18 +1,17 @@
-"""Tables that the paper has not: what the benchmarks `replicate_map`, `signal` and `latent_probe` measured.
+"""Tables that the paper does not have: of the benchmarks `replicate_map`, `signal` and `latent_probe`."""
 
-Each function takes what those of :mod:`cwamsn.reporting.paper_tables` take, and prints every entry.
-"""
-
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import pandas as pd
 
-from cwamsn.reporting.building import MARKS, SPREAD, Entry, Setting, fill, name_gaps, new_row, titled
-from cwamsn.reporting.scores import chosen, select
+from cwamsn.products import Product
+from cwamsn.reporting.context import MARKS, SPREAD, TableContext, TableMethod
+from cwamsn.reporting.rows import counts, measured, measured_rows
+from cwamsn.reporting.scores import select, selected
 from cwamsn.reporting.table import Cell, Column, Row, Table, mark
 
 IN_SAMPLE = " (in-sample)"
-SOURCES = {"replicates": "Replicates,", "targets": "Shared targets,"}
+RETRIEVED = {"replicates": "Replicates,", "targets": "Shared targets,"}
 RETRIEVAL = {
     "mean_average_precision": "mAP",
     "mean_normalized_average_precision": "normalised mAP",
@@ -20,68 +19,52 @@ RETRIEVAL = {
 }
 
 
-def _rows(entries, found: pd.DataFrame, benchmark: str, columns: list[Column]) -> list[Row]:
-    """One row an entry, its cells from `found` (`method, seed, key, value`), marked column by column."""
-    rows = []
-    for entry in entries:
-        own = found[found["method"] == entry.name].sort_values("seed")
-        row = new_row(entry)
-        name_gaps(row, entry, own, benchmark)
-        for column in columns:
-            fill(row, column.key, own[own["key"] == column.key]["value"], Cell())
-        rows.append(row)
+def _rows(methods: Sequence[TableMethod], found: pd.DataFrame, benchmark: str, columns: Sequence[Column]) -> list[Row]:
+    """One row per method, its cells from `found` (`method, seed, key, value`), marked column by column."""
+    rows = measured_rows(
+        methods, found, benchmark, lambda _, own: {c.key: measured(own[own["key"] == c.key]["value"]) for c in columns}
+    )
     for column in columns:
         mark(rows, column)
     return rows
 
 
-def _sizes(found: pd.DataFrame, what: str, sources: dict[str, str]) -> str:
-    """How many perturbations each source's numbers are of: `Perturbations: CRISPR 40, COMPOUND 12 to 14.`"""
-    counts = found.groupby("source")["n"].agg(["min", "max"]).astype(int)
-    texts = [
-        f"{sources[source]} {low:,}" + (f" to {high:,}" if high != low else "")
-        for source, low, high in counts.itertuples()
-    ]
-    return f"{what}: {', '.join(texts)}." if texts else ""
+def _table(
+    product: Product, columns: Sequence[Column], rows: list[Row], context: TableContext, notes: Sequence[str]
+) -> Table:
+    closing = [note for note in (*notes, MARKS, SPREAD, *context.versions) if note]
+    return Table(product.name, context.titled(product.title), columns, rows, closing)
 
 
-def _table(name: str, title: str, columns: list[Column], rows: list[Row], setting: Setting, *notes: str) -> Table:
-    closing = [n for n in (*notes, MARKS, SPREAD) if n] + list(setting.versions)
-    return Table(name, titled(title, setting), columns, rows, closing)
-
-
-def replicates(entries: list[Entry], scores: pd.DataFrame, setting: Setting) -> Table:
+def replicates_table(
+    product: Product, methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext
+) -> Table:
     """Mean average precision of replicate retrieval, and of compounds that share a target where targets are known."""
-    found = chosen(select(scores, benchmark="replicate_map", metric=tuple(RETRIEVAL)), setting.choice)
+    found = selected(select(scores, benchmark="replicate_map", metric=tuple(RETRIEVAL)), context.selection)
     seen = found["source"].astype(str).str.endswith(IN_SAMPLE)
     found = found.assign(source=found["source"].astype(str).str.removesuffix(IN_SAMPLE))
     found = found.assign(key=found["source"] + "_" + found["metric"])
-    sources = [s for s in SOURCES if s == "replicates" or s in set(found["source"])]
     columns = [
-        Column(f"{source}_{metric}", text, 3, "high", SOURCES[source])
-        for source in sources
+        Column(f"{source}_{metric}", text, 3, "high", heading)
+        for source, heading in RETRIEVED.items()
+        if source == "replicates" or source in set(found["source"])
         for metric, text in RETRIEVAL.items()
     ]
-    rows = _rows(entries, found, "replicate_map", columns)
-    in_sample = set(found[seen]["method"])
-    columns.insert(0, Column("in_sample", "In-sample", text=True))
+    rows, in_sample = _rows(methods, found, "replicate_map", columns), set(found[seen]["method"])
     for row in rows:
         row.cells["in_sample"] = Cell("yes" if row.name in in_sample else "no" if row.seeds else None)
-    return _table(
-        "replicates",
-        "Replicate retrieval",
-        columns,
-        rows,
-        setting,
+    sizes = counts(found, {"targets": "shared targets"})
+    notes = [
         "Average precision of a perturbation's wells (same dose, aligned embeddings) ranked against negatives, mean "
         "over perturbations; normalised: 0 is a random ranking, 1 a perfect one. Share retrieved: corrected p below "
         "0.05.",
-        _sizes(found, "Perturbations and targets", {"replicates": "replicates", "targets": "shared targets"}),
+        f"Perturbations and targets: {sizes}." if sizes else "",
         "In-sample: the row was trained on the very wells that it is scored on, so that its numbers say nothing about "
         "perturbations it has not seen."
         if in_sample
         else "",
-    )
+    ]
+    return _table(product, [Column("in_sample", "In-sample", text=True), *columns], rows, context, notes)
 
 
 SIGNAL = {
@@ -93,47 +76,43 @@ SIGNAL = {
 TYPES = {"CRISPR": "Knockouts,", "COMPOUND": "Compounds,"}
 
 
-def signal(entries: list[Entry], scores: pd.DataFrame, setting: Setting) -> Table:
+def signal_table(
+    product: Product, methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext
+) -> Table:
     """Consistency of a perturbation's wells and their distance from the controls, by type of perturbation."""
-    found = chosen(select(scores, benchmark="signal", metric=tuple(SIGNAL)), setting.choice)
+    found = selected(select(scores, benchmark="signal", metric=tuple(SIGNAL)), context.selection)
     found = found.assign(key=found["source"].astype(str) + "_" + found["metric"])
     columns = [
-        Column(f"{kind}_{metric}", text, 3, better, TYPES[kind])
-        for kind in TYPES
+        Column(f"{kind}_{metric}", text, 3, better, heading)
+        for kind, heading in TYPES.items()
         for metric, (text, better) in SIGNAL.items()
     ]
     columns = [c for c in columns if found.empty or c.key in set(found["key"])]  # few wells have no magnitude
-    return _table(
-        "signal",
-        "Perturbation signal",
-        columns,
-        _rows(entries, found, "signal", columns),
-        setting,
+    sizes = counts(found, {"CRISPR": "knockouts", "COMPOUND": "compounds"})
+    notes = [
         "Consistency: mean cosine among a perturbation's aligned wells; magnitude: their energy distance to the "
         "negative controls. Medians depend on the number of dimensions and do not compare between rows; the shares "
         "do (p below 0.05 against random sets of wells of the same size).",
-        _sizes(found, "Perturbations", {"CRISPR": "knockouts", "COMPOUND": "compounds"}),
-    )
+        f"Perturbations: {sizes}." if sizes else "",
+    ]
+    return _table(product, columns, _rows(methods, found, "signal", columns), context, notes)
 
 
-def latent(entries: list[Entry], scores: pd.DataFrame, setting: Setting) -> Table:
+LATENT = [
+    Column("phenotype_r2", "R² of the phenotype", 3, "high"),
+    Column("nuisance_r2", "R² of the nuisance", 3, "low"),
+]
+
+
+def latent_table(
+    product: Product, methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext
+) -> Table:
     """Shares of a simulated screen's phenotype and nuisance that can be read linearly from an embedding."""
     found = select(scores, benchmark="latent_probe")
     found = found.assign(key=found["metric"])
-    columns = [
-        Column("phenotype_r2", "R² of the phenotype", 3, "high"),
-        Column("nuisance_r2", "R² of the nuisance", 3, "low"),
-    ]
-    return _table(
-        "latent",
-        "What an embedding holds of what the screen was drawn from",
-        columns,
-        _rows(entries, found, "latent_probe", columns),
-        setting,
+    notes = [
         "Share of variance that ridge regression predicts from embeddings before alignment, on perturbations it was "
         "not fitted on: 1 is all, 0 what the mean predicts, below 0 the fit misleads.",
         "Little nuisance alone is no merit, a collapsed embedding has none: read it with the phenotype.",
-    )
-
-
-TABLES: dict[str, Callable[..., Table]] = {"replicates": replicates, "signal": signal, "latent": latent}
+    ]
+    return _table(product, LATENT, _rows(methods, found, "latent_probe", LATENT), context, notes)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from cwamsn.files import read_digest, read_json, sha256, write_json
 from cwamsn.version import CodeVersion, config_digest, run_version
 
 
-def data_manifest(files: dict[str, str | Path]) -> dict[str, str]:
+def data_manifest(files: Mapping[str, str | Path]) -> dict[str, str]:
     """SHA-256 of each file of the data manifest, by the name it goes under; of a digest, the one that it holds."""
     return {name: read_digest(path)["sha256"] for name, path in sorted(files.items())}
 
@@ -57,6 +58,17 @@ def measurements(path: str | Path) -> list[dict[str, float | None]]:
     header, *lines = Path(path).read_text().splitlines() or [""]
     rows = (dict(zip(header.split("\t"), line.split("\t"), strict=False)) for line in lines)
     return [{name: _number(row.get(key)) for key, name in NUMBERS.items()} for row in rows]
+
+
+def training_hours(usage: Mapping[str, Sequence[str | Path]]) -> dict[str, float]:
+    """Mean wall-clock hours of each method's training jobs; methods without a measurement are left out."""
+    mean = {}
+    for method, paths in usage.items():
+        found = [m["wall_seconds"] for path in paths if Path(path).exists() for m in measurements(path)]
+        hours = [seconds / 3600 for seconds in found if seconds is not None]
+        if hours:
+            mean[method] = sum(hours) / len(hours)
+    return mean
 
 
 def usage(files: dict[str, str | Path]) -> list[dict[str, Any]]:

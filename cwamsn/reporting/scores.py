@@ -1,4 +1,4 @@
-"""Scores of a run, read from the per-row files or from the gathered one, and reduced to what a table prints."""
+"""Scores of a run, read from the files per method or from the gathered one, and reduced to what a table prints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cwamsn.vocabulary import SOURCES
 
 
 @dataclass(frozen=True)
-class Choice:
+class ScoreSelection:
     """Which scores the tables print: the default alignment and null, one pair of recall thresholds."""
 
     alignment: str | None = None
@@ -31,8 +31,8 @@ def read_scores(paths: Sequence[str | Path]) -> pd.DataFrame:
     return frame.astype({column: float for column in reals})
 
 
-def select(scores: pd.DataFrame, **wanted) -> pd.DataFrame:
-    """Rows whose columns equal `wanted`; None matches null, a tuple any of its members."""
+def select(scores: pd.DataFrame, **wanted: str | tuple[str, ...] | None) -> pd.DataFrame:
+    """Scores whose columns equal `wanted`; None matches null, a tuple any of its members."""
     keep = pd.Series(True, index=scores.index)
     for column, value in wanted.items():
         if value is None:
@@ -42,23 +42,23 @@ def select(scores: pd.DataFrame, **wanted) -> pd.DataFrame:
     return scores[keep]
 
 
-def chosen(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """Scores of the alignment and the null that the tables print; a score that names none passes (finished maps)."""
+def selected(scores: pd.DataFrame, selection: ScoreSelection) -> pd.DataFrame:
+    """Scores of the selected alignment and null; a score that names none passes (finished maps)."""
     keep = pd.Series(True, index=scores.index)
     for column in ("alignment", "null"):
-        value = getattr(choice, column)
+        value = getattr(selection, column)
         if value is not None:
             keep &= scores[column].isna() | (scores[column] == value)
     return scores[keep]
 
 
-def recalls(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+def recalls(scores: pd.DataFrame, selection: ScoreSelection) -> pd.DataFrame:
     """Gene-gene recall: `method, seed, source, value, n` at the table's thresholds."""
-    found = select(chosen(scores, choice), benchmark="gene_gene", metric="recall", source=SOURCES)
-    return found[_at_thresholds(found, choice)][["method", "seed", "source", "value", "n"]]
+    found = select(selected(scores, selection), benchmark="gene_gene", metric="recall", source=SOURCES)
+    return found[_at_thresholds(found, selection)][["method", "seed", "source", "value", "n"]]
 
 
-def spread(values: pd.Series) -> tuple[float | None, float | None]:
+def mean_and_std(values: pd.Series) -> tuple[float | None, float | None]:
     """Mean, and standard deviation over seeds (n - 1 in the denominator; None for a single seed)."""
     values = values.astype(float)
     if values.empty:
@@ -69,15 +69,16 @@ def spread(values: pd.Series) -> tuple[float | None, float | None]:
 METRICS = {"ap": "average_precision", "auc": "auc_roc"}
 
 
-def compound_gene(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+def compound_gene(scores: pd.DataFrame, selection: ScoreSelection) -> pd.DataFrame:
     """Compound-gene scores, one line per method, seed, concentration and metric (`ap`, `auc`).
 
     Returns
     -------
-    Table `method, seed, concentration, metric, mean, std, z, baseline_mean, baseline_std`: mean and standard deviation
-    over draws of negatives of the method and of random scores, and z-score, as the benchmark gives them.
+    pandas.DataFrame
+        `method, seed, concentration, metric, mean, std, z, baseline_mean, baseline_std`: mean and standard deviation
+        over draws of negatives of the method and of random scores, and z-score, as the benchmark gives them.
     """
-    found = select(chosen(scores, choice), benchmark="compound_gene")
+    found = select(selected(scores, selection), benchmark="compound_gene")
     found = found[found["draw"].isna() & found["concentration"].notna()]
     names = {}
     for metric, name in METRICS.items():
@@ -97,19 +98,20 @@ def compound_gene(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 JOINT = "joint"  # the union of the sources
 
 
-def compared(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """Paired differences of rows, one line per column of a table, pair and seed.
+def compared(scores: pd.DataFrame, selection: ScoreSelection) -> pd.DataFrame:
+    """Paired differences of two methods, one line per column of a table, pair and seed.
 
     Returns
     -------
-    Table `column, method, other, seed, value, ci_low, ci_high, sign`: `method` less `other`, and 1 or -1 where the
-    interval lies on that side of 0. Columns are the sources of the recall and their union `joint`, `ap_mean` and
-    `auc_mean`.
+    pandas.DataFrame
+        `column, method, other, seed, value, ci_low, ci_high, sign`: `method` minus `other`, and 1 or -1 where the
+        interval lies on that side of 0. Columns are the sources of the recall and their union `joint`, `ap_mean` and
+        `auc_mean`.
     """
-    found = chosen(select(scores, benchmark="comparison"), choice)
+    found = selected(select(scores, benchmark="comparison"), selection)
     split = found["metric"].astype(str).str.split("_minus_", n=1, expand=True).reindex(columns=[0, 1])
     found = found.assign(metric=split[0], other=split[1])
-    recall = (found["metric"] == "recall") & _at_thresholds(found, choice)
+    recall = (found["metric"] == "recall") & _at_thresholds(found, selection)
     best = found["concentration"] == "max"
     columns = found["source"].where(recall)
     for metric, name in METRICS.items():
@@ -120,19 +122,19 @@ def compared(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     ].reset_index(drop=True)
 
 
-def ties(scores: pd.DataFrame, choice: Choice) -> set[tuple[str, frozenset[str]]]:
-    """Pairs of rows that a column cannot tell apart: (column, the two rows), from paired bootstrap intervals.
+def ties(scores: pd.DataFrame, selection: ScoreSelection) -> set[tuple[str, frozenset[str]]]:
+    """Pairs of methods that a column cannot tell apart: (column, the two methods), from paired bootstrap intervals.
 
-    Two rows are tied in a column unless every seed's interval of their difference leaves out 0 on the same side. Rows
-    that were not compared are not tied.
+    Two methods are tied in a column unless, for every seed, the interval of their difference excludes 0 on the same
+    side. Methods that were not compared are not tied.
     """
     tied = set()
-    for (column, one, other), part in compared(scores, choice).groupby(["column", "method", "other"]):
+    for (column, one, other), part in compared(scores, selection).groupby(["column", "method", "other"]):
         if abs(part["sign"].sum()) < len(part):
             tied.add((column, frozenset((one, other))))
     return tied
 
 
-def _at_thresholds(frame: pd.DataFrame, choice: Choice) -> pd.Series:
-    low, high = (frame[c].astype(float) - getattr(choice, c) for c in ("threshold_low", "threshold_high"))
+def _at_thresholds(frame: pd.DataFrame, selection: ScoreSelection) -> pd.Series:
+    low, high = (frame[c].astype(float) - getattr(selection, c) for c in ("threshold_low", "threshold_high"))
     return (low.abs() < 1e-9) & (high.abs() < 1e-9)

@@ -1,7 +1,7 @@
 """A table as data: columns, rows and cells, without any notion of a file format."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cwamsn.reporting.published import number
 
@@ -23,46 +23,51 @@ class Column:
 
 @dataclass
 class Cell:
-    """One number: mean and standard deviation measured here, the printed value as text, and its mark.
+    """One number: mean and standard deviation measured here, the published value as text, and its mark.
 
-    `value` is a text in columns that are no numbers. `missing` is set where a score should be and is not.
+    `value` is text in text columns. The mark `missing` is set where a score should be and is not.
     """
 
     value: float | str | None = None
     std: float | None = None
-    quoted: str | None = None
-    quoted_std: str | None = None
+    published: str | None = None
+    published_std: str | None = None
     mark: str = ""
 
     @property
     def difference(self) -> float | None:
-        """Measured minus printed, where both are numbers."""
-        printed = number(self.quoted)
-        return self.value - printed if isinstance(self.value, float) and printed is not None else None
+        """Measured minus published, where both are numbers."""
+        published = number(self.published)
+        return self.value - published if isinstance(self.value, float) and published is not None else None
+
+    def with_value(self, value: float | str | None) -> "Cell":
+        """The same cell with a measured value."""
+        return replace(self, value=value)
 
 
 @dataclass
 class Row:
-    """A row: measured here (`seeds` > 0 or `gaps` non-empty), or quoted only."""
+    """A row: a method measured here (`seeds` > 0 or `gaps` non-empty), or published numbers only."""
 
     name: str
     title: str
     cells: dict[str, Cell] = field(default_factory=dict)
     group: str = ""
     measured: bool = True
-    ranked: bool = True  # False for a bound or chance, which is no method and takes no mark
+    ranked: bool = True  # False for a bound and for chance, which receive no mark
     seeds: int = 0
     gaps: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # what its jobs said about the result
+    notes: list[str] = field(default_factory=list)  # what its jobs noted about the result
 
     @property
     def status(self) -> str:
+        """`measured`, `incomplete` where a seed has no score, or `quoted` for published numbers."""
         return "quoted" if not self.measured else "incomplete" if self.gaps else "measured"
 
 
 @dataclass
 class Table:
-    """A table with its notes; `name` is its file name, `title` one line, `run` what the run is called."""
+    """A table with its notes; `name` is its file name, `title` one line, `run` the title of the run."""
 
     name: str
     title: str
@@ -80,9 +85,9 @@ class Table:
 def mark(rows: list[Row], column: Column, tied: Collection[tuple[str, frozenset[str]]] = ()) -> None:
     """Mark the best and the second-best measured value of a column, and what is missing in it.
 
-    Only measured rows count, quoted numbers and rows that are not `ranked` never. `tied` holds (column, two rows) whose
-    paired interval holds 0: rows tied with the best share its mark, and then the best of the others is second. An empty
-    cell is missing where the row lacks a score, else it has no value (a probe with a single plate).
+    Only measured, ranked rows receive a mark. `tied` holds (column, two rows) whose paired interval includes 0: rows
+    tied with the best share its mark, and the best of the others is second. An empty cell is missing where the row
+    lacks a score; otherwise there is no value to have (a probe with a single plate).
     """
     for row in rows:
         cell = row.cells.get(column.key)
@@ -91,16 +96,15 @@ def mark(rows: list[Row], column: Column, tied: Collection[tuple[str, frozenset[
     if column.better is None:
         return
     sign = -1 if column.better == "high" else 1
-    entered = [r for r in rows if r.measured and r.ranked]
-    entered = [r for r in entered if isinstance(r.cells.get(column.key, Cell()).value, float)]
-    entered.sort(key=lambda r: (sign * r.cells[column.key].value, r.name))
+    values = {r.name: r.cells[column.key].value for r in rows if r.measured and r.ranked and column.key in r.cells}
+    ordered = sorted((sign * value, name) for name, value in values.items() if isinstance(value, float))
+    cells = {row.name: row.cells[column.key] for row in rows if row.name in values}
     for label in (BEST, SECOND):
-        if not entered:
+        if not ordered:
             return
-        first = entered[0]
-        value = first.cells[column.key].value
-        with_first = {name for key, pair in tied if key == column.key and first.name in pair for name in pair}
-        share = [r for r in entered if r.cells[column.key].value == value or r.name in with_first]
-        for row in share:
-            row.cells[column.key].mark = label
-        entered = [r for r in entered if r not in share]
+        best, first = ordered[0]
+        with_first = {name for key, pair in tied if key == column.key and first in pair for name in pair}
+        share = [(value, name) for value, name in ordered if value == best or name in with_first]
+        for _, name in share:
+            cells[name].mark = label
+        ordered = [entry for entry in ordered if entry not in share]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cwamsn import tables
-from cwamsn.reporting import Entry, Setting
+from cwamsn.reporting import TableContext, TableMethod
 from cwamsn.reporting.scores import read_scores
 from cwamsn.vocabulary import SOURCES
 
@@ -113,15 +113,15 @@ def scores(score_files):
 
 
 @pytest.fixture
-def entries():
+def methods():
     titles = {"random": "Random", "untrained-vit": "Untrained ViT"}
     titles |= {"single-well-msn": "Single-Well-MSN", "cwa-msn": "CWA-MSN"}
     printed = {"random": "Random", "single-well-msn": "Single-Well-MSN", "cwa-msn": "CWA-MSN"}
     return [
-        Entry(
-            name,
-            titles[name],
-            "random" if name == "random" else "trained",
+        TableMethod(
+            name=name,
+            title=titles[name],
+            kind="random" if name == "random" else "trained",
             seeds=SEEDS,
             tables=tuple(range(1, 9)),
             paper_row=printed.get(name),
@@ -133,11 +133,11 @@ def entries():
 
 
 @pytest.fixture
-def setting():
-    return Setting(simulated=True, versions=("Code abc; configuration def; data sim 123.",))
+def context():
+    return TableContext(simulated=True, versions=("Code abc; configuration def; data sim 123.",))
 
 
 @pytest.fixture
-def on_rxrx3_core(setting):
-    """The setting of a run that is scored on the paper's own screen."""
-    return replace(setting, simulated=False, on_rxrx3_core=True)
+def on_rxrx3_core(context):
+    """The context of a run that is scored on the paper's own screen."""
+    return replace(context, simulated=False, on_rxrx3_core=True)

@@ -7,7 +7,7 @@ import torch
 
 from cwamsn.config import load_schema, resolve
 from cwamsn.files import write_json
-from cwamsn.reporting import entries_of
+from cwamsn.reporting import table_methods
 from cwamsn.reporting.computation import count_computation, write_computation
 from cwamsn.reporting.flops import Views, ViT, anchor_forward, training_step
 from cwamsn.training.model import Model
@@ -61,6 +61,6 @@ def test_counts_fill_in_what_a_row_does_not_state(description, tmp_path):
     path = tmp_path / "cwa-msn" / "computation.json"
     write_computation(tmp_path / "encoder.json", path)
     rows = [{"name": "cwa-msn", "title": "CWA-MSN", "kind": "trained", "images": None, "parameters": 5.0}]
-    (entry,) = entries_of(rows, [path])
-    assert entry.images == 198609 and entry.parameters == 5.0 and entry.device == "a device"
+    (method,) = table_methods(rows, [path])
+    assert method.images == 198609 and method.parameters == 5.0 and method.device == "a device"
     assert Path(path).exists()

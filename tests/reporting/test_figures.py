@@ -13,8 +13,8 @@ from cwamsn.reporting import read_scores
 from cwamsn.reporting.figures import FIGURES, doses, efficiency, figure3, save, style
 
 
-def test_figure1_ratios_follow_from_table_1(entries, scores, on_rxrx3_core):
-    frame = efficiency(entries, scores, on_rxrx3_core)
+def test_figure1_ratios_follow_from_table_1(methods, scores, on_rxrx3_core):
+    frame = efficiency(methods, scores, on_rxrx3_core)
     own = frame[frame["status"] == "measured"].set_index("title").loc["CWA-MSN"]
     frame = frame[frame["status"] == "quoted"].set_index("title")
     assert own["per_images"] == pytest.approx(own["recall"] / 0.198609)
@@ -26,9 +26,9 @@ def test_figure1_ratios_follow_from_table_1(entries, scores, on_rxrx3_core):
     assert np.isnan(frame.loc["CellProfiler", "per_images"])
 
 
-def test_raw_ratios_credit_chance_to_small_models(entries, scores, on_rxrx3_core):
+def test_raw_ratios_credit_chance_to_small_models(methods, scores, on_rxrx3_core):
     """Random vectors with a million parameters would lead per parameter; with chance taken off they have nothing."""
-    small = [replace(e, parameters=1e6) if e.name == "random" else e for e in entries]
+    small = [replace(e, parameters=1e6) if e.name == "random" else e for e in methods]
     frame = efficiency(small, scores, on_rxrx3_core).set_index(["status", "title"])
     random = frame.loc["measured", "Random"]
     assert random["per_parameters"] > frame.loc["quoted", "per_parameters"].max()
@@ -39,10 +39,10 @@ def test_doses_stand_in_increasing_order_with_max_last():
     assert doses(["max", "10.0", "0.0025", "1.0"]) == ["0.0025", "1.0", "10.0", "max"]
 
 
-def test_figure3_draws_every_row_and_the_baseline(entries, scores, setting):
-    figure = figure3(entries, scores, setting)
+def test_figure3_draws_every_row_and_the_baseline(methods, scores, context):
+    figure = figure3(methods, scores, context)
     auc, ap = figure.axes
-    assert [line.get_label() for line in auc.lines] == [e.title for e in entries] + ["Random scores"]
+    assert [line.get_label() for line in auc.lines] == [e.title for e in methods] + ["Random scores"]
     assert auc.get_ylabel() == "AUC-ROC" and ap.get_ylabel() == "Average precision"
     assert [t.get_text() for t in auc.get_xticklabels()][-1] == "max" and len(auc.get_xticks()) == 9
     assert "simulated screens" in figure.get_suptitle()
@@ -50,12 +50,12 @@ def test_figure3_draws_every_row_and_the_baseline(entries, scores, setting):
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_equal_scores_give_equal_bytes(name, entries, score_files, setting, tmp_path):
+def test_equal_scores_give_equal_bytes(name, methods, score_files, context, tmp_path):
     paths = sorted(score_files.values())
     made = []
     for i, order in enumerate((paths, paths[::-1])):
         files = [tmp_path / f"{name}-{i}.{suffix}" for suffix in ("png", "svg")]
-        save(FIGURES[name](entries, read_scores(order), setting), files)
+        save(FIGURES[name](methods, read_scores(order), context), files)
         made.append([path.read_bytes() for path in files])
     assert made[0] == made[1]
     assert made[0][0].startswith(b"\x89PNG") and b"<svg" in made[0][1]
@@ -63,17 +63,17 @@ def test_equal_scores_give_equal_bytes(name, entries, score_files, setting, tmp_
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_no_scores_is_a_clear_error(name, entries, setting):
+def test_no_scores_is_a_clear_error(name, methods, context):
     with pytest.raises(InputError, match=f"{name}: no row has"):
-        FIGURES[name]([] if name == "figure3" else entries, read_scores([]), type(setting)(quoted_rows=False))
+        FIGURES[name]([] if name == "figure3" else methods, read_scores([]), type(context)(quoted_rows=False))
 
 
 @pytest.fixture
-def many(entries, score_files, tmp_path):
+def many(methods, score_files, tmp_path):
     """Sixteen rows with long titles, and their scores."""
     wide, files = [], []
     for i in range(16):
-        like = entries[i % len(entries)]
+        like = methods[i % len(methods)]
         title = f"Row {i} with an encoder standing in for another one (and a remark on top of it)"
         wide.append(replace(like, name=f"row-{i}", title=title, seeds=(0,)))
         for benchmark in ("gene_gene", "compound_gene"):
@@ -89,9 +89,9 @@ def _inside(box, frame):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_many_rows_with_long_titles_fit(name, many, setting):
+def test_many_rows_with_long_titles_fit(name, many, context):
     """No text leaves the figure, and the titles of one panel do not reach into the next."""
-    figure = FIGURES[name](*many, setting)
+    figure = FIGURES[name](*many, context)
     figure.canvas.draw()
     texts = [text for legend in figure.legends for text in legend.get_texts()]
     if name == "figure1":

@@ -71,19 +71,19 @@ RECORD = {
 
 
 @pytest.fixture
-def page(entries, scores, setting, tmp_path):
+def page(methods, scores, context, tmp_path):
     """A page with every section."""
     names = ["table1", "table2", "table8"]
     for name in names:
-        write_table(make_table(name, entries, scores, setting), [tmp_path / f"{name}.html"])
-    save(figure3(entries, scores, setting), [tmp_path / "figure3.png"])
+        write_table(make_table(name, methods, scores, context), [tmp_path / f"{name}.html"])
+    save(figure3(methods, scores, context), [tmp_path / "figure3.png"])
     write_screen(tmp_path / "screen")
     log = pd.DataFrame({"step": [2, 4], "loss": [5.0, 4.0], "prototypes_used": [9.0, 12.0]})
     log.to_csv(tmp_path / "log.csv", index=False)
     parts = Parts(
         record=RECORD,
         simulated=True,
-        rows=[{"title": e.title, "name": e.name, "kind": e.kind, "seeds": e.seeds} for e in entries],
+        rows=[{"title": e.title, "name": e.name, "kind": e.kind, "seeds": e.seeds} for e in methods],
         tables=[tmp_path / f"{name}.html" for name in names],
         figures=[tmp_path / "figure3.png"],
         screens={"s": tmp_path / "screen"},

@@ -92,7 +92,7 @@ def test_a_measurement_too_short_for_numbers(tmp_path):
     (tmp_path / "empty.tsv").write_text("")
     assert measurements(tmp_path / "x.tsv") == [{"wall_seconds": 0.2, "cpu_seconds": None, "max_rss_mb": None}]
     files = {name: tmp_path / f"{name}.tsv" for name in ("x", "empty", "of-another-run")}
-    assert [entry["job"] for entry in usage(files)] == ["x"]
+    assert [method["job"] for method in usage(files)] == ["x"]
 
 
 def test_a_release_verifies_until_a_byte_changes(run):

@@ -1,6 +1,5 @@
 """What a run makes, and what each product needs."""
 
-import pytest
 import yaml
 
 from cwamsn.reporting import published, targets
@@ -73,14 +72,6 @@ def test_embeddings_from_a_file_need_no_training_screen_and_no_images():
     assert targets.screens_of(rows, config) == ["e"] and targets.pictured_screens(rows, config) == []
     assert targets.screens_of(DEMO, config) == ["t", "e"] == targets.pictured_screens(DEMO, config)
     assert targets.pictured_screens([row("p", "pretrained")], config) == ["e"]
-
-
-@pytest.mark.parametrize("name", targets.TABLES + targets.FIGURES)
-def test_every_product_has_a_maker(name):
-    from cwamsn.reporting import TABLES
-    from cwamsn.reporting.figures import FIGURES
-
-    assert name in TABLES or name in FIGURES
 
 
 def test_printed_names_of_the_shipped_rows_exist(root):

@@ -19,8 +19,8 @@ def maps(tmp_path):
     frame.insert(0, "perturbation", GENES)
     frame.to_csv(tmp_path / "good.csv", index=False)
     frame.astype({"feature_0": str}).assign(feature_0="text").to_csv(tmp_path / "bad.csv", index=False)
-    entries = {name: {"kind": "map", "path": str(tmp_path / f"{name}.csv")} for name in ("good", "bad")}
-    config = {"run": "own", "title": "My genes", "rows": ["good"], "benchmarks": ["gene_gene"], "embeddings": entries}
+    methods = {name: {"kind": "map", "path": str(tmp_path / f"{name}.csv")} for name in ("good", "bad")}
+    config = {"run": "own", "title": "My genes", "rows": ["good"], "benchmarks": ["gene_gene"], "embeddings": methods}
     config |= {"training_screen": None, "evaluation_screen": None, "bootstrap": {"resamples": 10}}
 
     def written(*rows):
@@ -49,7 +49,7 @@ def test_a_report_never_stands_beside_a_failed_method_without_saying_so(maps, tm
     page = (results / "report.html").read_text()
     assert "<h1>My genes</h1>" in page and "imulated" not in page and "OpenPhenom" not in page
     record = read_json(results / "provenance.json")
-    jobs = {entry["job"] for entry in record["usage"]}
+    jobs = {method["job"] for method in record["usage"]}
     assert jobs == {"embeddings/good/seed0", "gene_gene/good/seed0"} and set(record["data"]) == {"good"}
 
     snakemake(tmp_path, config=maps("good", "bad"), check=False)

@@ -27,9 +27,9 @@ def to_csv(table: Table) -> str:
         for column in columns:
             cell = row.cells.get(column.key, Cell())
             if column.text:
-                line += [cell.value or "", cell.quoted or ""]
+                line += [cell.value or "", cell.published or ""]
             else:
-                line += [_plain(cell.value), _plain(cell.std), cell.quoted or "", _plain(cell.difference), cell.mark]
+                line += [_plain(cell.value), _plain(cell.std), cell.published or "", _plain(cell.difference), cell.mark]
         writer.writerow([*line, "; ".join(row.notes)])
     return out.getvalue()
 

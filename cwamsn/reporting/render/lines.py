@@ -1,13 +1,13 @@
 """A table as lines of text with a style each: what Markdown, LaTeX and HTML have in common.
 
-Below a measured row stands what the paper prints for it, where the screen is the paper's, with the difference.
+A measured row is followed by what the paper publishes for it, where the screen is the paper's, with the difference.
 """
 
 from itertools import groupby
 
 from cwamsn.reporting.table import Cell, Column, Row, Table
 
-PRINTED = "printed in the paper"
+IN_PAPER = "printed in the paper"
 Text = tuple[str, str]  # a cell's text and its style: "", best, second, quoted or missing
 
 
@@ -22,11 +22,11 @@ def lines(table: Table) -> list[tuple[Row | None, str, list[Text]]]:
             found.append((None, "group", [(group, "")]))
         for row in rows:
             if not row.measured:
-                found.append((row, "quoted", [_quoted(row.cells.get(c.key, Cell()), c) for c in table.columns]))
+                found.append((row, "quoted", [_published(row.cells.get(c.key, Cell()), c) for c in table.columns]))
                 continue
             found.append((row, "measured", [_measured(row, c) for c in table.columns]))
-            if any(row.cells.get(c.key, Cell()).quoted for c in table.columns):
-                found.append((row, "printed", [_quoted(row.cells.get(c.key, Cell()), c) for c in table.columns]))
+            if any(row.cells.get(c.key, Cell()).published for c in table.columns):
+                found.append((row, "printed", [_published(row.cells.get(c.key, Cell()), c) for c in table.columns]))
     return found
 
 
@@ -42,10 +42,10 @@ def _measured(row: Row, column: Column) -> Text:
     return text, cell.mark
 
 
-def _quoted(cell: Cell, column: Column) -> Text:
-    if not cell.quoted:
+def _published(cell: Cell, column: Column) -> Text:
+    if not cell.published:
         return "", ""
-    text = cell.quoted + (f" ± {cell.quoted_std}" if cell.quoted_std else "")
+    text = cell.published + (f" ± {cell.published_std}" if cell.published_std else "")
     if cell.difference is not None and not column.timed:  # hours of two devices do not compare
         text += f" ({cell.difference:+.{column.decimals}f})"
     return text, "quoted"
@@ -53,7 +53,7 @@ def _quoted(cell: Cell, column: Column) -> Text:
 
 def label(row: Row, what: str) -> Text:
     if what == "printed":
-        return f"↳ {PRINTED}", "quoted"
+        return f"↳ {IN_PAPER}", "quoted"
     return row.title, "quoted" if what == "quoted" else ""
 
 

@@ -1,0 +1,102 @@
+"""Tables of a run: from the methods' scores to a :class:`Table`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cwamsn.products import TABLES, Product
+from cwamsn.reporting.compound_gene import compound_gene_table
+from cwamsn.reporting.context import ContextValues, TableContext, TableMethod, methods_in_table, table_methods
+from cwamsn.reporting.further import latent_table, replicates_table, signal_table
+from cwamsn.reporting.method_notes import named_lines, notes_by_method
+from cwamsn.reporting.plate_probe import plate_probe_table
+from cwamsn.reporting.recall import recall_table
+from cwamsn.reporting.scores import read_scores
+from cwamsn.reporting.table import Table
+
+Builder = Callable[[Product, Sequence[TableMethod], pd.DataFrame, TableContext], Table]
+BUILDERS: dict[str, Builder] = {
+    "recall": recall_table,
+    "compound_gene": compound_gene_table,
+    "plate_probe": plate_probe_table,
+    "replicates": replicates_table,
+    "signal": signal_table,
+    "latent": latent_table,
+}
+
+
+def make_table(
+    name: str,
+    methods: Sequence[TableMethod],
+    scores: pd.DataFrame,
+    context: TableContext,
+    notes: Mapping[str, Sequence[str]] | None = None,
+) -> Table:
+    """Table `name` (a key of :data:`cwamsn.products.TABLES`) of those `methods` that appear in it.
+
+    Parameters
+    ----------
+    name
+        Name of the table.
+    methods
+        Methods of the run, in order.
+    scores
+        See :func:`cwamsn.reporting.read_scores`.
+    context
+        What holds for all tables of the run.
+    notes
+        What each method's jobs noted about its result; it is printed below the table and beside the method in the CSV.
+    """
+    product, notes = TABLES[name], notes or {}
+    shown = methods_in_table(methods, product)
+    table = BUILDERS[product.builder](product, shown, scores, context)
+    for row in table.rows:
+        if row.measured:
+            row.notes = list(notes.get(row.name, ()))
+    own = [*context.notes.get(name, ()), *named_lines(notes, {m.name: m.title for m in shown})]
+    return replace(table, notes=[*own, *table.notes], run=context.run_title)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableInputs:
+    """What the workflow hands over for one table: plain values and files."""
+
+    methods: Sequence[Mapping[str, object]]
+    """See :meth:`TableMethod.from_values`."""
+    context: ContextValues
+    scores: Sequence[str | Path]
+    computations: Sequence[str | Path]
+    manifests: Mapping[str, str | Path]
+    usage: Mapping[str, Sequence[str | Path]]
+    """Measurements of each method's training jobs."""
+    notes: Mapping[str, Mapping[int, Sequence[str | Path]]]
+    """Files with the notes of each method's jobs, by seed."""
+
+    @classmethod
+    def of(cls, job: Any) -> "TableInputs":
+        """What a job of the rule `table` has, running or only planned: its `params` and `input`."""
+        params = {name: getattr(job.params, name) for name in ("methods", "context", "manifests", "usage", "notes")}
+        return cls(**params, scores=list(job.input.scores), computations=list(job.input.computations))
+
+    def make(self, name: str) -> Table:
+        """Make the table `name`."""
+        methods = table_methods(self.methods, self.computations)
+        context = TableContext.from_values(self.context, self.manifests, self.usage)
+        return make_table(name, methods, read_scores(self.scores), context, notes_by_method(self.notes))
+
+    def finished(self) -> "TableInputs":
+        """The same without the files that are not there."""
+        return replace(
+            self,
+            scores=_there(self.scores),
+            computations=_there(self.computations),
+            manifests={name: path for name, path in self.manifests.items() if Path(path).exists()},
+            notes={m: {seed: _there(paths) for seed, paths in seeds.items()} for m, seeds in self.notes.items()},
+        )
+
+
+def _there(paths: Sequence[str | Path]) -> list[str | Path]:
+    return [path for path in paths if Path(path).exists()]

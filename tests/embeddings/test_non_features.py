@@ -380,7 +380,7 @@ def test_wells_without_counterpart_show_an_id_of_each_side(tmp_path):
     with pytest.raises(InputError, match=r"12 of 24 wells have no embedding.*; the file has x0"):
         read(path)
     extra = pd.concat([table(), table(well_id=[f"x{i}" for i in range(N)])])
-    assert "24 rows are no wells of the evaluation screen (such as x0), left out" in read(write(extra, path))[1]
+    assert "24 rows are not wells of the screen (such as x0), left out" in read(write(extra, path))[1]
 
 
 def test_vectors_that_tell_nothing_apart_are_refused(tmp_path):

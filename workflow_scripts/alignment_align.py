@@ -4,11 +4,10 @@ from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn import tables
-    from cwamsn.alignment import aggregate, align, align_options
+    from cwamsn.alignment import AlignOptions, aggregate, align
     from cwamsn.embeddings import load_features
 
-    options = snakemake.params.options
+    options = AlignOptions.from_config(snakemake.params.options)
     features, wells = load_features(snakemake.input.embeddings, tables.read("wells", snakemake.input.wells))
-    aligned = align(features, wells, snakemake.params.method, threads=snakemake.threads, **align_options(options))
-    frame = aggregate(aligned, wells, options["pool"], options["concentrations"])
-    tables.write(frame, "map", snakemake.output.map)
+    aligned = align(features, wells, snakemake.params.method, options, threads=snakemake.threads)
+    tables.write(aggregate(aligned, wells, options.pool, options.doses()), "map", snakemake.output.map)

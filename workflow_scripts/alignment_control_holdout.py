@@ -1,15 +1,15 @@
-"""How an alignment fitted on half of the controls fits the other half."""
+"""How well an alignment fitted on half of the controls fits the other half."""
 
 from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn import tables
-    from cwamsn.alignment import align_options, control_holdout_report
+    from cwamsn.alignment import AlignOptions, control_holdout_report
     from cwamsn.embeddings import load_features
     from cwamsn.files import atomic_path
 
     features, wells = load_features(snakemake.input.embeddings, tables.read("wells", snakemake.input.wells))
-    options = align_options(snakemake.params.options)
-    report = control_holdout_report(features, wells, snakemake.params.method, threads=snakemake.threads, **options)
+    options = AlignOptions.from_config(snakemake.params.options)
+    report = control_holdout_report(features, wells, snakemake.params.method, options, threads=snakemake.threads)
     with atomic_path(snakemake.output.report) as path:
         report.to_csv(path, index=False)

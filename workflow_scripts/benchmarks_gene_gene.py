@@ -3,7 +3,7 @@
 from _job import job, snakemake
 
 with job(snakemake):
-    from cwamsn.alignment import align, align_options
+    from cwamsn.alignment import AlignOptions, align
     from cwamsn.benchmarks import gene_gene as gg
     from cwamsn.benchmarks.scores import as_scores
     from cwamsn.benchmarks.split_half import split_half_by_guide, split_half_summary
@@ -29,8 +29,8 @@ with job(snakemake):
         parts.append(gg.as_metric(table, "recall_of_experiments").assign(null="crispr", alignment="none"))
     if snakemake.input.get("embeddings"):
         features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))
-        how = snakemake.params.alignment
-        aligned = align(features, wells, how["method"], **align_options(how), say=False)  # the map's rule has said it
+        how = AlignOptions.from_config(snakemake.params.alignment)
+        aligned = align(features, wells, options=how, say=False)  # the rule of the map has noted it
         halves = split_half_by_guide(aligned, wells, section["thresholds"], section["split_half_repeats"])
         parts.append(split_half_summary(halves))
     with atomic_path(snakemake.output.table) as path:

@@ -5,7 +5,7 @@ from _job import job, snakemake
 with job(snakemake):
     import pandas as pd
 
-    from cwamsn.alignment import align, align_options
+    from cwamsn.alignment import AlignOptions, align
     from cwamsn.benchmarks import plate_probe as pp
     from cwamsn.benchmarks.scores import as_scores
     from cwamsn.embeddings import load_features
@@ -19,7 +19,7 @@ with job(snakemake):
         method = how["method"] if state == "aligned" else "none"
         if method == "none" and state == "aligned" and "raw" in section["embeddings"]:
             continue
-        x = features if method == "none" else align(features, wells, method, **align_options(how))
+        x = features if method == "none" else align(features, wells, method, AlignOptions.from_config(how))
         table = pp.probe_plates(
             x,
             wells,

@@ -3,7 +3,7 @@
 from _job import job, snakemake
 
 with job(snakemake):
-    from cwamsn.alignment import align, align_options
+    from cwamsn.alignment import AlignOptions, align
     from cwamsn.benchmarks.compound_gene import load_truth
     from cwamsn.benchmarks.replicates import replicate_map, summary, target_map
     from cwamsn.benchmarks.scores import as_scores
@@ -13,7 +13,7 @@ with job(snakemake):
 
     options, in_sample = snakemake.params.options, snakemake.params.in_sample
     features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))
-    aligned = align(features, wells, snakemake.params.alignment["method"], **align_options(snakemake.params.alignment))
+    aligned = align(features, wells, options=AlignOptions.from_config(snakemake.params.alignment))
     table = replicate_map(aligned, wells, **options)
     with atomic_path(snakemake.output.table) as path:
         table.to_parquet(path, index=False)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cwamsn.errors import InputError
 from cwamsn.notes import note
+from cwamsn.wells import is_negative, order_of_ids
 
 FEW = 32  # fewer controls than this give a poor mean and standard deviation
 CONSTANT = 1e-10  # a standard deviation below this share of the feature's size is rounding, not variation
@@ -15,26 +16,32 @@ CONSTANT = 1e-10  # a standard deviation below this share of the feature's size 
 
 @dataclass(frozen=True)
 class Batches:
-    """Wells grouped by experiment, sorted by well_id within each.
-
-    order: (N,) row numbers, experiment by experiment. bounds: (E + 1,) where each experiment begins in `order`.
-    names: the E experiments, sorted. fitted: (N,) whether each row of `order` is a control to fit on.
-    """
+    """Wells grouped by experiment, sorted by well_id within each."""
 
     order: np.ndarray
+    """(N,) row indices, experiment by experiment."""
     bounds: np.ndarray
+    """(E + 1,) where each experiment begins in `order`."""
     names: list[str]
+    """The E experiments, sorted."""
     fitted: np.ndarray
+    """(N,) bool, whether each row of `order` is a control to fit on."""
+
+    @property
+    def control_bounds(self) -> np.ndarray:
+        """(E + 1,) where each experiment begins among the fitted controls."""
+        return np.concatenate([[0], np.cumsum(self.fitted)])[self.bounds]
 
 
 def batches(wells: pd.DataFrame, fit: np.ndarray | None = None, say: bool = True) -> Batches:
-    """Group `wells` (N rows) by experiment. `fit` (N, bool) picks the controls; default: `control == "negative"`.
+    """Group `wells` (N rows) by experiment; `fit` (N, bool) picks the controls, by default the negative ones.
 
-    Raises InputError when an experiment has fewer than 2 controls, and notes fewer than 32 where `say`.
+    Raises InputError when an experiment has fewer than 2 controls; notes fewer than 32 where `say`.
     """
-    fit = negative(wells) if fit is None else np.asarray(fit, dtype=bool)
+    fit = is_negative(wells) if fit is None else np.asarray(fit, dtype=bool)
     names, codes = np.unique(wells["experiment"].to_numpy(dtype=object).astype(str), return_inverse=True)
-    order = np.lexsort((text_rank(wells["well_id"]), codes))
+    by_id = order_of_ids(wells)
+    order = by_id[np.argsort(codes[by_id], kind="stable")]
     bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
     counts = np.bincount(codes[fit], minlength=len(names))
     if (counts < 2).any():
@@ -54,8 +61,13 @@ def batches(wells: pd.DataFrame, fit: np.ndarray | None = None, say: bool = True
 def refuse_constant(controls: np.ndarray, bounds: np.ndarray, names: list[str], say: bool = True) -> None:
     """Raise InputError where all controls of an experiment have the same vector: there is no variation to scale by.
 
-    controls: (n, D) sorted by experiment; bounds: (E + 1,) where each begins; names: the E experiments. Notes how many
-    features do not vary among the controls of some experiment.
+    Where `say`, notes how many features do not vary among the controls of some experiment.
+
+    Parameters
+    ----------
+    controls : (n, D), sorted by experiment
+    bounds : (E + 1,) where each experiment begins
+    names : the E experiments
     """
     spread = controls.std(axis=0)
     flat = np.stack(
@@ -78,16 +90,3 @@ def refuse_constant(controls: np.ndarray, bounds: np.ndarray, names: list[str], 
             f"{int(some.sum())} of {len(some)} features do not vary among the negative controls of "
             f"{int(flat.any(axis=1).sum())} of {len(names)} experiments"
         )
-
-
-def negative(wells: pd.DataFrame) -> np.ndarray:
-    """(N,) whether each well is a negative control."""
-    return (wells["control"] == "negative").to_numpy(dtype=bool, na_value=False)
-
-
-def text_rank(values: pd.Series) -> np.ndarray:
-    """(N,) rank of each text in sorted order."""
-    codes, found = pd.factorize(values)
-    rank = np.empty(len(found), dtype=np.int64)
-    rank[np.argsort(np.asarray(found, dtype=str), kind="stable")] = np.arange(len(found))
-    return rank[codes]

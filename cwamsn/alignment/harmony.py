@@ -15,12 +15,23 @@ def harmonize(
     seed: int = 0,
     threads: int = 1,
 ) -> np.ndarray:
-    """Project all wells (N, D) on the PCA of the controls (N, bool), then let Harmony mix the experiments (N,).
+    """Project all wells on the PCA of the controls, then let Harmony mix the experiments.
 
-    Returns (N, K). Harmony looks at all wells, so it is not an alignment on controls alone: where experiments hold
-    different perturbations, it also removes what differs between these.
+    Harmony uses all wells, so it is not an alignment on controls alone: where experiments hold different perturbations,
+    it also removes what differs between these.
+
+    Parameters
+    ----------
+    values : (N, D) float64
+    experiments : (N,) experiment of each well
+    controls : (N,) bool, wells that the PCA is fitted on
+    n_components : principal components kept; None: all
+
+    Returns
+    -------
+    (N, K) float64.
     """
-    import harmonypy
+    import harmonypy  # heavy, and only for this method
 
     mean, basis = pca(values[controls], n_components)
     projected = (values - mean) @ basis

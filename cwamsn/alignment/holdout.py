@@ -3,24 +3,38 @@
 import numpy as np
 import pandas as pd
 
-from cwamsn.alignment.controls import batches, negative
+from cwamsn.alignment.controls import batches
 from cwamsn.alignment.methods import align
+from cwamsn.alignment.options import AlignOptions
 from cwamsn.errors import InputError
 
 
 def control_holdout_report(
-    features: np.ndarray, wells: pd.DataFrame, method: str = "pca-center-scale", *, seed: int = 0, **options
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    method: str | None = None,
+    options: AlignOptions | None = None,
+    *,
+    threads: int = 1,
 ) -> pd.DataFrame:
-    """Fit on half of each experiment's controls (drawn by `seed`); mean and standard deviation of the other half.
+    """Fit an alignment on half of each experiment's controls and describe the other half.
 
-    Returns one row an experiment: experiment, n_fit, n_held_out, mean and std (root mean squares over features of the
-    held-out mean and population standard deviation). An alignment that fits gives a mean near 0 (of the order of
+    Parameters
+    ----------
+    features, wells, method, options, threads : as of :func:`cwamsn.alignment.align`; the halves are drawn with
+        `options.seed`
+
+    Returns
+    -------
+    One row per experiment: experiment, n_fit, n_held_out, mean and std (root mean squares over features of the held-out
+    mean and population standard deviation). A fitting alignment has a mean near 0 (of the order of
     sqrt(1/n_fit + 1/n_held_out)) and, where it scales, a std near 1.
 
     Raises InputError when an experiment has fewer than 4 controls.
     """
-    groups = batches(wells, negative(wells))
-    rng = np.random.default_rng(seed)
+    options = options or AlignOptions()
+    groups = batches(wells)
+    rng = np.random.default_rng(options.seed)
     fit = np.zeros(len(wells), dtype=bool)
     held = []
     for name, a, b in zip(groups.names, groups.bounds[:-1], groups.bounds[1:]):
@@ -32,7 +46,7 @@ def control_holdout_report(
         drawn = rng.permutation(len(controls))
         fit[controls[drawn[: len(controls) // 2]]] = True
         held.append(np.sort(controls[drawn[len(controls) // 2 :]]))
-    aligned = align(features, wells, method, fit=fit, seed=seed, **options)
+    aligned = align(features, wells, method, options, threads=threads, fit=fit)
     rows = []
     for name, out, a, b in zip(groups.names, held, groups.bounds[:-1], groups.bounds[1:]):
         values = aligned[out]

@@ -1,8 +1,8 @@
 """Alignments that are linear within an experiment.
 
-Each `fit_*` takes the controls' values (n, D) sorted by experiment, and `bounds` (E + 1,) where each experiment begins
+Each `fit_*` takes the controls' values (n, D) sorted by experiment, and `bounds` (E + 1,), where each experiment begins
 in them. It returns `of(e)`, which returns the function from wells (m, D) of experiment e to aligned wells (m, D').
-All in float64.
+Everything is computed in float64.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from cwamsn.alignment.controls import CONSTANT
 Transform = Callable[[np.ndarray], np.ndarray]
 Fitted = Callable[[int], Transform]
 
-POOL_BELOW = 8  # controls of an experiment below which its deviation leans on all experiments'
+POOL_BELOW = 8  # with fewer controls, an experiment's deviation is taken in part from all experiments
 ROWS = 4096  # rows handled at once: enough for BLAS, little memory
 
 
@@ -48,7 +48,8 @@ def fit_pca_center_scale(
 def fit_sphering(controls: np.ndarray, bounds: np.ndarray, *, epsilon: float = 0.01) -> Fitted:
     """Centre per experiment on its controls, then whiten with the pooled covariance of the centred controls (ZCA).
 
-    `epsilon` times the mean eigenvalue is added to each eigenvalue: directions without variation are not blown up.
+    `epsilon` times the mean eigenvalue is added to each eigenvalue, so that directions without variation are not blown
+    up.
     """
     center, _ = batch_moments(controls, bounds)
     residual = controls - np.repeat(center, np.diff(bounds), axis=0)
@@ -82,7 +83,7 @@ def fit_tvn_coral(
 
 
 def pca(values: np.ndarray, n_components: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (D,) and principal axes (D, K) of `values` (n, D), by falling variance, K at most `n_components`.
+    """Mean (D,) and principal axes (D, K) of `values` (n, D), by decreasing variance, K at most `n_components`.
 
     Through a tall-skinny QR, so that directions of small variance keep their digits; signs such that the largest
     loading of an axis is positive. Axes beyond the numerical rank are left out: they hold rounding, which scaling
@@ -114,10 +115,10 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batch_moments(values: np.ndarray, bounds: np.ndarray, pool_below: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """`moments` of each experiment: (E, D) and (E, D). A std that is rounding beside the pooled one is set to 1 too.
+    """`moments` of each experiment: (E, D) and (E, D). A std that is only rounding beside the pooled one becomes 1 too.
 
-    An experiment with n < `pool_below` controls has a std that a well or two decide. Its variance is the mean of its
-    own, n times, and of that within all experiments, `pool_below` - n times.
+    With n < `pool_below` controls, one or two wells decide an experiment's std. Its variance is then the weighted mean
+    of its own, with weight n, and of that within all experiments, with weight `pool_below` - n.
     """
     mean, std = map(np.stack, zip(*(moments(values[a:b]) for a, b in pairwise(bounds))))
     std = np.where(std <= CONSTANT * values.std(axis=0), 1.0, std)
@@ -133,5 +134,5 @@ def batch_moments(values: np.ndarray, bounds: np.ndarray, pool_below: int = 0) -
 
 
 def _chunked(function: Transform, values: np.ndarray) -> np.ndarray:
-    """`function` of `values` by rows, without a second copy of all of them in between."""
+    """Apply `function` to `values` in chunks of rows, without a second copy of all of them in between."""
     return np.concatenate([function(values[start : start + ROWS]) for start in range(0, len(values), ROWS)])

@@ -1,6 +1,7 @@
 """One function for every alignment, chosen by name."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from cwamsn.alignment import linear
 from cwamsn.alignment.controls import Batches, batches, refuse_constant
 from cwamsn.alignment.harmony import harmonize
+from cwamsn.alignment.options import AlignOptions
 from cwamsn.errors import InputError
 from cwamsn.notes import note
 
@@ -21,73 +23,95 @@ METHODS = ("none", "center-scale", "pca-center-scale", "sphering", "tvn-coral", 
 def align(
     features: np.ndarray,
     wells: pd.DataFrame,
-    method: str = "pca-center-scale",
+    method: str | None = None,
+    options: AlignOptions | None = None,
     *,
-    n_components: int | None = None,
-    prescale: bool = False,
-    sphering_epsilon: float = 0.01,
-    coral_ridge: float = 0.5,
-    pool_deviation_below: int = linear.POOL_BELOW,
-    seed: int = 0,
     threads: int = 1,
     fit: np.ndarray | None = None,
     say: bool = True,
+    **own: Any,
 ) -> np.ndarray:
     """Align embeddings between experiments on their negative controls.
 
     Parameters
     ----------
-    features : (N, D) float array, one row a well
+    features : (N, D) float array, one row per well
     wells : wells table, N rows in the same order; needs well_id, experiment and control
-    method : one of `METHODS`, or such a name with the number of components, as `pca-center-scale@64`
-    pool_deviation_below : an experiment with fewer controls borrows its deviation in part from all (center-scale and
-        pca-center-scale); 0: never
-    fit : (N,) bool, the controls to fit on; default all wells with control `negative`
-    say : note what few controls cost; False where an earlier step has said it
+    method : one of `METHODS`, or such a name with the number of components, as `pca-center-scale@64`; default: that of
+        `options`
+    options : section `alignment`; default: :class:`AlignOptions` as it is
+    threads : threads of Harmony
+    fit : (N,) bool, the controls to fit on; default: all wells with control `negative`
+    say : note what few controls cost; False where an earlier step has noted it
+    own : fields of `options` to replace, such as `n_components=64`
 
     Returns
     -------
-    (N, D') float64 array in the order of `features`. The digits do not depend on that order.
+    (N, D') float64 array in the order of `features`. Its digits do not depend on that order.
 
-    Raises InputError for an unknown method, or an experiment with fewer than 2 controls or with controls that all have
-    the same vector.
+    Raises InputError for an unknown method, and for an experiment with fewer than 2 controls or with controls that all
+    have the same vector.
     """
-    method, kept = parse_method(method)
-    n_components = kept or n_components
+    options = replace(options or AlignOptions(), **own)
+    name, components = parse_method(method or options.method)
+    options = replace(options, method=name, n_components=components or options.n_components)
     if len(features) != len(wells):
         raise InputError(f"alignment: {len(features)} embeddings for {len(wells)} wells; match them by well_id first")
-    if method == "none":
+    if name == "none":
         return np.array(features, dtype=np.float64)
     groups = batches(wells, fit, say)
     controls = np.asarray(features[groups.order[groups.fitted]], dtype=np.float64)
-    bounds = np.concatenate([[0], np.cumsum(groups.fitted)])[groups.bounds]
-    refuse_constant(controls, bounds, groups.names, say)
-    if method == "sphering" and sphering_epsilon == 0:
-        _refuse_empty_directions(controls, bounds)
-    if method == "harmony":
-        values = np.asarray(features[groups.order], dtype=np.float64)
-        experiments = np.repeat(groups.names, np.diff(groups.bounds))
-        mixed = harmonize(values, experiments, groups.fitted, n_components=n_components, seed=seed, threads=threads)
-        out = np.empty_like(mixed)
-        out[groups.order] = mixed
-        if say:
-            _say_losses(method, groups, bounds, features.shape[1], out.shape[1], n_components, 0)
-        return out
+    refuse_constant(controls, groups.control_bounds, groups.names, say)
+    if name == "sphering" and options.sphering_epsilon == 0:
+        _refuse_empty_directions(controls, groups.control_bounds)
+    if name == "harmony":
+        out = _harmony(features, groups, options, threads)
+    else:
+        out = _apply(_fit(controls, groups.control_bounds, options), features, groups)
+    if say:
+        _note_losses(groups, features.shape[1], out.shape[1], options)
+    return out
+
+
+def _fit(controls: np.ndarray, bounds: np.ndarray, options: AlignOptions) -> linear.Fitted:
+    """The linear alignment that `options` name, fitted on the controls (n, D)."""
     fits: dict[str, Callable[..., linear.Fitted]] = {
-        "center-scale": partial(linear.fit_center_scale, pool_below=pool_deviation_below),
+        "center-scale": partial(linear.fit_center_scale, pool_below=options.pool_deviation_below),
         "pca-center-scale": partial(
             linear.fit_pca_center_scale,
-            n_components=n_components,
-            prescale=prescale,
-            pool_below=pool_deviation_below,
+            n_components=options.n_components,
+            prescale=options.prescale,
+            pool_below=options.pool_deviation_below,
         ),
-        "sphering": partial(linear.fit_sphering, epsilon=sphering_epsilon),
-        "tvn-coral": partial(linear.fit_tvn_coral, n_components=n_components, ridge=coral_ridge),
+        "sphering": partial(linear.fit_sphering, epsilon=options.sphering_epsilon),
+        "tvn-coral": partial(linear.fit_tvn_coral, n_components=options.n_components, ridge=options.coral_ridge),
     }
-    out = _apply(fits[method](controls, bounds), features, groups.order, groups.bounds)
-    if say:
-        pooled = pool_deviation_below if "center-scale" in method else 0
-        _say_losses(method, groups, bounds, features.shape[1], out.shape[1], n_components, pooled)
+    return fits[options.method](controls, bounds)
+
+
+def _apply(fitted: linear.Fitted, features: np.ndarray, groups: Batches) -> np.ndarray:
+    """Transform every well with its experiment's function, a few thousand rows at a time."""
+    out = None
+    for e, (begin, end) in enumerate(pairwise(groups.bounds)):
+        transform = fitted(e)
+        for start in range(begin, end, linear.ROWS):
+            rows = groups.order[start : min(start + linear.ROWS, end)]
+            aligned = transform(np.asarray(features[rows], dtype=np.float64))
+            if out is None:
+                out = np.empty((len(features), aligned.shape[1]))
+            out[rows] = aligned
+    assert out is not None  # every experiment has controls
+    return out
+
+
+def _harmony(features: np.ndarray, groups: Batches, options: AlignOptions, threads: int) -> np.ndarray:
+    values = np.asarray(features[groups.order], dtype=np.float64)
+    experiments = np.repeat(groups.names, np.diff(groups.bounds))
+    mixed = harmonize(
+        values, experiments, groups.fitted, n_components=options.n_components, seed=options.seed, threads=threads
+    )
+    out = np.empty_like(mixed)
+    out[groups.order] = mixed
     return out
 
 
@@ -98,16 +122,15 @@ def _refuse_empty_directions(controls: np.ndarray, bounds: np.ndarray) -> None:
     if rank < controls.shape[1]:
         raise InputError(
             f"alignment.sphering_epsilon: 0 with controls that vary in {rank} of {controls.shape[1]} dimensions "
-            "divides by nothing; give more than 0"
+            "divides by zero; set it above 0"
         )
 
 
-def _say_losses(
-    method: str, groups: Batches, bounds: np.ndarray, features: int, kept: int, wanted: int | None, pool_below: int
-) -> None:
+def _note_losses(groups: Batches, features: int, kept: int, options: AlignOptions) -> None:
     """Note the dimensions that few controls cost, and the experiments whose deviation is borrowed."""
-    controls, sizes = int(bounds[-1]), np.diff(bounds)
-    if method in PROJECTING and kept < min(features, wanted or features):
+    method, sizes = options.method, np.diff(groups.control_bounds)
+    controls = int(sizes.sum())
+    if method in PROJECTING and kept < min(features, options.n_components or features):
         why = "" if controls <= features else ", which do not vary in the others"
         note(f"{method} keeps {kept} of {features} dimensions: {controls} negative controls{why}")
     if method == "sphering" and controls - len(sizes) < features:
@@ -115,18 +138,18 @@ def _say_losses(
             f"sphering: {controls} negative controls of {len(sizes)} experiments vary in at most "
             f"{controls - len(sizes)} of {features} dimensions; the others are scaled by sphering_epsilon alone"
         )
-    few = sizes < pool_below
-    if few.any():
+    few = sizes < options.pool_deviation_below
+    if few.any() and "center-scale" in method:
         least = int(sizes.argmin())
         note(
             f"experiment {groups.names[least]} has {int(sizes[least])} negative controls ({int(few.sum())} of "
-            f"{len(sizes)} experiments have fewer than {pool_below}): its deviation is taken in part from all "
-            "experiments (alignment.pool_deviation_below)"
+            f"{len(sizes)} experiments have fewer than {options.pool_deviation_below}): its deviation is taken in part "
+            "from all experiments (alignment.pool_deviation_below)"
         )
 
 
 def parse_method(name: str) -> tuple[str, int | None]:
-    """`pca-center-scale@64` → (`pca-center-scale`, 64).
+    """Split `pca-center-scale@64` into (`pca-center-scale`, 64).
 
     Raises InputError for an unknown name, and for components of a method that has none.
     """
@@ -137,25 +160,5 @@ def parse_method(name: str) -> tuple[str, int | None]:
             "@components"
         )
     if at and method not in PROJECTING:
-        raise InputError(f"alignment {name!r}: {method} has no components; leave @{kept} out")
+        raise InputError(f"alignment {name!r}: {method} has no components; leave out @{kept}")
     return method, int(kept) if kept else None
-
-
-def align_options(section: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of `align` in the configuration's section `alignment`."""
-    keys = ("n_components", "prescale", "sphering_epsilon", "coral_ridge", "pool_deviation_below", "seed")
-    return {key: section[key] for key in keys if key in section}
-
-
-def _apply(fitted: linear.Fitted, features: np.ndarray, order: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Transform every well with its experiment's function, a few thousand rows at a time."""
-    out = None
-    for e in range(len(bounds) - 1):
-        transform = fitted(e)
-        for start in range(bounds[e], bounds[e + 1], linear.ROWS):
-            rows = order[start : min(start + linear.ROWS, bounds[e + 1])]
-            aligned = transform(np.asarray(features[rows], dtype=np.float64))
-            if out is None:
-                out = np.empty((len(features), aligned.shape[1]))
-            out[rows] = aligned
-    return out

@@ -1,15 +1,16 @@
-"""Wells pooled into a map: one vector a perturbation and dose."""
+"""Wells pooled into a map: one vector per perturbation and dose."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cwamsn.alignment.controls import text_rank
 from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.vocabulary import RXRX3_DOSES
+from cwamsn.wells import order_of_ids
 
 NEAR = 1e-6  # relative: a dose read as float32 is the same dose
 KEYS = ["perturbation_type", "perturbation", "concentration"]
@@ -19,19 +20,19 @@ def aggregate(
     features: np.ndarray,
     wells: pd.DataFrame,
     pool: str = "wells",
-    concentrations: tuple[float, ...] | list[float] | None = RXRX3_DOSES,
+    concentrations: Sequence[float] | None = RXRX3_DOSES,
 ) -> pd.DataFrame:
     """Pool aligned wells into a map, as EFAAR's RxRx3-core notebook does it.
 
-    Controls of compound experiments are dropped (the CRISPR controls stay, as one row); the mean is taken by
-    perturbation type, perturbation and concentration; doses not among `concentrations` (µM; None: all) are dropped.
-    What is left out is noted.
+    Controls of compound experiments are dropped (CRISPR controls stay, as one row of the map), and so are doses not
+    among `concentrations`; both are noted. Wells are averaged by perturbation type, perturbation and concentration.
 
     Parameters
     ----------
-    features : (N, D) array, one row a well
+    features : (N, D) array, one row per well
     wells : wells table, N rows in the same order
-    pool : `wells` (mean over all wells), `guide_mean` or `guide_median` (over the means of a gene's guides)
+    pool : `wells` (mean over all wells), `guide_mean` or `guide_median` (over the means of each gene's guides)
+    concentrations : doses to keep, µM; None: all
 
     Returns
     -------
@@ -43,13 +44,13 @@ def aggregate(
         raise InputError(f"aggregate: {len(features)} embeddings for {len(wells)} wells; match them by well_id first")
     dose = listed_doses(column(wells, "concentration").to_numpy(dtype=float), concentrations)
     rows = kept_rows(wells, concentrations)
-    _say_left_out(wells, rows, concentrations)
+    _note_left_out(wells, rows, concentrations)
     if not len(rows):
         raise InputError("aggregate: no well is left to pool; check perturbation, control and alignment.concentrations")
     table = pd.DataFrame({key: column(wells, key).to_numpy()[rows] for key in KEYS})
     table["concentration"] = dose[rows]
-    # wells of a group are summed in the order of well_id, so that the order of the rows does not change a digit
-    order = np.argsort(text_rank(wells["well_id"].iloc[rows]), kind="stable")
+    # wells of a group are summed in the order of well_id, so that row order does not change a digit
+    order = order_of_ids(wells.iloc[rows])
     group, keys = group_codes(table)
     if pool == "wells":
         means = group_means(features, rows[order], group[order], len(keys))
@@ -68,34 +69,34 @@ def aggregate(
     return pd.concat([keys, frame], axis=1)
 
 
-def listed_doses(doses: np.ndarray, concentrations) -> np.ndarray:
-    """`doses` (µM), those that differ from one of `concentrations` by rounding alone set to it."""
+def listed_doses(doses: np.ndarray, concentrations: Sequence[float] | None) -> np.ndarray:
+    """`doses` (µM), where one that differs only by rounding from one of `concentrations` is set to it."""
     doses = np.array(doses, dtype=float)
     for value in concentrations if concentrations is not None else ():
         doses[np.isclose(doses, value, rtol=NEAR, atol=0)] = value
     return doses
 
 
-def kept_rows(wells: pd.DataFrame, concentrations) -> np.ndarray:
-    """Numbers of the wells that enter the map."""
+def kept_rows(wells: pd.DataFrame, concentrations: Sequence[float] | None) -> np.ndarray:
+    """Indices of the wells that enter the map."""
     return np.flatnonzero(_poolable(wells) & _listed(wells, concentrations))
 
 
 def _poolable(wells: pd.DataFrame) -> np.ndarray:
-    """(N,) wells with a perturbation that are no controls of compound experiments."""
+    """(N,) bool: wells with a perturbation that are not controls of compound experiments."""
     compound = (wells["perturbation_type"] == "COMPOUND").to_numpy()
     return wells["perturbation"].notna().to_numpy() & ~(compound & wells["control"].notna().to_numpy())
 
 
-def _listed(wells: pd.DataFrame, concentrations) -> np.ndarray:
-    """(N,) wells without a dose, or with one of `concentrations`."""
+def _listed(wells: pd.DataFrame, concentrations: Sequence[float] | None) -> np.ndarray:
+    """(N,) bool: wells without a dose, or with one of `concentrations`."""
     dose = column(wells, "concentration").to_numpy(dtype=float)
     if concentrations is None:
         return np.ones(len(wells), dtype=bool)
     return np.isnan(dose) | np.isin(listed_doses(dose, concentrations), np.asarray(concentrations, dtype=float))
 
 
-def _say_left_out(wells: pd.DataFrame, rows: np.ndarray, concentrations) -> None:
+def _note_left_out(wells: pd.DataFrame, rows: np.ndarray, concentrations: Sequence[float] | None) -> None:
     """Note the wells, doses and compounds that do not enter the map."""
     unnamed = int(wells["perturbation"].isna().sum())
     if unnamed:
@@ -114,7 +115,7 @@ def _say_left_out(wells: pd.DataFrame, rows: np.ndarray, concentrations) -> None
 
 
 def group_codes(table: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    """(N,) number of each row's group, and the groups' keys; groups are sorted by key, missing values last."""
+    """(N,) index of each row's group, and the groups' keys; groups are sorted by key, missing values last."""
     grouped = table.groupby(list(table.columns), sort=True, dropna=False)
     keys = grouped.size().index.to_frame(index=False)
     return grouped.ngroup().to_numpy(), keys

@@ -1,21 +1,8 @@
 """What the configuration says about embedding a screen, as types."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
 
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Base of the sections below: keys and defaults are those of the schema, which describes them."""
-
-    @classmethod
-    def from_config(cls, section: Mapping[str, Any] | Self) -> Self:
-        """From a section of the configuration, checked by its schema; keys that belong to others are left out."""
-        if isinstance(section, cls):
-            return section
-        assert isinstance(section, Mapping)
-        return cls(**{f.name: section[f.name] for f in fields(cls) if f.name in section})
+from cwamsn.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cwamsn.alignment import aggregate, align, align_options
+from cwamsn.alignment import AlignOptions, aggregate, align
 from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks import plate_probe as pp
@@ -33,7 +33,7 @@ def evaluation_scores(
     wells = wells.set_index("well_id").loc[frame["well_id"]].reset_index()
     features = frame[feature_columns(frame.columns)].to_numpy(np.float64)
     how = sections["alignment"]
-    aligned = align(features, wells, how["method"], **align_options(how))
+    aligned = align(features, wells, options=AlignOptions.from_config(how))
     doses = doses_kept(how["concentrations"], "simulated-rxrx3-core")  # the one simulated screen with a truth table
     found = aggregate(aligned, wells, how["pool"], doses)
     section = sections["gene_gene"]

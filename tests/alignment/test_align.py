@@ -194,7 +194,7 @@ def test_unknown_method(name):
 
 @pytest.mark.parametrize("method", ["none", "center-scale", "sphering"])
 def test_components_of_a_method_that_has_none_are_refused(method):
-    with pytest.raises(InputError, match=rf"alignment '{method}@5': {method} has no components; leave @5 out"):
+    with pytest.raises(InputError, match=rf"alignment '{method}@5': {method} has no components; leave out @5"):
         align(*screen(n=20), f"{method}@5")
 
 

@@ -39,7 +39,7 @@ def read_map(path: str | Path, entry: Mapping[str, Any] | MapFile) -> tuple[pd.D
     Raises InputError for an unreadable file, a value that is NaN or not a number, a missing or repeated perturbation,
     and for vectors that tell nothing apart.
     """
-    path, entry = Path(path), MapFile.from_config(entry)
+    path, entry = Path(path), entry if isinstance(entry, MapFile) else MapFile.from_config(entry)
     check_digest(path, entry.sha256)
     column = entry.perturbation_column
     given, features = _table(path, entry)

@@ -36,7 +36,7 @@ def read_embeddings(
 
     Raises InputError for an unreadable file, a NaN or infinite feature, or too many missing wells.
     """
-    path, entry = Path(path), WellsFile.from_config(entry)
+    path, entry = Path(path), entry if isinstance(entry, WellsFile) else WellsFile.from_config(entry)
     check_digest(path, entry.sha256)
     names = pd.Index(np.sort(wells["well_id"].to_numpy(dtype=object)))
     source = open_source(path, entry)

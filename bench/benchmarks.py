@@ -152,12 +152,12 @@ def plate_probe(threads: int) -> None:
 
     wells, x = as_wells(metadata()), vectors(WELLS)
     start = time.perf_counter()
-    table = pp.probe_plates(x, wells, probes=["linear"], threads=threads)
+    table = pp.probe_plates(x, wells, pp.PlateProbeOptions(probes=["linear"], threads=threads))
     seconds = time.perf_counter() - start
     print(f"linear, two readings, three control settings: {seconds:.1f} s, peak {peak_gib():.2f} GiB", flush=True)
     print(table.groupby(["plate_reading", "controls"])[["macro_f1", "chance_macro_f1", "n_classes"]].mean())
     start = time.perf_counter()
-    pp.probe_plates(x, wells, probes=["knn"], threads=threads)
+    pp.probe_plates(x, wells, pp.PlateProbeOptions(probes=["knn"], threads=threads))
     print(f"five nearest neighbours, the same: {time.perf_counter() - start:.1f} s, peak {peak_gib():.2f} GiB")
 
 

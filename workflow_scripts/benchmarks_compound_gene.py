@@ -4,22 +4,18 @@ from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.benchmarks import compound_gene as cg
-    from cwamsn.benchmarks.scores import as_scores
-    from cwamsn.files import atomic_path
-    from cwamsn.tables import read, write
+    from cwamsn.benchmarks.bootstrap import BootstrapOptions
+    from cwamsn.tables import read
 
-    section, fixed = snakemake.params.options, dict(snakemake.params.fixed)
-    perturbation_map = read("map", snakemake.input.map)
-    wells = read("wells", snakemake.input.wells)
-    truth = cg.load_truth(snakemake.input.truth, wells)
-    cg.say_missing(truth, perturbation_map)
-    doses = snakemake.params.concentrations or cg.doses_of(perturbation_map)
-    scores = cg.score_compounds(perturbation_map, truth, section["draws"], section["negatives"], doses)
-    table = cg.compound_gene_table(scores)
-    with atomic_path(snakemake.output.table) as path:
-        table.to_parquet(path, index=False)
-    parts = [cg.draws_as_scores(table), cg.summary(scores, **snakemake.params.bootstrap), cg.counts(scores.truth)]
-    if snakemake.input.get("training_wells"):
-        seen = cg.seen_compounds(wells, read("wells", snakemake.input.training_wells))
-        parts.append(cg.unseen_summary(scores, seen, **snakemake.params.bootstrap))
-    write(as_scores(parts, **fixed), "scores", snakemake.output.scores)
+    given, params = snakemake.input, snakemake.params
+    perturbation_map, wells = read("map", given.map), read("wells", given.wells)
+    seen = cg.seen_compounds(wells, read("wells", given.training_wells)) if given.get("training_wells") else None
+    result = cg.score(
+        perturbation_map,
+        cg.load_truth(given.truth, wells),
+        cg.CompoundGeneOptions.from_config(params.options),
+        BootstrapOptions.from_config(params.bootstrap),
+        doses=params.concentrations,
+        seen=seen,
+    )
+    result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

@@ -5,21 +5,15 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn.alignment import AlignOptions, align
     from cwamsn.benchmarks.compound_gene import load_truth
-    from cwamsn.benchmarks.replicates import replicate_map, summary, target_map
-    from cwamsn.benchmarks.scores import as_scores
+    from cwamsn.benchmarks.replicates import ReplicateOptions, score
     from cwamsn.embeddings import load_features
-    from cwamsn.files import atomic_path
-    from cwamsn.tables import read, write
+    from cwamsn.tables import read
 
-    options, in_sample = snakemake.params.options, snakemake.params.in_sample
-    features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))
-    aligned = align(features, wells, options=AlignOptions.from_config(snakemake.params.alignment))
-    table = replicate_map(aligned, wells, **options)
-    with atomic_path(snakemake.output.table) as path:
-        table.to_parquet(path, index=False)
-    parts = [summary(table, in_sample)]
-    if snakemake.input.get("truth"):
-        truth = load_truth(snakemake.input.truth, read("wells", snakemake.input.wells))
-        targets = target_map(read("map", snakemake.input.map), truth, options["null_size"], options["seed"])
-        parts.append(summary(targets, in_sample, "targets"))
-    write(as_scores(parts, **dict(snakemake.params.fixed)), "scores", snakemake.output.scores)
+    given, params = snakemake.input, snakemake.params
+    all_wells = read("wells", given.wells)
+    features, wells = load_features(given.embeddings, all_wells)
+    aligned = align(features, wells, options=AlignOptions.from_config(params.alignment))
+    targets = (read("map", given.map), load_truth(given.truth, all_wells)) if given.get("truth") else None
+    options = ReplicateOptions.from_config(params.options)
+    result = score(aligned, wells, options, in_sample=params.in_sample, targets=targets)
+    result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

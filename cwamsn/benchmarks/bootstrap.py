@@ -1,16 +1,30 @@
 """Bootstrap intervals that respect what is independent: genes for recalls, targets for compounds.
 
-Two rows of a table are compared on the same resamples: give both the counts that one call drew.
+Two methods are compared on the same resamples: give both the counts that one call drew.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from cwamsn.options import Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootstrapOptions(Options):
+    """The section `bootstrap` of the configuration."""
+
+    resamples: int = 1000
+    level: float = 0.95
+    """Coverage of an interval."""
+    seed: int = 0
+    """The same for every method, so that methods are compared on the same resamples."""
+
 
 def resample_counts(n: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each of `n` units stands in each bootstrap resample: (resamples, n) integers, rows sum to n."""
+    """How often each bootstrap resample contains each of `n` units: (resamples, n) integers, rows sum to n."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples)
 
@@ -46,7 +60,7 @@ def recall_resamples(
 ) -> np.ndarray:
     """Recall in each bootstrap resample of `genes`, null ranks held fixed: (resamples,).
 
-    The same genes and seed give the same resamples, which is what makes two rows' values paired.
+    The same genes and seed give the same resamples, so that the values of two methods are paired.
     """
     counts = resample_counts(len(genes), resamples, seed)
     parts = np.array_split(counts, max(1, resamples // 50))  # pairs x resamples would take hundreds of megabytes
@@ -55,6 +69,6 @@ def recall_resamples(
 
 
 def cluster_counts(clusters: Sequence[str], resamples: int, seed: int) -> np.ndarray:
-    """How often each unit stands in each resample of whole clusters: (resamples, units)."""
+    """How often each resample of whole clusters contains each unit: (resamples, units)."""
     names, member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     return resample_counts(len(names), resamples, seed)[:, member]

@@ -5,16 +5,20 @@ pair is recalled when its cosine lies in one of the two tails of the cosines of 
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from cwamsn.benchmarks.annotations import joint_relationships, matched_names, relationships
-from cwamsn.benchmarks.bootstrap import interval, recall_resamples
+from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, recall_resamples
+from cwamsn.benchmarks.scores import Result
 from cwamsn.benchmarks.similarity import THRESHOLDS, Similarities
+from cwamsn.benchmarks.split_half import split_half_by_guide, split_half_summary
 from cwamsn.benchmarks.symbols import BUILT_IN, say_unmatched
 from cwamsn.notes import note
+from cwamsn.options import Options
 from cwamsn.tables import feature_columns
 from cwamsn.vocabulary import SOURCES
 
@@ -22,10 +26,71 @@ RECALL_COLUMNS = ["source", "threshold_low", "threshold_high", "recall", "n_rela
 ONE_WAY = 0.5  # a median cosine above this means that the vectors were not centred
 
 
+@dataclass(frozen=True, kw_only=True)
+class GeneGeneOptions(Options):
+    """The section `gene_gene` of the configuration."""
+
+    sources: Sequence[str] = SOURCES
+    annotations: str | None = None
+    """Folder of `<source>.txt`; None: the files of the installed efaar-benchmarking."""
+    aliases: str | None = BUILT_IN
+    """Table of previous gene symbols, see :func:`cwamsn.benchmarks.symbols.previous_symbols`."""
+    thresholds: Sequence[Sequence[float]] = THRESHOLDS
+    null_rows: str = "crispr"
+    """See :func:`cwamsn.benchmarks.similarity.null_rows`."""
+    also_null_rows: Sequence[str] = ()
+    """Further nulls, scored beside it and labelled in the column `null`."""
+    common_genes: Sequence[str] = ("CYP11B1", "EIF3H", "HCK", "MTOR", "PLK1", "SRC")
+    """Genes present in every experiment, which `recall_without_common` leaves out."""
+    split_half_repeats: int = 10
+    """Random halves of each gene's guides for the noise ceiling."""
+
+
+def score(
+    perturbation_map: pd.DataFrame,
+    options: GeneGeneOptions,
+    bootstrap: BootstrapOptions,
+    *,
+    wells: pd.DataFrame | None = None,
+    aligned: tuple[np.ndarray, pd.DataFrame] | None = None,
+) -> Result:
+    """Everything that this benchmark reports of one map.
+
+    Parameters
+    ----------
+    perturbation_map : table of contract `map`
+    wells : the screen's wells, for the recall of a map that knows nothing but experiments; None: not reported
+    aligned : aligned vectors (n, d) and their wells, row for row, for the noise ceiling; None: not reported
+
+    Returns
+    -------
+    Its own table is that of :func:`recall_table`. Metrics: `recall` of each source and joint, under each null;
+    `recall_without_common`; with `wells` `recall_of_experiments`; with `aligned` `split_half_recall` and
+    `split_half_top1`.
+    """
+    names = (options.sources, options.thresholds)
+    folder, aliases = options.annotations, options.aliases
+    parts = []
+    for null in dict.fromkeys([options.null_rows, *options.also_null_rows]):
+        found = Similarities(perturbation_map, null)
+        table = summary(found, *names, folder=folder, aliases=aliases, **asdict(bootstrap))
+        parts.append(table.assign(null=null))
+        if null == options.null_rows:
+            own = recall_table(found, *names, folder, aliases)
+            rest = gene_gene_recall(perturbation_map, *names, null, options.common_genes, folder, aliases)
+            parts.append(as_metric(rest, "recall_without_common").assign(null=null))
+    if wells is not None:
+        table = experiment_recall(wells, *names, folder=folder, aliases=aliases)
+        parts.append(as_metric(table, "recall_of_experiments").assign(null="crispr", alignment="none"))
+    if aligned is not None:
+        parts.append(split_half_summary(split_half_by_guide(*aligned, options.thresholds, options.split_half_repeats)))
+    return Result(tuple(parts), own)
+
+
 def gene_gene_recall(
     perturbation_map: pd.DataFrame,
     sources: Sequence[str] = SOURCES,
-    thresholds: Sequence[tuple[float, float]] = THRESHOLDS,
+    thresholds: Sequence[Sequence[float]] = THRESHOLDS,
     null: str = "crispr",
     exclude: Collection[str] = (),
     folder: str | None = None,
@@ -53,7 +118,11 @@ def gene_gene_recall(
 
 
 def recall_table(
-    similarities: Similarities, sources=SOURCES, thresholds=THRESHOLDS, folder=None, aliases=None
+    similarities: Similarities,
+    sources: Sequence[str] = SOURCES,
+    thresholds: Sequence[Sequence[float]] = THRESHOLDS,
+    folder: str | None = None,
+    aliases: str | None = None,
 ) -> pd.DataFrame:
     """:func:`gene_gene_recall` on similarities that are already there."""
     rows = []
@@ -82,8 +151,8 @@ def experiment_map(wells: pd.DataFrame, seed: int = 0, dimension: int = 384) -> 
 
 def experiment_recall(
     wells: pd.DataFrame,
-    sources=SOURCES,
-    thresholds=THRESHOLDS,
+    sources: Sequence[str] = SOURCES,
+    thresholds: Sequence[Sequence[float]] = THRESHOLDS,
     draws: int = 10,
     folder: str | None = None,
     aliases: str | None = None,
@@ -104,12 +173,13 @@ def experiment_recall(
 def summary(
     similarities: Similarities,
     sources: Sequence[str] = SOURCES,
-    thresholds: Sequence[tuple[float, float]] = THRESHOLDS,
+    thresholds: Sequence[Sequence[float]] = THRESHOLDS,
+    *,
+    folder: str | None = None,
+    aliases: str | None = None,
     resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-    folder: str | None = None,
-    aliases: str | None = None,
 ) -> pd.DataFrame:
     """Recalls with a bootstrap interval over genes, and one joint recall over the union of all sources.
 
@@ -125,8 +195,7 @@ def summary(
             f"half of all pairs have a cosine above {middle:.2f}: the vectors share one direction, such as an offset, "
             "which hides the others; centre them (alignment.method), or subtract the mean from a finished map"
         )
-    tables = {source: relationships(source, genes, folder, aliases) for source in sources}
-    tables["joint"] = joint_relationships(sources, genes, folder, aliases)
+    tables = _known_pairs(sources, genes, folder, aliases)
     other = {} if aliases else matched_names(sources, genes, folder, BUILT_IN)[1]
     say_unmatched(genes, *matched_names(sources, genes, folder, aliases), len(set(other.values())))
     without = [source for source, pairs in tables.items() if pairs.empty]
@@ -144,6 +213,14 @@ def summary(
                 _say_zero(similarities, source, len(hits), low, high)
     names = ["metric", "source", "threshold_low", "threshold_high", "value", "n", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _known_pairs(
+    sources: Sequence[str], genes: Sequence[str], folder: str | None, aliases: str | None
+) -> dict[str, pd.DataFrame]:
+    """Known pairs among `genes` of each source, and of all jointly."""
+    tables = {source: relationships(source, genes, folder, aliases) for source in sources}
+    return tables | {"joint": joint_relationships(sources, genes, folder, aliases)}
 
 
 def _say_zero(similarities: Similarities, source: str, n: int, low: float, high: float) -> None:
@@ -167,30 +244,21 @@ def as_metric(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def paired_difference(
-    first: Similarities,
-    second: Similarities,
-    sources: Sequence[str] = SOURCES,
-    thresholds: Sequence[tuple[float, float]] = THRESHOLDS,
-    resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-    folder: str | None = None,
-    aliases: str | None = None,
+    first: Similarities, second: Similarities, options: GeneGeneOptions, bootstrap: BootstrapOptions
 ) -> pd.DataFrame:
     """Recall of `first` less that of `second`, with an interval from the same resamples of genes.
 
-    Both are taken on the genes that stand in both maps; nulls stay each map's own. Same columns as :func:`summary`,
+    Both are taken on the genes that both maps have; each map keeps its own null. Same columns as :func:`summary`,
     `joint` included.
     """
     genes = sorted(set(first.genes) & set(second.genes))
-    tables = {source: relationships(source, genes, folder, aliases) for source in sources}
-    tables["joint"] = joint_relationships(sources, genes, folder, aliases)
+    tables = _known_pairs(options.sources, genes, options.annotations, options.aliases)
     rows = []
     for source, pairs in tables.items():
-        for low, high in thresholds if len(pairs) else ():
+        for low, high in options.thresholds if len(pairs) else ():
             hits = [one.recalled(pairs, low, high).astype(float) for one in (first, second)]
-            samples = [recall_resamples(pairs, h, genes, resamples, seed) for h in hits]
-            bounds = interval(samples[0] - samples[1], level)
+            samples = [recall_resamples(pairs, h, genes, bootstrap.resamples, bootstrap.seed) for h in hits]
+            bounds = interval(samples[0] - samples[1], bootstrap.level)
             value = hits[0].mean() - hits[1].mean()
             rows.append(("recall", source, float(low), float(high), value, len(pairs), *bounds))
     names = ["metric", "source", "threshold_low", "threshold_high", "value", "n", "ci_low", "ci_high"]

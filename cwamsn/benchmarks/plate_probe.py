@@ -3,7 +3,9 @@
 Low is good only beside a biological score: a collapsed embedding hides its plate too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,25 +13,81 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+from cwamsn.alignment import AlignOptions, align
 from cwamsn.benchmarks.probes import LinearProbe, NeighbourProbe, logistic_predict
+from cwamsn.benchmarks.scores import Result
 from cwamsn.errors import InputError
+from cwamsn.options import Options
+from cwamsn.wells import in_order_of_ids, is_negative, is_treated
 
-READINGS = ("plate", "experiment_plate", "experiment", "row", "column")
+LABELS = ("plate", "experiment_plate", "experiment", "row", "column")
 CONTROLS = ("full", "none", "only")
 PROBES = ("linear", "knn")
 FOLDINGS = ("random", "grouped")
 COLUMNS = ["probe", "plate_reading", "controls", "folds", "fold", "macro_f1", "shuffled_macro_f1", "chance_macro_f1"]
 COUNTS = ["n_wells", "n_classes", "n_left_out"]
 
+Predictor = Callable[[np.ndarray, np.ndarray], np.ndarray]  # labels and folds of all wells -> predicted classes
 
-def labels_of(wells: pd.DataFrame, reading: str) -> np.ndarray:
+
+@dataclass(frozen=True, kw_only=True)
+class PlateProbeOptions(Options):
+    """The section `plate_probe` of the configuration."""
+
+    probes: Sequence[str] = PROBES
+    plate_readings: Sequence[str] = ("plate", "experiment_plate")
+    """Labels to predict, see :func:`labels_of`."""
+    controls: Sequence[str] = CONTROLS
+    """Which wells take part, see :func:`wells_kept`."""
+    embeddings: Sequence[str] = ("raw", "aligned")
+    """Before and after the alignment."""
+    folds: Sequence[str] = ("random",)
+    """Kinds of folds, see :func:`assign_folds`."""
+    n_folds: int = 5
+    neighbours: int = 5
+    """Neighbours of the second classifier."""
+    classifier: str = "lda"
+    """Of the linear probe: `lda` (closed form, any size) or `logistic` (few classes and wells)."""
+    seed: int = 0
+    """Of the folds and of the shuffled labels."""
+    threads: int = 1
+    """The digits do not depend on them."""
+
+
+def score(features: np.ndarray, wells: pd.DataFrame, options: PlateProbeOptions, alignment: AlignOptions) -> Result:
+    """Everything that this benchmark reports of one embedding.
+
+    Parameters
+    ----------
+    features : (n, d) embeddings as they are
+    wells : their wells, row for row
+    alignment : by which `embeddings: [aligned]` are aligned
+
+    Returns
+    -------
+    Its own table is that of :func:`probe_plates` with `alignment` (`none`: the raw embeddings). Metrics: those of
+    :func:`summary`.
+    """
+    tables = []
+    for state in options.embeddings:
+        method = alignment.method if state == "aligned" else "none"
+        if method == "none" and state == "aligned" and "raw" in options.embeddings:
+            continue
+        x = features if method == "none" else align(features, wells, options=alignment)
+        tables.append(probe_plates(x, wells, options).assign(alignment=method))
+    table = pd.concat(tables, ignore_index=True)
+    parts = [summary(part).assign(alignment=method) for method, part in table.groupby("alignment", sort=False)]
+    return Result(tuple(parts), table)
+
+
+def labels_of(wells: pd.DataFrame, label: str) -> np.ndarray:
     """The label a probe predicts. `plate` is the published column (48 values on RxRx3-core, shared by experiments),
     `experiment_plate` the physical plate."""
-    if reading == "experiment_plate":
+    if label == "experiment_plate":
         return (wells["experiment"].astype(str) + "/" + wells["plate"].astype(str)).to_numpy(str)
-    if reading not in READINGS:
-        raise InputError(f"plate_probe.plate_readings: {reading!r} is not known; known: {', '.join(READINGS)}")
-    return wells[reading].astype(str).to_numpy(str)
+    if label not in LABELS:
+        raise InputError(f"plate_probe.plate_readings: {label!r} is not known; known: {', '.join(LABELS)}")
+    return wells[label].astype(str).to_numpy(str)
 
 
 def wells_kept(wells: pd.DataFrame, controls: str) -> np.ndarray:
@@ -43,7 +101,7 @@ def wells_kept(wells: pd.DataFrame, controls: str) -> np.ndarray:
     if controls == "none":
         return wells["control"].isna().to_numpy()
     if controls == "only":
-        return (wells["control"] == "negative").to_numpy()
+        return is_negative(wells)
     raise InputError(f"plate_probe.controls: {controls!r} is not known; known: {', '.join(CONTROLS)}")
 
 
@@ -80,71 +138,64 @@ def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(f1_score(truth, predicted, average="macro", zero_division=0))
 
 
-def probe_plates(
-    features: np.ndarray,
-    wells: pd.DataFrame,
-    readings: Sequence[str] = ("plate", "experiment_plate"),
-    controls: Sequence[str] = CONTROLS,
-    probes: Sequence[str] = PROBES,
-    foldings: Sequence[str] = ("random",),
-    n_folds: int = 5,
-    neighbours: int = 5,
-    classifier: str = "lda",
-    seed: int = 0,
-    threads: int = 1,
-) -> pd.DataFrame:
-    """Cross-validated macro-F1 of each probe, reading, control setting and kind of folds.
+def probe_plates(features: np.ndarray, wells: pd.DataFrame, options: PlateProbeOptions | None = None) -> pd.DataFrame:
+    """Cross-validated macro-F1 of each probe, label, choice of controls and kind of folds.
 
     Parameters
     ----------
     features : (n, d), standardised here over all wells
     wells : `well_id, experiment, plate, row, column, control, perturbation`, row for row
-    classifier : of the linear probe: `lda` (closed form, any size) or `logistic` (few classes)
+    options : default: those of the configuration; `embeddings` is left to :func:`score`
 
     Returns
     -------
     Table `probe, plate_reading, controls, folds, fold, macro_f1, shuffled_macro_f1, chance_macro_f1, n_wells,
-    n_classes, n_left_out`, one row a fold; settings with fewer than two classes have no row. `shuffled` is the same
+    n_classes, n_left_out`, one row per fold; settings with fewer than two classes have no row. `shuffled` is the same
     probe on permuted labels, `chance` a guess by class frequencies (one over the number of classes).
     """
-    order = np.argsort(wells["well_id"].to_numpy(str), kind="stable")
-    wells = wells.iloc[order].reset_index(drop=True)
-    x = StandardScaler().fit_transform(np.asarray(features)[order].astype(np.float64)).astype(np.float32)
-    treated = wells["control"].isna() & wells["perturbation"].notna()
-    groups = np.where(treated, "p:" + wells["perturbation"].astype(str), "w:" + wells["well_id"].astype(str))
-    predictors = {}
-    for probe in probes:
-        if probe not in PROBES:
-            raise InputError(f"plate_probe.probes: {probe!r} is not known; known: {', '.join(PROBES)}")
-        if probe == "knn":
-            predictors[probe] = NeighbourProbe(x, neighbours, threads=threads).predict
-        elif classifier == "logistic":
-            predictors[probe] = lambda labels, fold: logistic_predict(x, labels, fold)
-        else:
-            predictors[probe] = LinearProbe(x, threads=threads).predict
+    options = options or PlateProbeOptions()
+    features, wells = in_order_of_ids(np.asarray(features), wells)
+    x = StandardScaler().fit_transform(features.astype(np.float64)).astype(np.float32)
+    groups = np.where(is_treated(wells), "p:" + wells["perturbation"].astype(str), "w:" + wells["well_id"].astype(str))
+    predictors = _predictors(x, options)
     out = []
-    for setting in controls:
+    for setting in options.controls:
         kept = wells_kept(wells, setting)
-        for reading in readings:
-            labels = labels_of(wells, reading)
-            large, folds = choose_folds(labels[kept], n_folds)
+        for label in options.plate_readings:
+            labels = labels_of(wells, label)
+            large, folds = choose_folds(labels[kept], options.n_folds)
             used = np.flatnonzero(kept)[large]
             names, y = np.unique(labels[used], return_inverse=True)
             if folds < 2 or len(names) < 2:
                 continue
-            for folding in foldings:
+            for folding in options.folds:
                 fold = np.full(len(wells), -1)
-                fold[used] = assign_folds(y, groups[used], folds, folding, seed)
+                fold[used] = assign_folds(y, groups[used], folds, folding, options.seed)
                 for probe, predict in predictors.items():
                     real = _fold_scores(predict, y, used, fold)
-                    random = _fold_scores(predict, np.random.default_rng(seed).permutation(y), used, fold)
+                    random = _fold_scores(predict, np.random.default_rng(options.seed).permutation(y), used, fold)
                     counts = (len(used), len(names), int(kept.sum()) - len(used))
                     for f, (value, chance) in enumerate(zip(real, random, strict=True)):
-                        out.append((probe, reading, setting, folding, f, value, chance, 1 / len(names), *counts))
+                        out.append((probe, label, setting, folding, f, value, chance, 1 / len(names), *counts))
     return pd.DataFrame(out, columns=COLUMNS + COUNTS)
 
 
-def _fold_scores(predict, y: np.ndarray, used: np.ndarray, fold: np.ndarray) -> list[float]:
+def _predictors(x: np.ndarray, options: PlateProbeOptions) -> dict[str, Predictor]:
+    """Of each configured probe the function that predicts classes from the other folds."""
+    found: dict[str, Predictor] = {}
+    for probe in options.probes:
+        if probe not in PROBES:
+            raise InputError(f"plate_probe.probes: {probe!r} is not known; known: {', '.join(PROBES)}")
+        if probe == "knn":
+            found[probe] = NeighbourProbe(x, options.neighbours, threads=options.threads).predict
+        elif options.classifier == "logistic":
+            found[probe] = partial(logistic_predict, x)
+        else:
+            found[probe] = LinearProbe(x, threads=options.threads).predict
+    return found
+
+
+def _fold_scores(predict: Predictor, y: np.ndarray, used: np.ndarray, fold: np.ndarray) -> list[float]:
     labels = np.zeros(len(fold), dtype=np.int64)
     labels[used] = y
     predicted = predict(labels, fold)
@@ -155,10 +206,10 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation (ddof 1) over folds, with chance and the shuffled-label value, one metric a row:
     `metric, source, plate_reading, controls, fold, value, n`. Also each fold's own value."""
     out = []
-    for (probe, reading, controls, folds), part in table.groupby(COLUMNS[:4], sort=False):
+    for (probe, label, controls, folds), part in table.groupby(COLUMNS[:4], sort=False):
         where = {
             "source": f"{folds} folds",
-            "plate_reading": reading,
+            "plate_reading": label,
             "controls": controls,
             "n": int(part.n_wells.iloc[0]),
         }

@@ -138,7 +138,7 @@ class NeighbourProbe:
         for f in np.unique(fold[short]):
             train = np.flatnonzero((fold >= 0) & (fold != f))
             if len(train) < self.k:
-                raise InputError(f"plate_probe: {len(train)} wells train a fold; {self.k} neighbours need as many")
+                raise InputError(f"{len(train)} wells train a fold; {self.k} neighbours need as many")
             at = ~enough & (fold[rows] == f)
             with threadpool_limits(self.threads):
                 search = NearestNeighbors(n_neighbors=self.k, algorithm="brute").fit(self.x[train])

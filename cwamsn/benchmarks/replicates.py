@@ -3,47 +3,86 @@
 A well is a query; its replicates (same perturbation and dose) are to rank above negatives by cosine.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from copairs.map import average_precision, mean_average_precision, multilabel
 
 from cwamsn.benchmarks.compound_gene import ACTIVE
+from cwamsn.benchmarks.scores import Result
 from cwamsn.errors import InputError
+from cwamsn.options import Options
 from cwamsn.tables import feature_columns
+from cwamsn.wells import in_order_of_ids, is_negative, is_treated
 
 NEGATIVES = ("plate_controls", "other_perturbations")
 
 
-def replicate_map(
+@dataclass(frozen=True, kw_only=True)
+class ReplicateOptions(Options):
+    """The section `replicate_map` of the configuration."""
+
+    negatives: str = "plate_controls"
+    """`plate_controls`, the negative controls on the query's plate (phenotypic activity); `other_perturbations`,
+    treated wells of any other perturbation on the same plate."""
+    across_plates: bool = True
+    """Whether replicates on the query's own plate are not counted as positives."""
+    max_wells: int = 32
+    """Wells per perturbation and dose, chosen at random beyond it; pairs grow with the square."""
+    null_size: int = 10000
+    """Permutations of the null distribution of copairs' p-value."""
+    seed: int = 0
+    """Of choice and null."""
+
+
+def score(
     features: np.ndarray,
     wells: pd.DataFrame,
-    negatives: str = "plate_controls",
-    across_plates: bool = True,
-    max_wells: int = 32,
-    null_size: int = 10000,
-    seed: int = 0,
-) -> pd.DataFrame:
+    options: ReplicateOptions,
+    *,
+    in_sample: bool,
+    targets: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+) -> Result:
+    """Everything that this benchmark reports of one method's aligned wells.
+
+    Parameters
+    ----------
+    features : (n, d) aligned vectors
+    wells : their wells, row for row
+    in_sample : whether the method was trained on the screen that it is scored on, which the source then says
+    targets : map and truth table, for the retrieval of targets; None: not reported
+
+    Returns
+    -------
+    Its own table is that of :func:`replicate_map`. Metrics: those of :func:`summary`.
+    """
+    table = replicate_map(features, wells, options)
+    parts = [summary(table, in_sample)]
+    if targets is not None:
+        parts.append(summary(target_map(*targets, options.null_size, options.seed), in_sample, "targets"))
+    return Result(tuple(parts), table)
+
+
+def replicate_map(features: np.ndarray, wells: pd.DataFrame, options: ReplicateOptions | None = None) -> pd.DataFrame:
     """Mean average precision of each perturbation's replicates.
 
     Parameters
     ----------
     features : (n, d) vectors of wells
     wells : `well_id, experiment, plate, perturbation, control` and, where there are doses, `concentration`
-    negatives : `plate_controls`, the negative controls on the query's plate (phenotypic activity);
-        `other_perturbations`, treated wells of any other perturbation on the same plate
-    across_plates : whether replicates on the query's own plate are no positives
-    max_wells : wells a perturbation and dose, at random beyond it; pairs grow with the square
-    null_size : permutations of the null distribution of copairs' p-value
+    options : default: those of the configuration
 
     Returns
     -------
     Table `perturbation, concentration, n_wells, mean_average_precision, mean_normalized_average_precision, p_value,
     corrected_p_value` (Benjamini-Hochberg), sorted.
     """
+    options = options or ReplicateOptions()
+    negatives = options.negatives
     if negatives not in NEGATIVES:
         raise InputError(f"replicate_map.negatives: {negatives!r} is not known; known: {', '.join(NEGATIVES)}")
-    order = np.argsort(wells["well_id"].to_numpy(str), kind="stable")
-    features, wells = np.asarray(features, dtype=np.float64)[order], wells.iloc[order].reset_index(drop=True)
+    features, wells = in_order_of_ids(np.asarray(features, dtype=np.float64), wells)
     dose = wells["concentration"] if "concentration" in wells else pd.Series(np.nan, index=wells.index)
     meta = pd.DataFrame(
         {
@@ -52,33 +91,32 @@ def replicate_map(
             "plate": wells["experiment"].astype(str) + "/" + wells["plate"].astype(str),
         }
     )
-    control = (wells["control"] == "negative").to_numpy()
-    treated = (wells["control"].isna() & wells["perturbation"].notna()).to_numpy()
-    shuffled = np.random.default_rng(seed).permutation(len(meta))
+    control, treated = is_negative(wells), is_treated(wells)
+    shuffled = np.random.default_rng(options.seed).permutation(len(meta))
     place = meta.iloc[shuffled].groupby(["perturbation", "concentration"]).cumcount().sort_index().to_numpy()
-    treated &= place < max_wells
+    treated &= place < options.max_wells
     keep = treated | control if negatives == "plate_controls" else treated
     meta, features = meta[keep].reset_index(drop=True), features[keep]
     # copairs' reference index: -1 for treated wells, a number of its own for each control, so that a treated well's
-    # negatives are controls and a control is nobody's replicate.
+    # negatives are controls and controls never count as replicates.
     meta["reference"] = np.where(treated[keep], -1, np.arange(len(meta)))
     differ = ["perturbation", "reference"] if negatives == "plate_controls" else ["perturbation"]
     same = ["perturbation", "concentration", "reference"]
     try:
         scores = average_precision(
-            meta, features, same, ["plate"] if across_plates else [], ["plate"], differ, progress_bar=False
+            meta, features, same, ["plate"] if options.across_plates else [], ["plate"], differ, progress_bar=False
         )
     except Exception as error:
         if type(error).__name__ != "UnpairedException":
             raise
-        raise InputError(f"replicate_map: {error} Set replicate_map.across_plates or .negatives otherwise") from None
+        raise InputError(f"{error} Set replicate_map.across_plates or .negatives otherwise") from None
     scores = scores[scores["average_precision"].notna() & (scores["reference"] == -1)]
     if scores.empty:
-        raise InputError(
-            "replicate_map: no well has both a replicate and a negative; set replicate_map.negatives otherwise"
-        )
+        raise InputError("no well has both a replicate and a negative; set replicate_map.negatives otherwise")
     group = ["perturbation", "concentration"]
-    table = mean_average_precision(scores, group, null_size, 0.05, seed, progress_bar=False, max_workers=1)
+    table = mean_average_precision(
+        scores, group, options.null_size, 0.05, options.seed, progress_bar=False, max_workers=1
+    )
     sizes = scores.groupby(group).size().rename("n_wells").reset_index()
     table = table.merge(sizes, on=group)
     names = ["mean_average_precision", "mean_normalized_average_precision", "p_value", "corrected_p_value"]
@@ -122,7 +160,7 @@ def target_map(
 def summary(table: pd.DataFrame, in_sample: bool, source: str = "replicates") -> pd.DataFrame:
     """`metric, source, value, n`: mean over perturbations (or targets), share retrieved at corrected p < 0.05.
 
-    in_sample : whether the model was trained on the screen that it is scored on, which the source then says.
+    in_sample : whether the method was trained on the screen that it is scored on, which the source then says.
     """
     if table.empty:
         return pd.DataFrame(columns=["metric", "source", "value", "n"])

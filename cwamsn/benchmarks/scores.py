@@ -1,17 +1,40 @@
-"""Every benchmark's numbers in one contract: `scores`, the only input of tables and figures."""
+"""What a benchmark gives, and every benchmark's numbers in one contract: `scores`, what tables and figures read."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cwamsn.tables import CONTRACTS, read
+from cwamsn.files import atomic_path
+from cwamsn.tables import CONTRACTS, read, write
 
 SORT = ["benchmark", "metric", "source", "alignment", "null", "threshold_low", "concentration", "plate_reading"]
 
 
-def as_scores(parts: Iterable[pd.DataFrame], **fixed) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Result:
+    """What one benchmark found on one subject."""
+
+    parts: tuple[pd.DataFrame, ...]
+    """Tables with `metric`, `value` and any further columns of the contract `scores`."""
+    table: pd.DataFrame | None = None
+    """The benchmark's own table, where it has one."""
+
+    def scores(self, **fixed: object) -> pd.DataFrame:
+        """All parts as rows of the contract `scores`, see :func:`as_scores`."""
+        return as_scores(self.parts, **fixed)
+
+    def write(self, scores: str | Path, table: str | Path | None = None, **fixed: object) -> None:
+        """Write the rows of the contract `scores` and, where a path is given, the benchmark's own table (Parquet)."""
+        if table and self.table is not None:
+            with atomic_path(table) as path:
+                self.table.to_parquet(path, index=False)
+        write(self.scores(**fixed), "scores", scores)
+
+
+def as_scores(parts: Iterable[pd.DataFrame], **fixed: object) -> pd.DataFrame:
     """Rows of the `scores` contract from tables that have `metric`, `value` and any of its other columns.
 
     `fixed` (run, screen, method, seed, benchmark, alignment, ...) fills the columns that a table lacks. Rows without
@@ -20,7 +43,7 @@ def as_scores(parts: Iterable[pd.DataFrame], **fixed) -> pd.DataFrame:
     contract = CONTRACTS["scores"]
     names = [*contract.required, *contract.nullable, *contract.optional]
     tables = [part.assign(**{k: v for k, v in fixed.items() if k not in part.columns}) for part in parts if len(part)]
-    columns = {name: [] for name in names}
+    columns: dict[str, list[object]] = {name: [] for name in names}
     for table in tables:
         for name in names:
             columns[name] += list(table[name]) if name in table.columns else [None] * len(table)

@@ -5,14 +5,42 @@ Its null is a list of unexpressed genes, which no public screen here has: here t
 of wells of any perturbation for the consistency, of negative controls for the magnitude.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist, pdist
 from threadpoolctl import threadpool_limits
 
+from cwamsn.benchmarks.scores import Result
 from cwamsn.errors import InputError
+from cwamsn.options import Options
+from cwamsn.wells import in_order_of_ids, is_negative, is_treated
 
 MIN_MAGNITUDE_WELLS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalOptions(Options):
+    """The section `signal` of the configuration."""
+
+    null_size: int = 1000
+    """Random sets per set size and perturbation type."""
+    max_controls: int = 1000
+    """Control wells used, chosen at random beyond it."""
+    max_wells: int = 200
+    """Wells used per perturbation, chosen at random beyond it."""
+    seed: int = 0
+    """Of choice and null."""
+
+
+def score(features: np.ndarray, wells: pd.DataFrame, options: SignalOptions) -> Result:
+    """Everything that this benchmark reports of aligned vectors (n, d) and their wells, row for row.
+
+    Its own table is that of :func:`perturbation_signal`; metrics are those of :func:`summary`.
+    """
+    table = perturbation_signal(features, wells, options)
+    return Result((summary(table),), table)
 
 
 def consistency(features: np.ndarray) -> float:
@@ -34,12 +62,7 @@ def _mean_distance(rows: np.ndarray) -> float:
 
 
 def perturbation_signal(
-    features: np.ndarray,
-    wells: pd.DataFrame,
-    null_size: int = 1000,
-    max_controls: int = 1000,
-    max_wells: int = 200,
-    seed: int = 0,
+    features: np.ndarray, wells: pd.DataFrame, options: SignalOptions | None = None
 ) -> pd.DataFrame:
     """Consistency and magnitude of each perturbation (x dose) with p-values.
 
@@ -47,8 +70,7 @@ def perturbation_signal(
     ----------
     features : (n, d) aligned vectors of wells
     wells : `well_id, perturbation_type, perturbation, control` and, where there are doses, `concentration`
-    null_size : random sets a set size and perturbation type
-    max_controls, max_wells : controls and wells a perturbation used, at random beyond them
+    options : default: those of the configuration
 
     Returns
     -------
@@ -56,36 +78,41 @@ def perturbation_signal(
     NaN where wells are too few (two; five for the magnitude).
     p = (1 + null values at least as large) / (1 + null_size).
     """
-    order = np.argsort(wells["well_id"].to_numpy(str), kind="stable")
-    x, wells = np.asarray(features, dtype=np.float64)[order], wells.iloc[order].reset_index(drop=True)
-    rng = np.random.default_rng(seed)
-    controls = np.flatnonzero(wells["control"] == "negative")
+    options = options or SignalOptions()
+    x, wells = in_order_of_ids(np.asarray(features, dtype=np.float64), wells)
+    rng = np.random.default_rng(options.seed)
+    controls = np.flatnonzero(is_negative(wells))
     if len(controls) < MIN_MAGNITUDE_WELLS:
-        raise InputError(f"signal: {len(controls)} negative control wells; {MIN_MAGNITUDE_WELLS} are needed")
-    # The null's controls are not the reference's: a well's distance to itself would make every null value small.
+        raise InputError(f"{len(controls)} negative control wells; {MIN_MAGNITUDE_WELLS} are needed")
+    # Null and reference use different controls: a well's distance to itself would make every null value small.
     shuffled = rng.permutation(controls)
-    n_reference = min(max_controls, (len(controls) + 1) // 2)
+    n_reference = min(options.max_controls, (len(controls) + 1) // 2)
     reference, spare = np.sort(shuffled[:n_reference]), np.sort(shuffled[n_reference:])
     norms = np.linalg.norm(x, axis=1, keepdims=True)
     unit = x / np.where(norms > 0, norms, 1.0)
-    treated = wells["control"].isna() & wells["perturbation"].notna()
+    treated = is_treated(wells)
     table = wells.assign(concentration=wells.get("concentration", np.nan))[treated]
     keys = ["perturbation_type", "perturbation", "concentration"]
     groups = table.groupby(keys, sort=True, dropna=False).indices
     pools = table.groupby("perturbation_type").indices
-    positions, nulls, rows = np.flatnonzero(treated), {}, []
+    positions, rows = np.flatnonzero(treated), []
+    consistencies: dict[tuple[str, int], np.ndarray] = {}  # null values by perturbation type and size of the set
+    magnitudes: dict[int, np.ndarray] = {}
     with threadpool_limits(1, "blas"):
         own = _mean_distance(x[reference])
         for key in sorted(groups, key=lambda k: (k[0], k[1], -1.0 if pd.isna(k[2]) else k[2])):
             members = positions[groups[key]]
-            members = members if len(members) <= max_wells else np.sort(rng.permutation(members)[:max_wells])
+            if len(members) > options.max_wells:
+                members = np.sort(rng.permutation(members)[: options.max_wells])
             size, kind = len(members), key[0]
-            if (kind, size) not in nulls:
-                nulls[kind, size] = _null_consistency(unit[positions[pools[kind]]], size, null_size, rng)
-            if size not in nulls:
-                nulls[size] = _null_magnitude(x, reference, spare, size, min(null_size, 200), own, rng)
+            if (kind, size) not in consistencies:
+                pool = unit[positions[pools[kind]]]
+                consistencies[kind, size] = _null_consistency(pool, size, options.null_size, rng)
+            if size not in magnitudes:
+                sets = _random_sets(spare, size, min(options.null_size, 200), rng)
+                magnitudes[size] = np.array([_magnitude(x, chosen, reference, own) for chosen in sets])
             alike, far = consistency(unit[members]), _magnitude(x, members, reference, own)
-            p_values = _p_value(alike, nulls[kind, size]), _p_value(far, nulls[size])
+            p_values = _p_value(alike, consistencies[kind, size]), _p_value(far, magnitudes[size])
             rows.append((*key, size, alike, p_values[0], far, p_values[1]))
     names = [*keys, "n_wells", "consistency", "consistency_p", "magnitude", "magnitude_p"]
     return pd.DataFrame(rows, columns=names)
@@ -104,10 +131,11 @@ def _null_consistency(unit: np.ndarray, size: int, null_size: int, rng: np.rando
     return np.array([((unit[p].sum(axis=0) ** 2).sum() - size) / (size * (size - 1)) for p in picks])
 
 
-def _null_magnitude(x, reference, spare, size, null_size, own, rng) -> np.ndarray:
+def _random_sets(spare: np.ndarray, size: int, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Random sets of controls whose magnitudes form the null; none where controls or members are too few."""
     if size < MIN_MAGNITUDE_WELLS or size > len(spare):
-        return np.empty(0)
-    return np.array([_magnitude(x, rng.choice(spare, size, replace=False), reference, own) for _ in range(null_size)])
+        return []
+    return [rng.choice(spare, size, replace=False) for _ in range(count)]
 
 
 def _p_value(value: float, null: np.ndarray) -> float:
@@ -117,7 +145,7 @@ def _p_value(value: float, null: np.ndarray) -> float:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """`metric, source, value, n`: median and share with p < 0.05 of each statistic, a source a perturbation type."""
+    """`metric, source, value, n`: median and share with p < 0.05 of each statistic; sources are perturbation types."""
     out = []
     for kind, part in table.groupby("perturbation_type", sort=True):
         for name in ("consistency", "magnitude"):

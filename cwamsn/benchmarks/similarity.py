@@ -56,7 +56,7 @@ def null_rows(perturbation_map: pd.DataFrame, null: str = "crispr") -> pd.DataFr
     keys = ["perturbation_type", "perturbation", "concentration"]
     rows = perturbation_map if null == "whole-map" else perturbation_map[perturbation_map.perturbation_type == "CRISPR"]
     if len(rows) < 2:
-        raise InputError(f"gene_gene: the map has {len(rows)} CRISPR rows; a null needs at least two")
+        raise InputError(f"the map has {len(rows)} CRISPR rows; a null needs at least two")
     return rows.sort_values([k for k in keys if k in rows.columns], ignore_index=True)
 
 
@@ -96,17 +96,17 @@ class Similarities:
         self.index = pd.Series(np.arange(len(crispr)), index=names[crispr])
         if self.index.index.has_duplicates:
             name = self.index.index[self.index.index.duplicated()][0]
-            raise InputError(f"gene_gene: the map has several CRISPR rows of {name!r}; keep one")
+            raise InputError(f"the map has several CRISPR rows of {name!r}; keep one")
         features = feature_columns(rows.columns)
         if len(features) < 2:
             raise InputError(
-                "gene_gene: the map has one dimension, in which every cosine is 1 or -1; give more features, controls "
+                "the map has one dimension, in which every cosine is 1 or -1; give more features, controls "
                 "that vary in more directions, or more components"
             )
         self.null, self.matrix = _upper_triangle(rows[features].to_numpy(), crispr)
         if len(self.null) > 1 and self.null[-1] - self.null[0] < SAME:
             raise InputError(
-                f"gene_gene: all {len(self.null)} pairs of the map have the same cosine ({self.null[0]:.3g}); "
+                f"all {len(self.null)} pairs of the map have the same cosine ({self.null[0]:.3g}); "
                 "its vectors tell nothing apart, look at the embeddings and the controls"
             )
 

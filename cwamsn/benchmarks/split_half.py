@@ -13,7 +13,7 @@ from cwamsn.wells import in_order_of_ids
 def split_half_by_guide(
     features: np.ndarray,
     wells: pd.DataFrame,
-    thresholds: Sequence[tuple[float, float]] = THRESHOLDS,
+    thresholds: Sequence[Sequence[float]] = THRESHOLDS,
     repeats: int = 10,
     seed: int = 0,
 ) -> pd.DataFrame:

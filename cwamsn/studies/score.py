@@ -1,6 +1,7 @@
 """Every number that a study takes of one row on one pair of screens."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from cwamsn.alignment import AlignOptions, aggregate, align
 from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks import plate_probe as pp
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.latent_probe import latent_probe
-from cwamsn.benchmarks.replicates import replicate_map
+from cwamsn.benchmarks.replicates import ReplicateOptions, replicate_map
 from cwamsn.embeddings.latent import PARTS, latent_columns
 from cwamsn.studies.plan import PROBED
 from cwamsn.tables import feature_columns
@@ -51,16 +53,9 @@ def evaluation_scores(
         }
         for name in cg.METRICS
     ]
-    probed = sections.get("plate_probe", {})
-    probes = pp.probe_plates(
-        features,
-        wells,
-        readings=[PROBED["plate_readings"]],
-        controls=[PROBED["controls"]],
-        probes=probed.get("probes", pp.PROBES),
-        foldings=probed.get("folds", ["random"])[:1],
-        **{key: probed[key] for key in ("n_folds", "neighbours", "classifier", "seed") if key in probed},
-    )
+    probed = pp.PlateProbeOptions.from_config(sections.get("plate_probe", {}))
+    one = {"plate_readings": [PROBED["plate_readings"]], "controls": [PROBED["controls"]], "folds": probed.folds[:1]}
+    probes = pp.probe_plates(features, wells, replace(probed, **one))
     probes = probes.groupby("probe", as_index=False).agg(value=("macro_f1", "mean"), n=("n_wells", "first"))
     probes = probes.assign(metric=probes["probe"] + "_macro_f1", source="negative controls")
     read = latent_probe(features, wells, latent, {part: latent_columns(latent, part) for part in PARTS})
@@ -80,16 +75,17 @@ def recall_differences(maps: Mapping[str, pd.DataFrame], first: str, sections: M
     The only error there is where a point has one pair of screens. Table as of :func:`evaluation_scores`: metrics
     `difference`, `ci_low`, `ci_high`, the other row as source; empty where `first` has no map.
     """
-    section, bootstrap = sections["gene_gene"], sections.get("bootstrap", {})
+    section = gg.GeneGeneOptions.from_config(sections["gene_gene"])
+    section = replace(section, thresholds=section.thresholds[:1])
+    bootstrap = BootstrapOptions.from_config(sections.get("bootstrap", {}))
     if first not in maps:
         return pd.DataFrame(columns=COLUMNS)
-    similar = {name: gg.Similarities(one, section["null_rows"]) for name, one in maps.items()}
-    listed = (section["sources"], section["thresholds"][:1])
+    similar = {name: gg.Similarities(one, section.null_rows) for name, one in maps.items()}
     rows = []
     for name in similar:
         if name == first:
             continue
-        table = gg.paired_difference(similar[first], similar[name], *listed, **bootstrap, **_annotated(section))
+        table = gg.paired_difference(similar[first], similar[name], section, bootstrap)
         joint = table[table["source"] == "joint"].iloc[0]
         numbers = {"difference": joint["value"], "ci_low": joint["ci_low"], "ci_high": joint["ci_high"]}
         rows += [{"metric": metric, "source": name, "value": v, "n": joint["n"]} for metric, v in numbers.items()]
@@ -111,11 +107,9 @@ def heldout_retrieval(frame: pd.DataFrame, wells: pd.DataFrame, sections: Mappin
         spread = features[some].std(axis=0)
         features[some] = (features[some] - features[some].mean(axis=0)) / np.where(spread > 0, spread, 1)
     unseen = wells["split"].isin(["val", "test"]).to_numpy()
-    keys = ("across_plates", "max_wells", "seed")
-    chosen = {key: value for key, value in sections.get("replicate_map", {}).items() if key in keys}
-    table = replicate_map(
-        features[unseen], wells[unseen].reset_index(drop=True), "other_perturbations", null_size=100, **chosen
-    )
+    options = ReplicateOptions.from_config(sections.get("replicate_map", {}))
+    options = replace(options, negatives="other_perturbations", null_size=100)
+    table = replicate_map(features[unseen], wells[unseen].reset_index(drop=True), options)
     value = float(table["mean_average_precision"].mean())
     row = {"metric": "heldout_map", "source": "unseen compounds", "value": value, "n": len(table)}
     return pd.DataFrame([{"benchmark": "replicates", **row}], columns=COLUMNS)

@@ -8,6 +8,7 @@ from cwamsn import tables
 from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks.annotations import relationships
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.replicates import summary, target_map
 from cwamsn.benchmarks.scores import as_scores, gather
 
@@ -36,7 +37,7 @@ def setting():
 def test_a_row_less_itself_is_exactly_nothing(setting):
     maps, truth = setting
     found = gg.Similarities(maps[0])
-    table = gg.paired_difference(found, found, resamples=50)
+    table = gg.paired_difference(found, found, gg.GeneGeneOptions(), BootstrapOptions(resamples=50))
     assert (table[["value", "ci_low", "ci_high"]] == 0).all().all()
     scores = cg.score_compounds(maps[0], truth, draws=3, concentrations=DOSES)
     assert (cg.paired_difference(scores, scores, resamples=50)[["value", "ci_low", "ci_high"]] == 0).all().all()
@@ -51,7 +52,9 @@ def test_the_difference_of_means_is_the_mean_difference(setting):
         key = ("average_precision_mean", dose)
         assert table.loc[key, "value"] == pytest.approx(means[1][key] - means[0][key], abs=1e-12)
         assert table.loc[key, "ci_low"] > 0  # the second map knows its targets
-    pairs = gg.paired_difference(*(gg.Similarities(m) for m in maps), ["CORUM"], [(0.05, 0.95)], resamples=50)
+    options = gg.GeneGeneOptions(sources=["CORUM"], thresholds=[(0.05, 0.95)])
+    first, second = (gg.Similarities(m) for m in maps)
+    pairs = gg.paired_difference(first, second, options, BootstrapOptions(resamples=50))
     recalls = [gg.gene_gene_recall(m, ["CORUM"], [(0.05, 0.95)])["recall"][0] for m in maps]
     assert pairs.set_index("source").loc["CORUM", "value"] == pytest.approx(recalls[0] - recalls[1])
     assert "joint" in set(pairs["source"])

@@ -1,5 +1,7 @@
 """Plate probe: equal to scikit-learn, chance on noise, the same digits in any order and on any threads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,16 +84,20 @@ def test_a_plate_effect_is_found_and_noise_scores_chance(screen):
     assert (physical["chance_macro_f1"] == 0.1).all()
     assert physical.groupby("probe")["macro_f1"].mean().min() > 0.5
     assert physical["shuffled_macro_f1"].mean() < 0.15
-    noise = pp.probe_plates(np.random.default_rng(1).normal(size=features.shape), wells, controls=["full"])
+    noise = pp.probe_plates(
+        np.random.default_rng(1).normal(size=features.shape), wells, pp.PlateProbeOptions(controls=["full"])
+    )
     assert noise.groupby(["probe", "plate_reading"])["macro_f1"].mean().max() < 0.27
 
 
 def test_order_and_threads_change_no_digit(screen):
     features, wells = screen
-    options = {"foldings": ["random", "grouped"], "readings": ["plate", "row"], "controls": ["full", "only"]}
-    expected = pp.probe_plates(features, wells, **options)
+    options = pp.PlateProbeOptions(
+        folds=["random", "grouped"], plate_readings=["plate", "row"], controls=["full", "only"]
+    )
+    expected = pp.probe_plates(features, wells, options)
     order = np.random.default_rng(0).permutation(len(wells))
-    found = pp.probe_plates(features[order], wells.iloc[order], threads=2, **options)
+    found = pp.probe_plates(features[order], wells.iloc[order], replace(options, threads=2))
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
@@ -115,7 +121,9 @@ def test_folds_are_at_most_the_smallest_class():
 
 
 def test_shuffled_labels_and_classes_are_reported(screen):
-    table = pp.probe_plates(*screen, controls=["none"], probes=["linear"], readings=["experiment"])
+    table = pp.probe_plates(
+        *screen, pp.PlateProbeOptions(controls=["none"], probes=["linear"], plate_readings=["experiment"])
+    )
     long = pp.summary(table)
     values = long[long["fold"].isna()].set_index("metric")["value"]
     assert values["linear_macro_f1_mean"] == pytest.approx(table["macro_f1"].mean())
@@ -125,18 +133,18 @@ def test_shuffled_labels_and_classes_are_reported(screen):
 
 
 def test_logistic_regression_is_an_option(screen):
-    options = {"controls": ["full"], "probes": ["linear"], "readings": ["experiment_plate"]}
-    found = pp.probe_plates(*screen, classifier="logistic", **options)["macro_f1"].mean()
-    assert found == pytest.approx(pp.probe_plates(*screen, **options)["macro_f1"].mean(), abs=0.05)
+    options = pp.PlateProbeOptions(controls=["full"], probes=["linear"], plate_readings=["experiment_plate"])
+    found = pp.probe_plates(*screen, replace(options, classifier="logistic"))["macro_f1"].mean()
+    assert found == pytest.approx(pp.probe_plates(*screen, options)["macro_f1"].mean(), abs=0.05)
 
 
 def test_one_class_has_no_row_and_unknown_words_are_named(screen):
     features, wells = screen
-    one = pp.probe_plates(features, wells.assign(experiment="e"), readings=["experiment"])
+    one = pp.probe_plates(features, wells.assign(experiment="e"), pp.PlateProbeOptions(plate_readings=["experiment"]))
     assert one.empty and pp.summary(one).empty
-    for words in ({"readings": ["plates"]}, {"controls": ["some"]}, {"probes": ["tree"]}, {"foldings": ["time"]}):
+    for words in ({"plate_readings": ["plates"]}, {"controls": ["some"]}, {"probes": ["tree"]}, {"folds": ["time"]}):
         with pytest.raises(InputError, match="known"):
-            pp.probe_plates(features, wells, **words)
+            pp.probe_plates(features, wells, pp.PlateProbeOptions(**words))
 
 
 def test_macro_f1_counts_unseen_classes_as_zero():

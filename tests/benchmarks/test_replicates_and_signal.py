@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cwamsn.benchmarks import signal as sg
-from cwamsn.benchmarks.replicates import replicate_map, summary
+from cwamsn.benchmarks.replicates import ReplicateOptions, replicate_map, summary
 from cwamsn.errors import InputError
 
 
@@ -25,8 +25,8 @@ def screen(strength, seed=0, genes=12):
 
 
 def test_replicates_are_retrieved_where_they_agree_and_not_in_noise():
-    strong = replicate_map(*screen(3.0), null_size=1000)
-    weak = replicate_map(*screen(0.0), null_size=1000)
+    strong = replicate_map(*screen(3.0), ReplicateOptions(null_size=1000))
+    weak = replicate_map(*screen(0.0), ReplicateOptions(null_size=1000))
     assert len(strong) == len(weak) == 12 and (strong["n_wells"] == 4).all()
     assert strong["mean_average_precision"].min() > 0.9 and (strong["corrected_p_value"] < 0.05).all()
     assert weak["mean_average_precision"].mean() < 0.6 and (weak["corrected_p_value"] < 0.05).mean() <= 0.1
@@ -34,7 +34,9 @@ def test_replicates_are_retrieved_where_they_agree_and_not_in_noise():
 
 def test_average_precision_equals_a_loop():
     features, wells = screen(0.5)
-    table = replicate_map(features, wells, null_size=10).set_index("perturbation")["mean_average_precision"]
+    table = replicate_map(features, wells, ReplicateOptions(null_size=10)).set_index("perturbation")[
+        "mean_average_precision"
+    ]
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     for gene in ("g0", "g7"):
         values = []
@@ -48,7 +50,7 @@ def test_average_precision_equals_a_loop():
 
 
 def test_other_perturbations_as_negatives_and_in_sample_label():
-    table = replicate_map(*screen(3.0), negatives="other_perturbations", null_size=100)
+    table = replicate_map(*screen(3.0), ReplicateOptions(negatives="other_perturbations", null_size=100))
     assert table["mean_average_precision"].min() > 0.8
     assert set(summary(table, True)["source"]) == {"replicates (in-sample)"}
     assert set(summary(table, False)["source"]) == {"replicates"}
@@ -57,7 +59,10 @@ def test_other_perturbations_as_negatives_and_in_sample_label():
 def test_order_of_wells_does_not_matter():
     features, wells = screen(0.3)
     order = np.random.default_rng(1).permutation(len(wells))
-    for function in (lambda x, w: replicate_map(x, w, null_size=50), lambda x, w: sg.perturbation_signal(x, w, 50)):
+    for function in (
+        lambda x, w: replicate_map(x, w, ReplicateOptions(null_size=50)),
+        lambda x, w: sg.perturbation_signal(x, w, sg.SignalOptions(null_size=50)),
+    ):
         expected, found = function(features, wells), function(features[order], wells.iloc[order])
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
@@ -65,9 +70,9 @@ def test_order_of_wells_does_not_matter():
 def test_no_replicates_is_one_line():
     features, wells = screen(0.3)
     with pytest.raises(InputError, match="across_plates"):
-        replicate_map(features, wells.assign(plate="1"), null_size=10)
+        replicate_map(features, wells.assign(plate="1"), ReplicateOptions(null_size=10))
     with pytest.raises(InputError, match="known"):
-        replicate_map(features, wells, negatives="none")
+        replicate_map(features, wells, ReplicateOptions(negatives="none"))
 
 
 def test_statistics_equal_the_published_package():
@@ -80,8 +85,8 @@ def test_statistics_equal_the_published_package():
 
 
 def test_signal_is_found_where_it_is():
-    strong = sg.perturbation_signal(*screen(3.0, genes=12), null_size=200)
-    weak = sg.perturbation_signal(*screen(0.0, genes=12), null_size=200)
+    strong = sg.perturbation_signal(*screen(3.0, genes=12), sg.SignalOptions(null_size=200))
+    weak = sg.perturbation_signal(*screen(0.0, genes=12), sg.SignalOptions(null_size=200))
     assert (strong["consistency_p"] < 0.05).all() and (weak["consistency_p"] < 0.05).mean() < 0.3
     assert strong["magnitude"].isna().all()  # four wells are fewer than five
     values = sg.summary(strong).set_index("metric")["value"]
@@ -91,9 +96,11 @@ def test_signal_is_found_where_it_is():
 def test_magnitude_of_noise_is_not_significant():
     features, wells = screen(0.0, genes=3)
     wells = wells.assign(perturbation=np.where(wells["control"].isna(), "g", wells["perturbation"]))
-    weak = sg.perturbation_signal(features, wells, null_size=200)
+    weak = sg.perturbation_signal(features, wells, sg.SignalOptions(null_size=200))
     assert weak["magnitude_p"].min() > 0.02
-    strong = sg.perturbation_signal(features + 3.0 * wells["control"].isna().to_numpy()[:, None], wells, null_size=200)
+    strong = sg.perturbation_signal(
+        features + 3.0 * wells["control"].isna().to_numpy()[:, None], wells, sg.SignalOptions(null_size=200)
+    )
     assert strong["magnitude_p"].max() < 0.02
 
 

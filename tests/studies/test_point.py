@@ -11,6 +11,7 @@ import yaml
 from cwamsn import tables
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
+from cwamsn.options import Options
 from cwamsn.recipes import recipe_of
 from cwamsn.studies import point as point_module
 from cwamsn.studies import score
@@ -43,13 +44,14 @@ def recorded(function, calls):
     """`function`, which notes in `calls` what it is given of the configuration."""
 
     def wrapper(*arguments, **named):
-        calls.append({key: value for key, value in named.items() if key in KEYS})
+        given = named | {key: value for a in arguments if isinstance(a, Options) for key, value in vars(a).items()}
+        calls.append({key: value for key, value in given.items() if key in KEYS})
         return function(*arguments, **named)
 
     return wrapper
 
 
-def test_a_training_and_an_embedding_hold_a_device_of_their_own(tiny, tmp_path, monkeypatch):
+def test_a_training_holds_a_device_of_its_own(tiny, tmp_path, monkeypatch):
     config, _, rows = tiny
     used = []
 
@@ -59,13 +61,12 @@ def test_a_training_and_an_embedding_hold_a_device_of_their_own(tiny, tmp_path, 
 
     monkeypatch.setattr(point_module, "leased_devices", lease)
     monkeypatch.setattr(point_module, "train", lambda *arguments: used.append(arguments[-1]))
-    monkeypatch.setattr(point_module, "embed", lambda *arguments: used.append(arguments[-1]["device"]))
-    for name in ("load_encoder", "CropStore", "read_json", "heldout_retrieval", "_log"):
-        found = (None, None) if name == "load_encoder" else pd.DataFrame({"metric": ["x"]})
-        monkeypatch.setattr(point_module, name, lambda *_, found=found: found)
+    monkeypatch.setattr(point_module, "embed_method", lambda *_, **named: (None, {}))
+    for name in ("heldout_retrieval", "_log"):
+        monkeypatch.setattr(point_module, name, lambda *_: pd.DataFrame({"metric": ["x"]}))
     monkeypatch.setattr(point_module.tables, "read", lambda *_: None)
     point_module._row("cwa-msn", rows["cwa-msn"] | {"gpus": 1}, {"training": tmp_path}, config, tmp_path)
-    assert used == ["a device for training, 1 asked for", "a device for embedding, 0 asked for"]
+    assert used == ["a device for training, 1 asked for"]
 
 
 def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ For each draw and compound, targets (nM <= 1000) are ranked against a random cho
 is the absolute cosine of the two aggregated vectors.
 """
 
+from cwamsn.benchmarks.compound_gene.benchmark import CompoundGeneOptions, score
 from cwamsn.benchmarks.compound_gene.metrics import METRICS, average_precision_and_auc, z_score
 from cwamsn.benchmarks.compound_gene.scoring import (
     MAX,
@@ -42,6 +43,7 @@ __all__ = [
     "METRICS",
     "NEGATIVES",
     "TRUTH_COLUMNS",
+    "CompoundGeneOptions",
     "CompoundScores",
     "Negatives",
     "Truth",
@@ -55,6 +57,7 @@ __all__ = [
     "paired_difference",
     "read_truth",
     "say_missing",
+    "score",
     "score_compounds",
     "seen_compounds",
     "subset",

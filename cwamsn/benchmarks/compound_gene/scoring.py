@@ -21,7 +21,7 @@ _PER_COMPOUND = ("compounds", "active", "eligible", "cluster")
 
 
 class Negatives:
-    """Which eligible genes stand against a compound's targets in each draw."""
+    """Which eligible genes a compound's targets are ranked against in each draw."""
 
     def __init__(self, draws: int, mode: str = "published"):
         if mode not in NEGATIVES:
@@ -36,7 +36,7 @@ class Negatives:
         n = min(max(2 * n_active, 20), n_eligible)
         if self.mode == "independent":
             return self._choose(n_eligible, n, zlib.crc32(compound.encode()))
-        # The published generator is made anew for every compound, so that a draw depends on the two sizes alone.
+        # The published generator is recreated for every compound, so a draw depends on the two sizes alone.
         if (n_eligible, n) not in self._known:
             self._known[n_eligible, n] = self._choose(n_eligible, n, None)
         return self._known[n_eligible, n]
@@ -92,8 +92,8 @@ def score_compounds(
     ----------
     perturbation_map : table of contract `map` with CRISPR rows and COMPOUND rows x concentration (µM)
     truth : table with `gene_symbol`, `nM_value`, `treatment` (compounds named as in the map)
-    negatives : `published`, the generator made anew for every compound of a draw; `independent`, a stream of its own
-        a compound; `all`, every eligible gene, without a draw
+    negatives : `published`, the generator recreated for every compound of a draw; `independent`, one generator per
+        compound; `all`, every eligible gene, without a draw
     concentrations : doses scored; other doses of the map are left out
     exclude : compounds left out
     """
@@ -102,26 +102,26 @@ def score_compounds(
     present = set(compound_rows.loc[compound_rows["concentration"].isin(concentrations), "perturbation"])
     genes = perturbation_map.loc[perturbation_map["perturbation_type"] == "CRISPR", "perturbation"]
     if genes.duplicated().any():
-        raise InputError(f"compound_gene: the map has several CRISPR rows of {genes[genes.duplicated()].iloc[0]!r}")
+        raise InputError(f"the map has several CRISPR rows of {genes[genes.duplicated()].iloc[0]!r}")
     _say_unscored(compound_rows, present, concentrations)
     known = read_truth(truth, list(genes), sorted(present - set(exclude)))
     if not known.compounds:
         raise InputError(
-            "compound_gene: no compound of the map has an active gene in the truth table "
+            "no compound of the map has an active gene in the truth table "
             f"(map: {_some(present)} and {_some(genes)}; table: {_some(truth['treatment'])} and "
             f"{_some(truth['gene_symbol'])}); check the names and alignment.concentrations"
         )
     similarity = pair_scores(perturbation_map, known, concentrations)
     if np.nanmax(similarity) - np.nanmin(similarity) < SAME:
         raise InputError(
-            f"compound_gene: all compounds have the same cosine ({np.nanmax(similarity):.3g}) with all genes; the "
+            f"all compounds have the same cosine ({np.nanmax(similarity):.3g}) with all genes; the "
             "map's vectors tell nothing apart, look at the embeddings and the controls"
         )
     choice, n_rows = Negatives(draws, negatives), len(concentrations) + 1
     values = {
         f"{p}{m}": np.full((draws, n_rows, len(known.compounds)), np.nan) for p in ("", "baseline_") for m in METRICS
     }
-    # One stream a draw serves all compounds and doses: made anew a compound, it inflates the std over draws tenfold.
+    # Use one generator per draw for all compounds and doses; recreating it per compound inflates the std tenfold.
     streams = [np.random.default_rng([draw, 1]) for draw in range(draws)]
     for i, (compound, active, eligible) in enumerate(zip(known.compounds, known.active, known.eligible, strict=True)):
         chosen = eligible[choice.of(compound, len(active), len(eligible))]
@@ -150,7 +150,7 @@ def _say_unscored(compound_rows: pd.DataFrame, present: set[str], concentrations
         "no dose (concentration, in µM)" if none else f"no dose that is scored ({', '.join(map(str, concentrations))})"
     )
     if not present:
-        raise InputError(f"compound_gene: the {len(lost)} compounds of the map have {why}; give their doses")
+        raise InputError(f"the {len(lost)} compounds of the map have {why}; give their doses")
     note(f"{len(lost)} compounds of the map have {why} and are not scored (such as {', '.join(lost[:3])})")
 
 

@@ -16,8 +16,8 @@ def summary(scores: CompoundScores, resamples: int = 1000, seed: int = 0, level:
 
     Table `metric, concentration, value, n, ci_low, ci_high`; metrics are `<name>_mean`, `<name>_std`, `<name>_z`,
     `baseline_<name>_mean`, `baseline_<name>_std` for `average_precision` and `auc_roc`. The std over draws says which
-    twenty genes were drawn; it is no error over compounds, which the interval is (of z: of the difference of
-    means, stds over draws held fixed).
+    twenty genes were drawn; it is not the error over compounds; the interval is (of z: of the difference of means,
+    stds over draws held fixed).
     """
     weights = cluster_counts(scores.truth.cluster, resamples, seed).astype(np.float64)
     rows = []
@@ -36,28 +36,30 @@ def summary(scores: CompoundScores, resamples: int = 1000, seed: int = 0, level:
             rows.append((f"baseline_{name}_std", dose, chance.std(ddof=ddof), n, np.nan, np.nan))
             if len(mean) > 1:
                 z = float(z_score(mean[:, None], chance[:, None])[0])
-                # Stds over draws stay those of all compounds: a resample repeats compounds, which alone raises them.
+                # Keep the stds over draws of all compounds: a resample repeats compounds, which alone raises them.
                 spread = np.sqrt(mean.var(ddof=1) + chance.var(ddof=1))
                 samples = (means - chances).mean(axis=0) / spread if spread > 0 else np.full(resamples, np.nan)
                 rows.append((f"{name}_z", dose, z, n, *interval(samples, level)))
     return pd.DataFrame(rows, columns=["metric", "concentration", "value", "n", "ci_low", "ci_high"])
 
 
-def unseen_summary(scores: CompoundScores, seen: Collection[str], **bootstrap) -> pd.DataFrame:
+def unseen_summary(
+    scores: CompoundScores, seen: Collection[str], *, resamples: int = 1000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
     """:func:`summary` without the compounds that training saw (metrics end in `_unseen`), and `n_seen_compounds`."""
     rest = [name for name in scores.truth.compounds if name not in set(seen)]
     count = len(scores.truth.compounds) - len(rest)
     counted = pd.DataFrame({"metric": ["n_seen_compounds"], "value": [float(count)]})
     if not rest or not count:
         return counted
-    table = summary(subset(scores, rest), **bootstrap)
+    table = summary(subset(scores, rest), resamples, seed, level)
     return pd.concat([counted, table.assign(metric=table["metric"] + "_unseen")], ignore_index=True)
 
 
 def paired_difference(
     first: CompoundScores, second: CompoundScores, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> pd.DataFrame:
-    """Mean AP and AUC of `first` less those of `second`, over the compounds both have, on the same resamples.
+    """Mean AP and AUC of `first` less those of `second`, over the compounds that both have, on the same resamples.
 
     Same columns as :func:`summary`; metrics `average_precision_mean` and `auc_roc_mean`.
     """
@@ -78,7 +80,7 @@ def paired_difference(
 
 def compound_gene_table(scores: CompoundScores) -> pd.DataFrame:
     """Macro means over compounds: table `draw, concentration, average_precision, auc_roc, baseline_average_precision,
-    baseline_auc_roc, n_compounds`, one row a draw and dose."""
+    baseline_auc_roc, n_compounds`, one row per draw and dose."""
     draws, doses, _ = scores.values[METRICS[0]].shape
     n = (~np.isnan(scores.values[METRICS[0]])).sum(axis=2)
     table = {"draw": np.repeat(np.arange(draws), doses), "concentration": list(scores.concentrations) * draws}
@@ -101,7 +103,7 @@ def _means(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
 
 
 def draws_as_scores(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of :func:`compound_gene_table`, one number a row: `metric, draw, concentration, value, n`."""
+    """The table of :func:`compound_gene_table`, one number per row: `metric, draw, concentration, value, n`."""
     names = [*METRICS, *(f"baseline_{m}" for m in METRICS)]
     long = table.melt(["draw", "concentration", "n_compounds"], names, var_name="metric", value_name="value")
     return long.rename(columns={"n_compounds": "n"})

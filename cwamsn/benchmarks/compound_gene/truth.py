@@ -10,6 +10,7 @@ import pandas as pd
 from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.wells import inchikey_block
 
 ACTIVE, AMBIGUOUS = 1000.0, 10000.0  # nM: a target up to the first, neither target nor negative up to the second
 TRUTH_COLUMNS = ("gene_symbol", "nM_value", "treatment")
@@ -109,14 +110,14 @@ def say_missing(truth: pd.DataFrame, perturbation_map: pd.DataFrame) -> None:
 
 
 def seen_compounds(wells: pd.DataFrame, training: pd.DataFrame) -> set[str]:
-    """Compounds of `wells` whose connectivity (first 14 characters of the InChIKey) stands in the training part.
+    """Compounds of `wells` whose connectivity (first block of the InChIKey) occurs among the training wells.
 
-    The training part is the wells of split `train`, or all where a screen has no split. Empty where a table lacks keys.
+    Training wells are those of split `train`, or all where a screen has no split. Empty where a table lacks keys.
     """
     if "inchikey" not in wells.columns or "inchikey" not in training.columns:
         return set()
     if training["split"].notna().any():
         training = training[training["split"] == "train"]
-    blocks = set(training["inchikey"].dropna().str[:14])
+    blocks = set(inchikey_block(training["inchikey"].dropna()))
     compounds = wells[wells["perturbation_type"].eq("COMPOUND") & wells["inchikey"].notna()]
-    return set(compounds.loc[compounds["inchikey"].str[:14].isin(blocks), "perturbation"])
+    return set(compounds.loc[inchikey_block(compounds["inchikey"]).isin(blocks), "perturbation"])

@@ -1,0 +1,27 @@
+"""Every benchmark's options are its section of the schema: the same names, the same defaults."""
+
+import pytest
+
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
+from cwamsn.benchmarks.compound_gene import CompoundGeneOptions
+from cwamsn.benchmarks.gene_gene import GeneGeneOptions
+from cwamsn.benchmarks.plate_probe import PlateProbeOptions
+from cwamsn.benchmarks.replicates import ReplicateOptions
+from cwamsn.benchmarks.signal import SignalOptions
+
+from ..schema_fields import assert_fields_match
+
+
+@pytest.mark.parametrize(
+    ("options", "section"),
+    [
+        (BootstrapOptions, "bootstrap"),
+        (CompoundGeneOptions, "compound_gene"),
+        (GeneGeneOptions, "gene_gene"),
+        (PlateProbeOptions, "plate_probe"),
+        (ReplicateOptions, "replicate_map"),
+        (SignalOptions, "signal"),
+    ],
+)
+def test_options_have_the_names_and_defaults_of_their_section(options, section):
+    assert_fields_match(options, section)

@@ -1,12 +1,12 @@
 """Which columns of a user's table are features.
 
-A column that is none (an index, a label, a count) changes every score and breaks nothing, so the choice is strict: what
-is left out is said with its name, and what looks like a feature but holds no number is refused.
+A column that is not a feature (an index, a label, a count) changes every score without an error, so the choice is
+strict: columns left out are named in a note, and a column that looks like a feature but is not numeric is refused.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,10 @@ from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.tables import feature_columns
 
-# Names of pandas' index columns, CellProfiler's and pycytominer's metadata, ids and counts of objects, and what people
-# call the place and the content of a well. CellProfiler's measurements (Cells_AreaShape_Area, Nuclei_Neighbors_...,
-# Nuclei_Location_...) are none of them.
-_NO_FEATURE = re.compile(
+# Names of pandas' index columns, CellProfiler's and pycytominer's metadata, ids and counts of objects, and usual names
+# for the position and the content of a well. CellProfiler's measurements (Cells_AreaShape_Area, Nuclei_Neighbors_...,
+# Nuclei_Location_...) do not match.
+_NOT_A_FEATURE = re.compile(
     r"""(?ix)
     \s* | unnamed:.* | __index_level_\d+__ | index | level_\d+ | ix | idx | row_?(number|index|id) | .*[ ]index
     | (.*_)?metadata.* | pert_.* | [#] | (s_)?no | nr | order | rank | seed | epoch
@@ -57,17 +57,19 @@ _MEASURED = re.compile(
     | .+_(areashape|children|correlation|granularity|intensity|location|neighbors|objectskeleton|radialdistribution
     | texture)_.+"""
 )
-_ALIKE, _AT_LEAST = 0.8, 8  # share and number of columns from which on the others are strangers among them
-_MANY = 16  # columns numbered alike that are an embedding, or a part of one
+_ALIKE, _AT_LEAST = 0.8, 8  # share and number of columns of one pattern above which the others are outliers
+_MANY = 16  # this many columns numbered after one stem are an embedding, or a block of one
 _NUMBER_LIKE = r"^[-+]?[0-9.,' ]*[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?\s*%?$|^[-+]?(?i:inf(inity)?)$"
 _MISSING = pa.array(["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "-"])
 SHOWN = 8
 
+Read = Callable[[str], pa.ChunkedArray | pa.Array]
+
 
 def is_feature_name(name: str) -> bool:
-    """Whether a column may be a feature by its name, signs and units apart. A name of `feature_<i>` always may."""
+    """Whether a column may be a feature by its name, ignoring punctuation; `feature_<i>` always may."""
     plain = _SIGNS.sub("_", name.replace("µ", "u").replace("μ", "u")).strip("_")
-    return _NO_FEATURE.fullmatch(name) is None and (not plain or _NO_FEATURE.fullmatch(plain) is None)
+    return _NOT_A_FEATURE.fullmatch(name) is None and (not plain or _NOT_A_FEATURE.fullmatch(plain) is None)
 
 
 def choose(
@@ -75,20 +77,21 @@ def choose(
     wanted: Sequence[str] | str | None,
     schema: pa.Schema,
     keys: Sequence[str],
-    read: Callable[[str], pa.ChunkedArray | pa.Array],
+    read: Read,
 ) -> list[str]:
-    """The feature columns of a table, in order.
+    """The feature columns of a table, in order. Without `wanted`, a note names the columns left out.
 
     Parameters
     ----------
-    wanted : a list of columns; or a prefix; or None: all `feature_<i>`, or else every column that holds numbers and
-        is not by its name an index, metadata, a label, a count, or a stranger among columns that are named alike
+    path : the file, for messages
+    wanted : a list of columns; or a prefix; or None: all `feature_<i>`, or else every numeric column whose name is not
+        that of an index, metadata, a label or a count, nor an outlier among columns that are named alike
     schema : names and types of all columns
-    keys : columns that the reader uses otherwise (ids, perturbations); never features unless a list names them
-    read : gives the values of a column; used for columns of text alone
+    keys : columns with another use (ids, perturbations); never features unless a list names them
+    read : returns the values of a column; called where the type does not decide
 
-    What is left out without `wanted` is said. Raises InputError where a column that may be a feature holds what is no
-    number, or nothing at all, where no feature is left, and where a feature's name stands twice.
+    Raises InputError where a column that may be a feature holds a value that is not a number, or no value at all, where
+    no feature is left, and where the name of a feature appears twice.
     """
     types = dict(zip(schema.names, schema.types))
     if isinstance(wanted, str | None):
@@ -101,10 +104,10 @@ def choose(
     twice = [name for name, n in Counter(schema.names).items() if n > 1 and name in {*chosen, *keys}]
     twice += [name for name, n in Counter(chosen).items() if n > 1]
     if twice:
-        raise InputError(f"{path}: column {twice[0]!r} stands twice; rename or remove one of them")
+        raise InputError(f"{path}: column {twice[0]!r} appears twice; rename or remove one of them")
     doubtful = [name for name in chosen if not is_feature_name(name)] if wanted else []
     if doubtful:
-        note(f"{path.name}: feature_columns names {shown(doubtful)}, by name no feature; taken as asked")
+        note(f"{path.name}: feature_columns names {shown(doubtful)}, by name not features; taken as configured")
     if left:
         note(f"{path.name}: columns not taken as features ({len(left)}): {shown(left)}; feature_columns overrides this")
     if not chosen:
@@ -114,7 +117,9 @@ def choose(
     return ordered if len(ordered) == len(chosen) and not isinstance(wanted, list) else chosen
 
 
-def _by_rule(path, prefix, types, names, read) -> tuple[list[str], list[str]]:
+def _by_rule(
+    path: Path, prefix: str | None, types: Mapping[str, pa.DataType], names: list[str], read: Read
+) -> tuple[list[str], list[str]]:
     """Columns taken and columns left out, by prefix, by the name `feature_<i>`, or by content."""
     if prefix:
         return [name for name in names if name.startswith(prefix)], []
@@ -131,7 +136,7 @@ def _by_rule(path, prefix, types, names, read) -> tuple[list[str], list[str]]:
         whole = [name for name in whole if name not in counting]
     if 0 < len(whole) < len(chosen) and not alike:
         note(
-            f"{path.name}: {shown(whole)} of {len(chosen)} features hold whole numbers alone; "
+            f"{path.name}: {shown(whole)} of {len(chosen)} features hold only whole numbers; "
             "if they are labels or counts, set feature_columns"
         )
     return chosen, [name for name in names if name not in set(chosen)]
@@ -140,7 +145,7 @@ def _by_rule(path, prefix, types, names, read) -> tuple[list[str], list[str]]:
 def named_alike(names: Sequence[str]) -> list[str]:
     """Those of `names` that are CellProfiler's, or numbered after one or a few stems (f0, f1, ...); [] if too few are.
 
-    Where most columns of a table are named alike, another is a score, a dose or a label, whatever its name.
+    Where most columns of a table are named alike, any other is a score, a dose or a label, whatever its name.
     """
     stems = [found[1] if (found := _NUMBERED.fullmatch(name)) else None for name in names]
     sizes = Counter(stem for stem in stems if stem is not None)
@@ -150,8 +155,8 @@ def named_alike(names: Sequence[str]) -> list[str]:
     return next((found for found in (measured, numbered) if len(found) >= enough), [])
 
 
-def _holds_numbers(path: Path, name: str, kind: pa.DataType, read) -> bool:
-    """Whether a column is of numbers, whatever their type; raises InputError where only some of it is."""
+def _holds_numbers(path: Path, name: str, kind: pa.DataType, read: Read) -> bool:
+    """Whether a column holds numbers, of whatever type; raises InputError where only some values are."""
     if kinds.is_floating(kind) or kinds.is_integer(kind) or kinds.is_decimal(kind):
         return True
     if not (is_text(kind) or kinds.is_null(kind)):
@@ -167,28 +172,28 @@ def _holds_numbers(path: Path, name: str, kind: pa.DataType, read) -> bool:
 
 
 def _counts_rows(values: pa.ChunkedArray | pa.Array) -> bool:
-    """Whether whole numbers grow by one from row to row, as an index does."""
+    """Whether whole numbers increase by one from row to row, as an index does."""
     try:
         numbers = values.cast(pa.int64()).to_numpy()
-    except pa.ArrowInvalid:  # whole in the first block of a file alone
+    except pa.ArrowInvalid:  # whole only in the first block of the file
         return False
     return len(numbers) > 2 and numbers.dtype.kind == "i" and bool((np.diff(numbers) == 1).all())
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is one of text."""
+    """Whether an Arrow type is a text type."""
     return kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind)
 
 
 def cleaned(values: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Texts without spaces around them; what stands for a missing value is null."""
+    """Texts without surrounding spaces; markers of a missing value become null."""
     values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     values = pc.utf8_trim_whitespace(values.cast(pa.string()))
     return pc.if_else(pc.is_in(values, _MISSING), pa.scalar(None, pa.string()), values)
 
 
 def as_numbers(path: Path, name: str, values: pa.ChunkedArray | pa.Array, first_row: int = 0) -> pa.Array:
-    """Texts as float64; raises InputError naming column and row of the first that is no number."""
+    """Texts as float64. Raises InputError naming column and row of the first that is not a number."""
     values = cleaned(values)
     try:
         return values.cast(pa.float64())
@@ -198,7 +203,7 @@ def as_numbers(path: Path, name: str, values: pa.ChunkedArray | pa.Array, first_
                 hint = "write a point for the comma" if re.fullmatch(r"[-+]?\d+,\d+", text) else "correct it"
                 raise InputError(
                     f"{path}: column {name!r}, row {row} holds {text!r}, not a number; {hint}, "
-                    "or set feature_columns to what is a feature"
+                    "or set feature_columns to the features"
                 ) from None
         raise
 
@@ -212,6 +217,6 @@ def _is_number(text: str) -> bool:
 
 
 def shown(names: Sequence[str]) -> str:
-    """Names for a message: the first few, and how many more."""
+    """Names for a message: the first few, and the number of the others."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(repr(name) if name else "one without a name" for name in names[:SHOWN]) + more

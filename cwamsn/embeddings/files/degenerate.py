@@ -9,12 +9,12 @@ import pandas as pd
 from cwamsn.errors import InputError
 from cwamsn.notes import note
 
-CONSTANT = 1e-6  # a range below this share of the feature's size is rounding of float32
-OUTWEIGHS = 0.95  # share of all variance in one feature, among more than FEW, that is worth a look
+CONSTANT = 1e-6  # a range below this share of the feature's magnitude is rounding of float32
+OUTWEIGHS = 0.95  # share of all variance in one feature, of more than FEW, that is worth a note
 FEW = 4
-ENOUGH = 10000  # rows that tell a feature's variance
-FAR = 1000.0  # times the usual length: real features' outliers stay below, fill values and divisions by nothing not
-LOOK = 16  # features by which equal vectors are looked for, before all are compared
+ENOUGH = 10000  # rows that suffice to estimate a feature's variance
+FAR = 1000.0  # times the median magnitude: outliers of real features stay below, fill values and divisions by ~0 do not
+LOOK = 16  # features compared first when looking for equal vectors
 
 
 def refuse_degenerate(
@@ -25,17 +25,18 @@ def refuse_degenerate(
     say: bool = True,
     features: Sequence[str] = (),
 ) -> None:
-    """Raise InputError where `values` (N, D) tell nothing apart; note what is suspicious and can stand.
+    """Raise InputError where vectors tell nothing apart; note what is suspicious but may be right.
 
-    Refused: no feature or one (every cosine is then 1 or -1), all vectors zero, all vectors equal, D constant
-    features. Noted: zero vectors, vectors that several rows share, constant features, one that outweighs all others,
-    values far beyond others'.
+    Refused: fewer than two features (every cosine is then 1 or -1), all vectors zero, all vectors equal. Noted: zero
+    vectors, vectors that several rows share, constant features, a feature that outweighs all others, extreme values.
 
     Parameters
     ----------
+    source : the file, for messages
+    values : (N, D)
     ids : N names of the rows, for messages
     what : what the rows are
-    say : False leaves the notes out, where an earlier stage has said them
+    say : False leaves out the notes, where an earlier stage has given them
     features : D names of the features, where they have any
     """
     n, d = values.shape
@@ -49,7 +50,7 @@ def refuse_degenerate(
     if constant.all():
         if not (low.any() or high.any()):
             raise InputError(f"{source}: all {n} vectors are zero; give the array that holds the embeddings")
-        raise InputError(f"{source}: all {n} {what} have the same vector; nothing can be told apart with it")
+        raise InputError(f"{source}: all {n} {what} have the same vector; it tells nothing apart")
     if not say:
         return
     if constant.any():
@@ -69,7 +70,7 @@ def refuse_degenerate(
     if far.any():
         note(
             f"{name}: {int(far.sum())} of {n} {what} have a value more than {FAR:.0f} times as large as others' "
-            f"(such as {ids[int(far.argmax())]}): a fill value, or a division by almost nothing?"
+            f"(such as {ids[int(far.argmax())]}): a fill value, or a division by almost zero?"
         )
     shared = _repeats(values) & ~zero
     if shared.any():
@@ -78,7 +79,7 @@ def refuse_degenerate(
 
 
 def _repeats(values: np.ndarray) -> np.ndarray:
-    """(N,) whether a row stands more than once."""
+    """(N,) bool: whether a row appears more than once."""
     found = pd.DataFrame(values[:, :LOOK]).duplicated(keep=False).to_numpy()
     rows = np.flatnonzero(found)
     if len(rows) and values.shape[1] > LOOK:

@@ -192,7 +192,7 @@ rule provenance:
         manifests=manifests_of(REPORT_ROWS),
         usage=lambda wildcards: measured_jobs(),
         products={name: scores_of(name) for name in [*REPORT_TABLES, *REPORT_FIGURES]},
-        row_notes=lambda wildcards: run_jobs.notes_of_rows(jobs_of_rows()),
+        method_notes=lambda wildcards: run_jobs.notes_of_rows(jobs_of_rows()),
         screen_notes=lambda wildcards: run_jobs.notes_of_screens(jobs_of_screens(False)),
     script:
         "../workflow_scripts/reporting_provenance.py"
@@ -221,7 +221,9 @@ rule report_html:
         runtime=runtime(20),
     params:
         simulated=SETTING["simulated"],
-        rows=REPORT_ROWS,
+        methods=REPORT_ROWS,
+        tables={"": table_files(REPORT_TABLES)},
+        figures={"": figure_files(REPORT_FIGURES)},
         screens=PICTURED,
         logs=LOGS,
         examples=config["reporting"]["example_crops"],

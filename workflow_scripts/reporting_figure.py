@@ -4,7 +4,8 @@ from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.reporting import TableContext, read_scores, table_methods
-    from cwamsn.reporting.figures import FIGURES, save
+    from cwamsn.reporting.drawing import save
+    from cwamsn.reporting.figures import FIGURES
 
     methods = table_methods(snakemake.params.methods, snakemake.input.computations)
     context = TableContext.from_values(snakemake.params.context, manifests={})

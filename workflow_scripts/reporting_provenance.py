@@ -6,21 +6,21 @@ with job(snakemake):
     from cwamsn.benchmarks.symbols import table_path
     from cwamsn.notes import read_notes
     from cwamsn.reporting.method_notes import notes_by_method
-    from cwamsn.reporting.provenance import write_provenance
+    from cwamsn.reporting.provenance import Notes, ProvenanceInputs, write_provenance
 
-    config = snakemake.config
+    config, params = snakemake.config, snakemake.params
     symbols = table_path(config["gene_gene"]["aliases"]) if "gene_gene" in config["benchmarks"] else None
-    write_provenance(
-        snakemake.output[0],
+    inputs = ProvenanceInputs(
         config=config,
-        code=snakemake.params.code,
-        manifests=dict(snakemake.params.manifests),
-        usage_files=dict(snakemake.params.usage),
-        products=dict(snakemake.params.products),
-        computed_files=dict(snakemake.params.computed),
-        notes={
-            "screens": {name: read_notes(paths) for name, paths in snakemake.params.screen_notes.items()},
-            "rows": notes_by_method(snakemake.params.row_notes),
-        },
+        code=params.code,
+        manifests=params.manifests,
+        usage=params.usage,
+        products=params.products,
+        computed=params.computed,
+        notes=Notes(
+            screens={name: read_notes(paths) for name, paths in params.screen_notes.items()},
+            methods=notes_by_method(params.method_notes),
+        ),
         resources={"previous gene symbols": symbols} if symbols else {},
     )
+    write_provenance(inputs, snakemake.output[0])

@@ -2,56 +2,25 @@
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from cwamsn.errors import InputError
-from cwamsn.files import atomic_path
+from cwamsn.palette import EMPHASIS, OTHERS, REFERENCE, style
 from cwamsn.products import PRODUCTS
 from cwamsn.reporting import published
 from cwamsn.reporting.context import TableContext, TableMethod, methods_in_table
+from cwamsn.reporting.drawing import STYLE, plt
 from cwamsn.reporting.scores import compound_gene, recalls
 from cwamsn.vocabulary import SOURCES
 
-STYLE = {
-    "svg.hashsalt": "cwamsn",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.dpi": 150,
-}
-# Okabe and Ito's palette, readable with every common colour-vision deficiency.
-PALETTE = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
-LABEL = 36  # characters of a line of a row's title, longer ones are wrapped
-
-
-def style(i: int) -> dict[str, str]:
-    """Colour and marker of the i-th row; of the first 64 no two are alike."""
-    return {"color": PALETTE[i % 8], "marker": MARKERS[(i + i // 8) % 8]}
+LABEL = 36  # characters per line of a method's title; longer ones are wrapped
 
 
 def wrapped(title: str) -> str:
     return textwrap.fill(title, LABEL)
-
-
-def save(figure: plt.Figure, paths: list[str | Path]) -> None:
-    """Write a figure to each path (PNG, SVG), without date and program version, and close it."""
-    for path in map(Path, paths):
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        with atomic_path(path) as temporary, plt.rc_context(STYLE):
-            figure.savefig(temporary, metadata=metadata)
-    plt.close(figure)
 
 
 def doses(values) -> list[str]:
@@ -84,7 +53,7 @@ def figure3(methods: Sequence[TableMethod], scores: pd.DataFrame, context: Table
                 axis.plot(x, mean, **style(i), markersize=4, linewidth=1.3, label=method.title)
                 axis.fill_between(x, mean - std, mean + std, color=style(i)["color"], alpha=0.13, linewidth=0)
             chance = part.groupby("concentration")["baseline_mean"].mean().reindex(order)
-            axis.plot([position[c] for c in order], chance, "--", color="#666666", linewidth=1, label="Random scores")
+            axis.plot([position[c] for c in order], chance, "--", color=REFERENCE, linewidth=1, label="Random scores")
             axis.set_xticks([position[c] for c in order], order, rotation=45)
             axis.set_xlabel("Concentration (µM)")
             axis.set_ylabel(title)
@@ -171,7 +140,7 @@ def _less_chance(label: str) -> str:
 
 def _bars(axis, frame: pd.DataFrame, column: str, label: str) -> None:
     part = frame[np.isfinite(frame[column])].sort_values([column, "title"])
-    colors = [PALETTE[0] if t.startswith("CWA-MSN") else "#7A8CA3" for t in part["title"]]
+    colors = [EMPHASIS if t.startswith("CWA-MSN") else OTHERS for t in part["title"]]
     hatch = "////" if (part["status"] == "quoted").any() else None
     axis.barh(range(len(part)), part[column], color=colors, edgecolor="white", linewidth=0.5, hatch=hatch)
     axis.set_yticks(range(len(part)), [wrapped(title) for title in part["title"]], fontsize=7)

@@ -57,7 +57,7 @@ def make_table(
         if row.measured:
             row.notes = list(notes.get(row.name, ()))
     own = [*context.notes.get(name, ()), *named_lines(notes, {m.name: m.title for m in shown})]
-    return replace(table, notes=[*own, *table.notes], run=context.run_title)
+    return replace(table, notes=[*own, *table.notes], run=context.run_title, screen=context.screen)
 
 
 @dataclass(frozen=True, kw_only=True)

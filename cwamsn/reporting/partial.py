@@ -6,6 +6,7 @@ from typing import Any
 
 from cwamsn.files import atomic_path
 from cwamsn.reporting.make import TableInputs
+from cwamsn.reporting.pages import render
 from cwamsn.reporting.write import INCOMPLETE, drop_incomplete, write_table
 
 NOTE = "Incomplete: the run failed before every score was there; the gaps are marked as missing."
@@ -31,15 +32,10 @@ def write_partial_tables(jobs: Iterable[Any]) -> list[str]:
     return gaps
 
 
-STALE = (
-    '<p class="banner failed" id="stale">The run failed after this page was made. It shows an earlier state: tables '
-    "and scores beside it may be newer, and rows that failed are not on it.</p>"
-)
-
-
 def mark_stale(report: str | Path) -> None:
-    """Say at the top of a report that a later run failed before it was made again; nothing where there is no report."""
+    """Say at the top of a report that a later run failed; nothing where there is no report."""
     report = Path(report)
-    if report.exists() and STALE not in (text := report.read_text()):
+    banner = render("stale.html.j2")
+    if report.exists() and banner not in (text := report.read_text()):
         with atomic_path(report) as temporary:
-            temporary.write_text(text.replace("<body>", f"<body>{STALE}", 1))
+            temporary.write_text(text.replace("<body>", f"<body>\n{banner}", 1))

@@ -3,12 +3,58 @@
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from cwamsn.files import read_digest, read_json, sha256, write_json
 from cwamsn.version import CodeVersion, config_digest, run_version
+
+
+class Machine(TypedDict):
+    """The machine of a run."""
+
+    system: str
+    python: str
+    processor: str
+    cores: int | None
+    memory_bytes: int | None
+
+
+class Usage(TypedDict):
+    """Cost of a job, or of one of its repetitions; None where it was too short to be measured."""
+
+    job: str
+    wall_seconds: float | None
+    cpu_seconds: float | None
+    max_rss_mb: float | None
+
+
+class Notes(TypedDict):
+    """What jobs noted about the result, by name of the screen or method."""
+
+    screens: Mapping[str, Sequence[str]]
+    methods: Mapping[str, Sequence[str]]
+
+
+class Provenance(TypedDict):
+    """Content of `provenance.json`."""
+
+    run: str
+    version: str
+    code: CodeVersion
+    configuration: Mapping[str, Any]
+    configuration_sha256: str
+    data: Mapping[str, Mapping[str, str]]
+    seeds: Sequence[int]
+    machine: Machine
+    packages: Mapping[str, str]
+    computed: NotRequired[Mapping[str, Mapping[str, str]]]
+    usage: Sequence[Usage]
+    notes: NotRequired[Notes]
+    resources: NotRequired[Mapping[str, Mapping[str, str]]]
+    products: Mapping[str, Sequence[Mapping[str, str]]]
 
 
 def data_manifest(files: Mapping[str, str | Path]) -> dict[str, str]:
@@ -16,7 +62,7 @@ def data_manifest(files: Mapping[str, str | Path]) -> dict[str, str]:
     return {name: read_digest(path)["sha256"] for name, path in sorted(files.items())}
 
 
-def machine() -> dict[str, Any]:
+def machine() -> Machine:
     """The machine this process runs on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
     return {
@@ -43,11 +89,11 @@ def packages() -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
-def computed(files: dict[str, str | Path] | None) -> dict[str, dict[str, Any]]:
+def computed(files: Mapping[str, str | Path]) -> dict[str, dict[str, str]]:
     """What each training and embedding ran on and in: the values that `auto` took, device, code and weights."""
     wanted = ("precision", "attention", "device", "code_version", "weights_sha256")
-    found = {name: read_json(path) for name, path in sorted((files or {}).items())}
-    return {name: {key: told[key] for key in wanted if key in told} for name, told in found.items()}
+    descriptions = {name: read_json(path) for name, path in sorted(files.items())}
+    return {name: {key: made[key] for key in wanted if key in made} for name, made in descriptions.items()}
 
 
 NUMBERS = {"s": "wall_seconds", "cpu_time": "cpu_seconds", "max_rss": "max_rss_mb"}
@@ -71,7 +117,7 @@ def training_hours(usage: Mapping[str, Sequence[str | Path]]) -> dict[str, float
     return mean
 
 
-def usage(files: dict[str, str | Path]) -> list[dict[str, Any]]:
+def usage(files: Mapping[str, str | Path]) -> list[dict[str, object]]:
     """Every measurement in `files`, by the job's name; a job that was not measured in this run is left out.
 
     Images that another run made have their measurements there.
@@ -91,52 +137,48 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def write_provenance(
-    output: str | Path,
-    config: dict[str, Any],
-    code: CodeVersion,
-    manifests: dict[str, str | Path],
-    usage_files: dict[str, str | Path],
-    products: dict[str, list[str]],
-    computed_files: dict[str, str | Path] | None = None,
-    notes: dict[str, dict[str, list[str]]] | None = None,
-    resources: dict[str, str | Path] | None = None,
-) -> dict[str, Any]:
-    """Write `provenance.json` and return it.
+@dataclass(frozen=True, kw_only=True)
+class ProvenanceInputs:
+    """What the record of a run is made from."""
 
-    Parameters
-    ----------
-    config : the configuration as resolved
-    code : see :func:`cwamsn.version.code_version`
-    manifests : files that say where the data came from (`source.json`, swapped-in embeddings), or their digests
-    usage_files : measurement of each job of the run, by the job's name
-    products : for each table and figure, the score files it was made from
-    computed_files : what each training and embedding wrote about itself (`encoder.json`, counts), by name
-    notes : what jobs said about the result, `screens` and `rows`, each by name
-    resources : packaged tables that the benchmarks looked things up in, by what they are
-    """
-    data = data_manifest(manifests)
-    config_sha = config_digest(config)
+    config: Mapping[str, Any]
+    """The configuration as resolved."""
+    code: CodeVersion
+    manifests: Mapping[str, str | Path]
+    """Files that say where the data came from (`source.json`, swapped-in embeddings), or their digests."""
+    usage: Mapping[str, str | Path]
+    """Measurement of each job of the run, by the job's name."""
+    products: Mapping[str, Sequence[str]]
+    """For each table and figure, the score files it was made from."""
+    computed: Mapping[str, str | Path] = field(default_factory=dict)
+    """What each training and embedding wrote about itself (`encoder.json`, counts), by name."""
+    notes: Notes = field(default_factory=lambda: Notes(screens={}, methods={}))
+    resources: Mapping[str, str | Path] = field(default_factory=dict)
+    """Packaged tables that the benchmarks looked things up in, by what they are."""
+
+
+def write_provenance(inputs: ProvenanceInputs, output: str | Path) -> None:
+    """Write `provenance.json`; its content is :class:`Provenance`."""
+    config_sha = config_digest(inputs.config)
     record = {
-        "run": config["run"],
-        "version": run_version(config_sha, data, code),
-        "code": code,
-        "configuration": config,
+        "run": inputs.config["run"],
+        "version": run_version(config_sha, data_manifest(inputs.manifests), inputs.code),
+        "code": inputs.code,
+        "configuration": inputs.config,
         "configuration_sha256": config_sha,
-        "data": {name: read_digest(path) for name, path in manifests.items()},
-        "seeds": config["seeds"],
+        "data": {name: read_digest(path) for name, path in inputs.manifests.items()},
+        "seeds": inputs.config["seeds"],
         "machine": machine(),
         "packages": packages(),
-        "computed": computed(computed_files),
-        "usage": usage(usage_files),
-        "notes": notes or {"screens": {}, "rows": {}},
-        "resources": {n: {"file": Path(p).name, "sha256": sha256(p)} for n, p in (resources or {}).items()},
-        "products": {n: [{"path": p, "sha256": sha256(p)} for p in paths] for n, paths in products.items()},
+        "computed": computed(inputs.computed),
+        "usage": usage(inputs.usage),
+        "notes": inputs.notes,
+        "resources": {n: {"file": Path(p).name, "sha256": sha256(p)} for n, p in inputs.resources.items()},
+        "products": {n: [{"path": p, "sha256": sha256(p)} for p in paths] for n, paths in inputs.products.items()},
     }
     write_json(record, output)
-    return record
 
 
-def read_provenance(path: str | Path) -> dict[str, Any]:
+def read_provenance(path: str | Path) -> Provenance:
     """The record that :func:`write_provenance` wrote."""
     return read_json(path)

@@ -75,11 +75,18 @@ class Table:
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
     run: str = ""
+    screen: str = ""
+    """Screen that it is of, where the run evaluates several."""
+
+    @property
+    def anchor(self) -> str:
+        """What other texts refer to it by."""
+        return f"{self.name}-{self.screen}" if self.screen else self.name
 
     @property
     def gaps(self) -> list[str]:
         """What is missing, one line each."""
-        return [f"{self.name}: {row.title}: {gap}" for row in self.rows for gap in row.gaps]
+        return [f"{self.anchor}: {row.title}: {gap}" for row in self.rows for gap in row.gaps]
 
 
 def mark(rows: list[Row], column: Column, tied: Collection[tuple[str, frozenset[str]]] = ()) -> None:

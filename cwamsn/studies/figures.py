@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from cwamsn.files import atomic_path
+from cwamsn.palette import style
 from cwamsn.studies.compare import METRICS, values_of
 
 STYLE = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "cwamsn"}
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
 
 def rows_figure(
@@ -63,7 +63,7 @@ def map_figure(points: pd.DataFrame, metrics: Sequence[str], labels: tuple[str, 
             for number, (layout, part) in enumerate(ordered.groupby("layout")):
                 bounds = part[[f"{name}_low", f"{name}_high"]].to_numpy().T
                 error = np.abs(bounds - part[name].to_numpy())
-                colour = COLOURS[number % len(COLOURS)]
+                colour = style(number)["color"]
                 axes.errorbar(part[name], part.index, xerr=error, fmt="none", color=colour, capsize=2)
                 fills = [colour if learned is not False else "white" for learned in part["learned"]]
                 axes.scatter(part[name], part.index, color=fills, edgecolor=colour, s=20, zorder=3)

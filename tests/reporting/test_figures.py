@@ -9,8 +9,10 @@ import pytest
 
 from cwamsn import tables
 from cwamsn.errors import InputError
+from cwamsn.palette import style
 from cwamsn.reporting import read_scores
-from cwamsn.reporting.figures import FIGURES, doses, efficiency, figure3, save, style
+from cwamsn.reporting.drawing import save
+from cwamsn.reporting.figures import FIGURES, doses, efficiency, figure3
 
 
 def test_figure1_ratios_follow_from_table_1(methods, scores, on_rxrx3_core):

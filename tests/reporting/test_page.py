@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,8 +14,15 @@ import pytest
 from cwamsn import tables
 from cwamsn.crops.store import ShardWriter
 from cwamsn.reporting import make_table, write_table
-from cwamsn.reporting.figures import figure3, save
-from cwamsn.reporting.page import Parts, _reasons, _suspicious, _warned, write_page
+from cwamsn.reporting.drawing import save
+from cwamsn.reporting.figures import figure3
+from cwamsn.reporting.page import ReportInputs, ReportMethod, write_report
+from cwamsn.reporting.quality import reasons, suspicious, warned
+
+
+def joined(page):
+    """The text of a page without the line breaks between its elements."""
+    return re.sub(r"\n+(?=<)|(?<=>)\n+", "", page.read_text())
 
 
 class Links(HTMLParser):
@@ -80,17 +88,17 @@ def page(methods, scores, context, tmp_path):
     write_screen(tmp_path / "screen")
     log = pd.DataFrame({"step": [2, 4], "loss": [5.0, 4.0], "prototypes_used": [9.0, 12.0]})
     log.to_csv(tmp_path / "log.csv", index=False)
-    parts = Parts(
+    inputs = ReportInputs(
         record=RECORD,
         simulated=True,
-        rows=[{"title": e.title, "name": e.name, "kind": e.kind, "seeds": e.seeds} for e in methods],
-        tables=[tmp_path / f"{name}.html" for name in names],
-        figures=[tmp_path / "figure3.png"],
+        methods=[ReportMethod(title=m.title, name=m.name, kind=m.kind, seeds=m.seeds) for m in methods],
+        tables={"": [tmp_path / f"{name}.html" for name in names]},
+        figures={"": [tmp_path / "figure3.png"]},
         screens={"s": tmp_path / "screen"},
         logs={"CWA-MSN": [tmp_path / "log.csv", tmp_path / "log.csv"]},
         examples=3,
     )
-    write_page(parts, tmp_path / "report.html")
+    write_report(inputs, tmp_path / "report.html")
     return tmp_path / "report.html"
 
 
@@ -105,13 +113,13 @@ def test_the_page_stands_alone(page):
 
 
 def test_the_page_says_what_ran_what_was_skipped_and_what_it_cost(page):
-    text = page.read_text()
+    text = joined(page)
     assert "A &lt;test&gt; run" in text and "<test>" not in text and "truncated &lt;file&gt;" in text
     assert "Simulated screens: the images were drawn by a program" in text and "with uncommitted changes" in text
     assert "4 of 5 fields of view kept, 1 skipped" in text
     assert "Table 1." in text and 'class="best number"' in text and text.count("<!DOCTYPE") == 1
     assert "2.0 minutes of jobs, 1.7 CPU minutes" in text
-    assert re.search(r"<td>CWA-MSN</td><td class=number>4</td><td class=number>4.0</td>", text)
+    assert re.search('<td>CWA-MSN</td><td class="number">4</td><td class="number">4.0</td>', text)
 
 
 def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_path):
@@ -119,43 +127,57 @@ def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_pat
     lost = pd.DataFrame({"field_id": ["f", "g"], "well_id": ["f", "g"], "plate": "P2", "site": 1, "status": "skipped"})
     write_screen(tmp_path / "other", lost.assign(reason=["empty: Mito has std 0.5", "empty: Mito has std 0.7"]))
     qc = tables.read("qc", tmp_path / "other" / "qc.parquet")
-    notes = {"screens": {"s": ["2 wells stand twice"]}, "rows": {"a": ["179 of 512 dimensions & no more"], "b": []}}
-    rows = [{"title": "Row A", "name": "a", "kind": "trained", "seeds": [0]}]
+    notes = {"screens": {"s": ["2 wells stand twice"]}, "methods": {"a": ["179 of 512 dimensions & no more"], "b": []}}
+    method = ReportMethod(title="Method A", name="a", kind="trained", seeds=[0])
     looked_up = {"gene symbols": {"file": "previous.tsv", "sha256": "3" * 64}}
     record = RECORD | {
         "resources": looked_up,
         "notes": notes,
         "computed": {"training/a/seed0": {"precision": "float32", "device": "cpu"}},
     }
-    write_page(Parts(record=record, rows=rows, screens={"s": tmp_path / "other"}), tmp_path / "r.html")
-    text = (tmp_path / "r.html").read_text()
+    inputs = ReportInputs(record=record, methods=[method], screens={"s": tmp_path / "other"})
+    write_report(inputs, tmp_path / "r.html")
+    text = joined(tmp_path / "r.html")
     assert "<h3>Screen s</h3><ul><li>2 wells stand twice</li></ul>" in text
-    assert "<h3>Row A</h3><ul><li>179 of 512 dimensions &amp; no more</li></ul>" in text
+    assert "<h3>Method A</h3><ul><li>179 of 512 dimensions &amp; no more</li></ul>" in text
     assert text.index('id="warnings"') < text.index('id="what-ran"')
     assert "<dt>Looked up in</dt><dd>gene symbols: previous.tsv 333333333333</dd>" in text
     assert "Plates without a usable field: 1" in text
-    assert "<td>P2</td><td class=number>2</td><td>2 of 2: empty: Mito has std 0.5</td>" in text
+    assert '<td>P2</td><td class="number">2</td><td>2 of 2: empty: Mito has std 0.5</td>' in text
     assert "<td>float32, cpu</td>" in text
-    assert _suspicious(qc) == "" and not len(_warned(qc)), "an older QC table has no such column"
+    assert suspicious(qc) == "" and not len(warned(qc)), "an older QC table has no such column"
     qc["warning"] = ["offset: floor 32768; hot pixels: Mito", "offset: floor 32769", *[None] * 4, "offset: floor 40000"]
-    assert _suspicious(qc) == "3 of 7 fields of view look suspicious"
-    assert _warned(qc).to_numpy().tolist() == [
+    assert suspicious(qc) == "3 of 7 fields of view look suspicious"
+    assert warned(qc).to_numpy().tolist() == [
         ["P1", "hot pixels", 1, "hot pixels: Mito"],
         ["P1", "offset", 2, "offset: floor 32768"],
         ["P2", "offset", 1, "offset: floor 40000"],
     ]
 
 
+def test_tables_stand_under_their_screen_where_a_run_has_several(methods, scores, context, tmp_path):
+    paths = {}
+    for screen in ("bray", "rxrx3"):
+        table = make_table("table1", methods, scores, replace(context, screen=screen))
+        paths[screen] = [tmp_path / f"{screen}.html"]
+        write_table(table, paths[screen])
+    write_report(ReportInputs(record=RECORD, tables=paths, figures={"bray": []}), tmp_path / "report.html")
+    text, links = joined(tmp_path / "report.html"), Links()
+    links.feed(text)
+    assert "<h3>bray</h3>" in text and "Table 1. Recall of known gene-gene relationships: rxrx3" in text
+    assert {"table1-bray", "table1-rxrx3"} <= links.ids and "This run makes no figure." in text
+
+
 def test_reasons_that_differ_in_numbers_alone_are_counted_together():
-    reasons = pd.Series(["empty: Mito has std 0.5", "empty: Mito has std 0.7", None])
-    assert _reasons(reasons).to_numpy().tolist() == [["empty: Mito has std 0.5", 2], ["no reason given", 1]]
+    texts = pd.Series(["empty: Mito has std 0.5", "empty: Mito has std 0.7", None])
+    assert reasons(texts).to_numpy().tolist() == [["empty: Mito has std 0.5", 2], ["no reason given", 1]]
 
 
 def test_a_page_of_a_finished_map_needs_no_images(tmp_path):
     record = RECORD | {"configuration": {"title": "", "benchmarks": []}, "usage": [], "data": {}}
-    write_page(Parts(record=record), tmp_path / "report.html")
+    write_report(ReportInputs(record=record), tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
-    assert "No image was needed" in text and "No row of this run was trained" in text and "Simulated" not in text
+    assert "No image was needed" in text and "No method of this run was trained" in text and "Simulated" not in text
 
 
 PROBE = """<!DOCTYPE html><html><body><iframe id="f" width="{width}" height="900" src="report.html"></iframe>

@@ -6,7 +6,14 @@ import pytest
 
 from cwamsn.errors import InputError
 from cwamsn.files import write_digest
-from cwamsn.reporting.provenance import data_manifest, measurements, read_provenance, usage, write_provenance
+from cwamsn.reporting.provenance import (
+    ProvenanceInputs,
+    data_manifest,
+    measurements,
+    read_provenance,
+    usage,
+    write_provenance,
+)
 from cwamsn.reporting.release import release, verify, verify_all
 
 CONFIG = {"run": "test", "title": "A test", "seeds": [0], "rows": ["a"], "paths": {"data": "d"}, "benchmarks": []}
@@ -30,20 +37,20 @@ def run(tmp_path):
     (tmp_path / "source.json").write_text("{}")
     (tmp_path / "encoder.json").write_text('{"precision": "bfloat16", "attention": "eager", "device": "EPYC"}')
     (tmp_path / "Snakefile").write_text("rule all:\n")
-    write_provenance(
-        results / "provenance.json",
+    inputs = ProvenanceInputs(
         config=CONFIG,
         code=CODE,
         manifests={"screen": tmp_path / "source.json"},
-        usage_files={
+        usage={
             "train/a/seed0": results / "usage" / "train" / "a" / "seed0.tsv",
             "wells/screen": results / "usage" / "wells" / "screen.tsv",  # made by another run
         },
         products={"table1": [str(results / "scores.parquet")]},
-        computed_files={"a/seed0": tmp_path / "encoder.json"},
-        notes={"screens": {}, "rows": {"a": ["179 of 512 dimensions"]}},
+        computed={"a/seed0": tmp_path / "encoder.json"},
+        notes={"screens": {}, "methods": {"a": ["179 of 512 dimensions"]}},
         resources={"gene symbols": tmp_path / "source.json"},
     )
+    write_provenance(inputs, results / "provenance.json")
     return results
 
 
@@ -68,7 +75,7 @@ def test_provenance_holds_what_a_reader_asks_for(run):
     assert len(record["products"]["table1"][0]["sha256"]) == 64
     assert record["resources"]["gene symbols"]["file"] == "source.json"
     assert record["resources"]["gene symbols"]["sha256"] == record["data"]["screen"]["sha256"]
-    assert record["notes"]["rows"] == {"a": ["179 of 512 dimensions"]}
+    assert record["notes"]["methods"] == {"a": ["179 of 512 dimensions"]}
 
 
 def test_a_file_that_was_hashed_once_is_not_read_again(tmp_path):

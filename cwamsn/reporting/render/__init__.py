@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from cwamsn.reporting.render.csv import to_csv
-from cwamsn.reporting.render.html import fragment, html_page, to_html, to_html_page
+from cwamsn.reporting.render.html import fragment, to_html, to_html_page
 from cwamsn.reporting.render.latex import tex, to_latex
 from cwamsn.reporting.render.markdown import to_markdown
 from cwamsn.reporting.table import Table
@@ -11,7 +11,6 @@ from cwamsn.reporting.table import Table
 __all__ = [
     "RENDERERS",
     "fragment",
-    "html_page",
     "tex",
     "to_csv",
     "to_html",

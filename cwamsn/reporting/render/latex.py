@@ -1,43 +1,43 @@
 """Tables as LaTeX."""
 
-from cwamsn.reporting.render.lines import heads, label, lines, status
+from cwamsn.reporting.render.lines import Text, heads, lines
 from cwamsn.reporting.table import BEST, SECOND, Table
+
+STYLES = {
+    "": "{}",
+    BEST: r"\textbf{{{}}}",
+    SECOND: r"\underline{{{}}}",
+    "quoted": r"\textit{{{}}}",
+    "missing": r"\textbf{{{}}}",
+}
 
 
 def to_latex(table: Table) -> str:
     """LaTeX `table` with booktabs rules; needs `\\usepackage{booktabs}`."""
-    styles = {
-        "": "{}",
-        BEST: r"\textbf{{{}}}",
-        SECOND: r"\underline{{{}}}",
-        "quoted": r"\textit{{{}}}",
-        "missing": r"\textbf{{{}}}",
-    }
-
-    def show(item):
-        text, style = item
-        return styles[style].format(tex(text)) if text else ""
-
     out = [
         r"\begin{table}",
         r"\centering",
         r"\small",
         rf"\caption{{{tex(table.title)}}}",
-        rf"\label{{tab:{table.name}}}",
+        rf"\label{{tab:{table.anchor}}}",
     ]
     out += [r"\begin{tabular}{ll" + "".join("l" if c.text else "r" for c in table.columns) + "}", r"\toprule"]
-    out += [" & ".join(["Method", "Status", *map(tex, heads(table))]) + r" \\", r"\midrule"]
-    for row, what, cells in lines(table):
-        if what == "group":
+    out += [" & ".join(map(tex, heads(table))) + r" \\", r"\midrule"]
+    for line in lines(table):
+        if line.what == "group":
             width = len(table.columns) + 2
-            out.append(rf"\multicolumn{{{width}}}{{l}}{{\textbf{{{tex(cells[0][0])}}}}} \\")
+            out.append(rf"\multicolumn{{{width}}}{{l}}{{\textbf{{{tex(line.label.text)}}}}} \\")
         else:
-            out.append(" & ".join([show(label(row, what)), tex(status(row, what)), *map(show, cells)]) + r" \\")
+            out.append(" & ".join([_styled(line.label), tex(line.status), *map(_styled, line.cells)]) + r" \\")
     out += [r"\bottomrule", r"\end{tabular}"]
     if table.notes:
         out += ["", r"\medskip", r"\begin{minipage}{\linewidth}\footnotesize"]
         out += [tex(note) + r"\par" for note in table.notes] + [r"\end{minipage}"]
     return "\n".join([*out, r"\end{table}"]) + "\n"
+
+
+def _styled(cell: Text) -> str:
+    return STYLES[cell.style].format(tex(cell.text)) if cell.text else ""
 
 
 def tex(text: str) -> str:

@@ -3,67 +3,78 @@
 A measured row is followed by what the paper publishes for it, where the screen is the paper's, with the difference.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from typing import Literal, NamedTuple
 
-from cwamsn.reporting.table import Cell, Column, Row, Table
+from cwamsn.reporting.table import MISSING, Cell, Column, Row, Table
 
 IN_PAPER = "printed in the paper"
-Text = tuple[str, str]  # a cell's text and its style: "", best, second, quoted or missing
 
 
-def lines(table: Table) -> list[tuple[Row | None, str, list[Text]]]:
-    """Lines of a table for reading: (row, what the line is, cells).
+class Text(NamedTuple):
+    """Text of a cell and its style: "", best, second, quoted or missing."""
 
-    What it is: `group` (a heading), `measured`, `printed` (below a measured row) or `quoted`.
-    """
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: a `group` is a heading and has a label alone, `printed` follows the measured row it belongs to."""
+
+    what: Literal["group", "measured", "printed", "quoted"]
+    label: Text
+    status: str = ""
+    cells: Sequence[Text] = ()
+
+
+def lines(table: Table) -> list[Line]:
+    """Lines of a table for reading."""
     found = []
     for group, rows in groupby(table.rows, key=lambda r: r.group):
         if group:
-            found.append((None, "group", [(group, "")]))
+            found.append(Line("group", Text(group)))
         for row in rows:
+            paper = [_published(row.cells.get(c.key, Cell()), c) for c in table.columns]
             if not row.measured:
-                found.append((row, "quoted", [_published(row.cells.get(c.key, Cell()), c) for c in table.columns]))
+                found.append(Line("quoted", Text(row.title, "quoted"), "quoted", paper))
                 continue
-            found.append((row, "measured", [_measured(row, c) for c in table.columns]))
-            if any(row.cells.get(c.key, Cell()).published for c in table.columns):
-                found.append((row, "printed", [_published(row.cells.get(c.key, Cell()), c) for c in table.columns]))
+            found.append(Line("measured", Text(row.title), _status(row), [_measured(row, c) for c in table.columns]))
+            if any(cell.text for cell in paper):
+                found.append(Line("printed", Text(f"↳ {IN_PAPER}", "quoted"), "quoted", paper))
     return found
+
+
+def heads(table: Table) -> list[str]:
+    """Titles of all columns, the first two included, with an arrow towards the good end."""
+    arrows = {"high": " ↑", "low": " ↓", None: ""}
+    own = [f"{c.group + ' ' if c.group else ''}{c.title}{arrows[c.better]}" for c in table.columns]
+    return ["Method", "Status", *own]
 
 
 def _measured(row: Row, column: Column) -> Text:
     cell = row.cells.get(column.key, Cell())
     if cell.value is None:
-        return ("missing", "missing") if cell.mark == "missing" else ("", "")
+        return Text("missing", "missing") if cell.mark == MISSING else Text("")
     if isinstance(cell.value, str):
-        return cell.value, ""
+        return Text(cell.value)
     text = f"{cell.value:.{column.decimals}f}"
     if cell.std is not None:
         text += f" ± {cell.std:.{column.decimals}f}"
-    return text, cell.mark
+    return Text(text, cell.mark)
 
 
 def _published(cell: Cell, column: Column) -> Text:
     if not cell.published:
-        return "", ""
+        return Text("")
     text = cell.published + (f" ± {cell.published_std}" if cell.published_std else "")
     if cell.difference is not None and not column.timed:  # hours of two devices do not compare
         text += f" ({cell.difference:+.{column.decimals}f})"
-    return text, "quoted"
+    return Text(text, "quoted")
 
 
-def label(row: Row, what: str) -> Text:
-    if what == "printed":
-        return f"↳ {IN_PAPER}", "quoted"
-    return row.title, "quoted" if what == "quoted" else ""
-
-
-def status(row: Row, what: str) -> str:
-    if what == "measured":
-        seeds = f"{row.seeds} seed{'s' if row.seeds != 1 else ''}" if row.seeds else "computed"
-        return row.status if row.gaps else seeds
-    return "quoted"
-
-
-def heads(table: Table) -> list[str]:
-    arrows = {"high": " ↑", "low": " ↓", None: ""}
-    return [f"{c.group + ' ' if c.group else ''}{c.title}{arrows[c.better]}" for c in table.columns]
+def _status(row: Row) -> str:
+    seeds = f"{row.seeds} seed{'s' if row.seeds != 1 else ''}" if row.seeds else "computed"
+    return row.status if row.gaps else seeds

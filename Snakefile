@@ -19,26 +19,37 @@ include: "rules/studies.smk"
 
 
 onstart:
+    from cwamsn.where import outputs, trainings
+
     begin(Path.cwd(), local=workflow.local_exec)
-    for name in {
-        job.wildcards.screen
-        for job in workflow.dag.jobs
-        if job.rule.name == "wells"
-    }:
-        claim(
-            f"{DATA}/{name}", config["run"], RESULTS, screen_settings(config, name)
-        )
-    if line := trainings(planned(workflow.dag.needrun_jobs()), RESULTS):
+    for job in workflow.dag.jobs:
+        if job.rule.name == "wells":
+            needs.claim(job.wildcards.screen)
+    if line := trainings(outputs(workflow.dag.needrun_jobs()), plan):
         logger.info(line)
 
 
 onsuccess:
-    for line in products(planned(workflow.dag.jobs), RESULTS):
+    from cwamsn.where import outputs, products
+
+    for line in products(outputs(workflow.dag.jobs), plan):
         logger.info(line)
+
+
+onerror:
+    from cwamsn.reporting.partial import mark_stale, write_partial_tables
+
+    unfinished = list(workflow.dag.needrun_jobs())
+    if any(job.rule.name == "report_html" for job in unfinished):
+        mark_stale(plan.report)
+    for gap in write_partial_tables(
+        job for job in unfinished if job.rule.name == "table"
+    ):
+        logger.error(f"gap in {gap}")
 
 
 rule all:
     default_target: True
     input:
-        everything(),
-        embeddings_and_maps(),
+        reporting.everything(),
+        needs.embeddings_and_maps(),

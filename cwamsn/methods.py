@@ -61,6 +61,9 @@ KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (TRAINED, PRETRAINED, RELEASED, HANDCRAFTED, LATENT, RANDOM, PUBLISHED, WELLS, MAP)
 }
 
+EMBEDDING_WELLS = tuple(kind for kind in KINDS.values() if kind.embeds_wells)
+EMBEDDING_FILES = tuple(kind for kind in EMBEDDING_WELLS if kind.reads_file)
+
 
 # What tables print, what else decides when a job is run, and sections that reach a job by themselves.
 _NOT_OF_EMBEDDINGS = (

@@ -3,7 +3,7 @@
 import difflib
 from typing import Any
 
-from cwamsn.config import merge
+from cwamsn.config import merge, resolve
 from cwamsn.errors import InputError
 
 # how a job is run, not what it computes
@@ -30,3 +30,19 @@ def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str,
             hint = f"nearest: {', '.join(close)}" if close else "see the keys of training in config/README.md"
             raise InputError(f"models.{row.get('title', 'row')}.recipe.{key}: unknown key; {hint}")
     return merge(shared, own)
+
+
+def complete_recipe(
+    config: dict[str, Any], schema: dict[str, Any], name: str, also: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The recipe of a trained method with every default, checked like the shared one; `also` is laid over it."""
+    found = recipe_of(config["training"], config["models"][name] | {"title": name})
+    found = recipe_of(found, {"title": name, "recipe": also})
+    options = found["encoder_options"]
+    if config["accept_noncommercial_licence"] and "frozen" in options:
+        found["encoder_options"] = options | {"accept_noncommercial": True}
+    try:
+        resolved = resolve({"training": found}, schema)["training"]
+    except InputError as error:
+        raise InputError(str(error).replace("training.", f"models.{name}.recipe.", 1)) from None
+    return {key: value for key, value in resolved.items() if key in found}

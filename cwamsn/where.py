@@ -2,29 +2,33 @@
 
 from collections.abc import Iterable
 from pathlib import PurePath
+from typing import Any
 
-# What a reader opens first, by folder or name below the run's results.
-OPENED = (("report", "report.html"), ("tables", "tables"), ("figures", "figures"), ("scores", "scores.parquet"))
+from cwamsn.plan import Plan
 
 
-def products(made: Iterable[str], results: str) -> list[str]:
-    """Lines `kind: path` for the files among `made` below `results`; of tables and figures the folder and their names.
+def outputs(jobs: Iterable[Any]) -> list[str]:
+    """Output files of Snakemake's jobs."""
+    return [str(path) for job in jobs for path in job.output]
 
-    `made` are the outputs of the run's plan. The list is empty where it made nothing that a reader would open.
+
+def products(made: Iterable[str], plan: Plan) -> list[str]:
+    """Lines `kind: path` for what a reader opens first among `made`; of tables and figures the folder and their names.
+
+    `made` are the outputs of the run's jobs. The list is empty where it made nothing that a reader would open.
     """
-    below = sorted({PurePath(p).relative_to(results) for p in made if PurePath(p).is_relative_to(results)})
-    lines = []
-    for kind, name in OPENED:
-        found = [p for p in below if p.parts[0] == name]
-        if found and PurePath(name).suffix:
-            lines.append(f"{kind}: {results}/{name}")
-        elif names := sorted({p.stem for p in found}):
-            lines.append(f"{kind}: {results}/{name}/ ({', '.join(names)})")
-    return lines
+    paths = sorted(set(made))
+    lines = [f"report: {plan.report}"] if plan.report in paths else []
+    for folder in ("tables", "figures"):
+        root = f"{plan.results}/{folder}"
+        below = [PurePath(path).relative_to(root) for path in paths if PurePath(path).is_relative_to(root)]
+        if names := sorted({path.with_suffix("").as_posix() for path in below}):
+            lines.append(f"{folder}: {root}/ ({', '.join(names)})")
+    return [*lines, *([f"scores: {plan.all_scores}"] if plan.all_scores in paths else [])]
 
 
-def trainings(made: Iterable[str], results: str) -> str | None:
+def trainings(made: Iterable[str], plan: Plan) -> str | None:
     """Where the progress of the plan's trainings can be read; None where nothing is trained."""
-    if not any(PurePath(p).match(f"{results}/models/*/*/encoder.safetensors") for p in made):
+    if not any(PurePath(path).match(plan.model("*", "*").weights) for path in made):
         return None
-    return f"progress of each training, once it has begun: tail -f {results}/logs/train/*/*.log"
+    return f"progress of each training, once it has begun: tail -f {plan.log('train/*/*')}"

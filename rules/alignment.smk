@@ -1,31 +1,20 @@
-"""Stage alignment."""
-
-
-include: "inputs/alignment.smk"
+"""Stage alignment: embeddings of wells to a map of perturbations."""
 
 
 rule align:
-    """Embeddings of wells to a map of perturbations, with the default alignment."""
+    """The map of the tables' alignment."""
     input:
-        embeddings=embedding_of,
-        wells=evaluation("wells.parquet"),
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
     output:
-        map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.parquet",
-        notes=f"{RESULTS}/maps/{{model}}/seed{{seed}}.notes.json",
+        map=plan.map(),
+        notes=notes_of(plan.map()),
     log:
-        log_path("alignment/{model}/seed{seed}"),
+        plan.log("alignment/{screen}/{method}/seed{seed}"),
     benchmark:
-        usage_path("alignment/{model}/seed{seed}")
+        plan.usage("alignment/{screen}/{method}/seed{seed}")
     wildcard_constraints:
-        model=rows_of_kind(
-            "trained",
-            "pretrained",
-            "handcrafted",
-            "latent",
-            "released",
-            "random",
-            "wells",
-        ),
+        method=plan.pattern(*EMBEDDING_WELLS),
     conda:
         "../envs/alignment.yaml"
     threads: config["alignment"]["threads"]
@@ -33,58 +22,33 @@ rule align:
         mem_mb=mem_mb(2500),
         runtime=runtime(30),
     params:
-        method=config["alignment"]["method"],
-        options=ALIGNMENT,
+        method=of(needs.alignment_method),
+        options=of(needs.alignment_options),
     script:
         "../workflow_scripts/alignment_align.py"
 
 
 use rule align as align_otherwise with:
     output:
-        map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.{{alignment}}.parquet",
-        notes=f"{RESULTS}/maps/{{model}}/seed{{seed}}.{{alignment}}.notes.json",
+        map=plan.map(alignment="{alignment}"),
+        notes=notes_of(plan.map(alignment="{alignment}")),
     log:
-        log_path("alignment/{model}/seed{seed}.{alignment}"),
+        plan.log("alignment/{screen}/{method}/seed{seed}.{alignment}"),
     benchmark:
-        usage_path("alignment/{model}/seed{seed}.{alignment}")
-    wildcard_constraints:
-        model=rows_of_kind(
-            "trained",
-            "pretrained",
-            "handcrafted",
-            "latent",
-            "released",
-            "random",
-            "wells",
-        ),
-        alignment=r"[a-z][a-z@0-9-]*",
-    params:
-        method=lambda wildcards: wildcards.alignment,
-        options=ALIGNMENT,
-
-
-rule control_holdouts:
-    """Target: how well the alignment fits controls it was not fitted on, for every row."""
-    input:
-        [
-            f"{RESULTS}/maps/{row}/seed{seed}.control_holdout.csv"
-            for row in ROWS
-            if row_kind(row) != "map"
-            for seed in row_seeds(row)
-        ],
+        plan.usage("alignment/{screen}/{method}/seed{seed}.{alignment}")
 
 
 rule control_holdout:
     """Mean and standard deviation of the controls that the alignment was not fitted on."""
     input:
-        embeddings=embedding_of,
-        wells=evaluation("wells.parquet"),
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
     output:
-        report=f"{RESULTS}/maps/{{model}}/seed{{seed}}.control_holdout.csv",
+        report=plan.control_holdout(),
     log:
-        log_path("alignment/{model}/seed{seed}.control_holdout"),
+        plan.log("alignment/{screen}/{method}/seed{seed}.control_holdout"),
     benchmark:
-        usage_path("alignment/{model}/seed{seed}.control_holdout")
+        plan.usage("alignment/{screen}/{method}/seed{seed}.control_holdout")
     conda:
         "../envs/alignment.yaml"
     threads: config["alignment"]["threads"]
@@ -92,7 +56,13 @@ rule control_holdout:
         mem_mb=mem_mb(2500),
         runtime=runtime(30),
     params:
-        method=config["alignment"]["method"],
-        options=ALIGNMENT,
+        method=of(needs.alignment_method),
+        options=of(needs.alignment_options),
     script:
         "../workflow_scripts/alignment_control_holdout.py"
+
+
+rule control_holdouts:
+    """Target: how well the alignment fits controls it was not fitted on, for every method."""
+    input:
+        needs.control_holdouts(),

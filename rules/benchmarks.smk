@@ -1,21 +1,18 @@
-"""Stage benchmarks: one rule a benchmark, then all scores of the run in one table."""
-
-
-include: "inputs/benchmarks.smk"
+"""Stage benchmarks: one rule per benchmark, then all scores of the run in one table."""
 
 
 rule gene_gene:
     input:
-        unpack(gene_gene_wells),
-        map=MAP,
+        unpack(of(needs.gene_gene)),
+        map=plan.map(),
     output:
-        table=f"{SCORES}/gene_gene.parquet",
-        scores=f"{SCORES}/gene_gene.scores.parquet",
-        notes=f"{SCORES}/gene_gene.notes.json",
+        table=own_table_of(plan.scores("gene_gene")),
+        scores=plan.scores("gene_gene"),
+        notes=notes_of(plan.scores("gene_gene")),
     log:
-        log_path("gene_gene/{model}/seed{seed}"),
+        plan.log("gene_gene/{screen}/{method}/seed{seed}"),
     benchmark:
-        usage_path("gene_gene/{model}/seed{seed}")
+        plan.usage("gene_gene/{screen}/{method}/seed{seed}")
     conda:
         "../envs/benchmarks.yaml"
     threads: 1
@@ -24,43 +21,41 @@ rule gene_gene:
         runtime=runtime(15),
     params:
         options=config["gene_gene"],
-        alignment=alignment_of,
+        alignment=of(needs.alignment),
         bootstrap=config["bootstrap"],
-        fixed=fixed_columns("gene_gene"),
+        fixed=of(needs.fixed, benchmark="gene_gene"),
     script:
         "../workflow_scripts/benchmarks_gene_gene.py"
 
 
 use rule gene_gene as gene_gene_otherwise with:
     input:
-        unpack(gene_gene_wells),
-        map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.{{alignment}}.parquet",
+        unpack(of(needs.gene_gene)),
+        map=plan.map(alignment="{alignment}"),
     output:
-        table=f"{SCORES}/{{alignment}}/gene_gene.parquet",
-        scores=f"{SCORES}/{{alignment}}/gene_gene.scores.parquet",
-        notes=f"{SCORES}/{{alignment}}/gene_gene.notes.json",
+        table=own_table_of(plan.scores("gene_gene", alignment="{alignment}")),
+        scores=plan.scores("gene_gene", alignment="{alignment}"),
+        notes=notes_of(plan.scores("gene_gene", alignment="{alignment}")),
     log:
-        log_path("gene_gene/{model}/seed{seed}.{alignment}"),
+        plan.log("gene_gene/{screen}/{method}/seed{seed}.{alignment}"),
     benchmark:
-        usage_path("gene_gene/{model}/seed{seed}.{alignment}")
-    wildcard_constraints:
-        alignment=r"[a-z][a-z@0-9-]*",
+        plan.usage("gene_gene/{screen}/{method}/seed{seed}.{alignment}")
 
 
 rule compound_gene:
     input:
-        unpack(training_wells),
-        map=MAP,
-        wells=WELLS,
-        truth=TRUTH,
+        unpack(of(needs.training_wells)),
+        map=plan.map(),
+        wells=plan.screen().wells,
+        truth=plan.truth(),
     output:
-        table=f"{SCORES}/compound_gene.parquet",
-        scores=f"{SCORES}/compound_gene.scores.parquet",
-        notes=f"{SCORES}/compound_gene.notes.json",
+        table=own_table_of(plan.scores("compound_gene")),
+        scores=plan.scores("compound_gene"),
+        notes=notes_of(plan.scores("compound_gene")),
     log:
-        log_path("compound_gene/{model}/seed{seed}"),
+        plan.log("compound_gene/{screen}/{method}/seed{seed}"),
     benchmark:
-        usage_path("compound_gene/{model}/seed{seed}")
+        plan.usage("compound_gene/{screen}/{method}/seed{seed}")
     conda:
         "../envs/benchmarks.yaml"
     threads: 1
@@ -69,43 +64,41 @@ rule compound_gene:
         runtime=runtime(15),
     params:
         options=config["compound_gene"],
-        concentrations=DOSES,
+        concentrations=of(needs.doses),
         bootstrap=config["bootstrap"],
-        fixed=fixed_columns("compound_gene"),
+        fixed=of(needs.fixed, benchmark="compound_gene"),
     script:
         "../workflow_scripts/benchmarks_compound_gene.py"
 
 
 use rule compound_gene as compound_gene_otherwise with:
     input:
-        unpack(training_wells),
-        map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.{{alignment}}.parquet",
-        wells=WELLS,
-        truth=TRUTH,
+        unpack(of(needs.training_wells)),
+        map=plan.map(alignment="{alignment}"),
+        wells=plan.screen().wells,
+        truth=plan.truth(),
     output:
-        table=f"{SCORES}/{{alignment}}/compound_gene.parquet",
-        scores=f"{SCORES}/{{alignment}}/compound_gene.scores.parquet",
-        notes=f"{SCORES}/{{alignment}}/compound_gene.notes.json",
+        table=own_table_of(plan.scores("compound_gene", alignment="{alignment}")),
+        scores=plan.scores("compound_gene", alignment="{alignment}"),
+        notes=notes_of(plan.scores("compound_gene", alignment="{alignment}")),
     log:
-        log_path("compound_gene/{model}/seed{seed}.{alignment}"),
+        plan.log("compound_gene/{screen}/{method}/seed{seed}.{alignment}"),
     benchmark:
-        usage_path("compound_gene/{model}/seed{seed}.{alignment}")
-    wildcard_constraints:
-        alignment=r"[a-z][a-z@0-9-]*",
+        plan.usage("compound_gene/{screen}/{method}/seed{seed}.{alignment}")
 
 
 rule plate_probe:
     input:
-        embeddings=EMBEDDINGS,
-        wells=WELLS,
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
     output:
-        table=f"{SCORES}/plate_probe.parquet",
-        scores=f"{SCORES}/plate_probe.scores.parquet",
-        notes=f"{SCORES}/plate_probe.notes.json",
+        table=own_table_of(plan.scores("plate_probe")),
+        scores=plan.scores("plate_probe"),
+        notes=notes_of(plan.scores("plate_probe")),
     log:
-        log_path("plate_probe/{model}/seed{seed}"),
+        plan.log("plate_probe/{screen}/{method}/seed{seed}"),
     benchmark:
-        usage_path("plate_probe/{model}/seed{seed}")
+        plan.usage("plate_probe/{screen}/{method}/seed{seed}")
     conda:
         "../envs/benchmarks.yaml"
     threads: config["plate_probe"]["threads"]
@@ -114,25 +107,25 @@ rule plate_probe:
         runtime=runtime(60),
     params:
         options=config["plate_probe"],
-        alignment=alignment_of,
-        fixed=fixed_columns("plate_probe"),
+        alignment=of(needs.alignment),
+        fixed=of(needs.fixed, benchmark="plate_probe"),
     script:
         "../workflow_scripts/benchmarks_plate_probe.py"
 
 
 rule replicate_map:
     input:
-        unpack(target_input),
-        embeddings=EMBEDDINGS,
-        wells=WELLS,
+        unpack(of(needs.targets)),
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
     output:
-        table=f"{SCORES}/replicate_map.parquet",
-        scores=f"{SCORES}/replicate_map.scores.parquet",
-        notes=f"{SCORES}/replicate_map.notes.json",
+        table=own_table_of(plan.scores("replicate_map")),
+        scores=plan.scores("replicate_map"),
+        notes=notes_of(plan.scores("replicate_map")),
     log:
-        log_path("replicate_map/{model}/seed{seed}"),
+        plan.log("replicate_map/{screen}/{method}/seed{seed}"),
     benchmark:
-        usage_path("replicate_map/{model}/seed{seed}")
+        plan.usage("replicate_map/{screen}/{method}/seed{seed}")
     conda:
         "../envs/benchmarks.yaml"
     threads: 1
@@ -141,25 +134,25 @@ rule replicate_map:
         runtime=runtime(60),
     params:
         options=config["replicate_map"],
-        alignment=alignment_of,
-        in_sample=is_in_sample,
-        fixed=fixed_columns("replicate_map"),
+        alignment=of(needs.alignment),
+        in_sample=of(needs.is_in_sample),
+        fixed=of(needs.fixed, benchmark="replicate_map"),
     script:
         "../workflow_scripts/benchmarks_replicate_map.py"
 
 
 rule perturbation_signal:
     input:
-        embeddings=EMBEDDINGS,
-        wells=WELLS,
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
     output:
-        table=f"{SCORES}/signal.parquet",
-        scores=f"{SCORES}/signal.scores.parquet",
-        notes=f"{SCORES}/signal.notes.json",
+        table=own_table_of(plan.scores("signal")),
+        scores=plan.scores("signal"),
+        notes=notes_of(plan.scores("signal")),
     log:
-        log_path("signal/{model}/seed{seed}"),
+        plan.log("signal/{screen}/{method}/seed{seed}"),
     benchmark:
-        usage_path("signal/{model}/seed{seed}")
+        plan.usage("signal/{screen}/{method}/seed{seed}")
     conda:
         "../envs/benchmarks.yaml"
     threads: 1
@@ -168,8 +161,8 @@ rule perturbation_signal:
         runtime=runtime(60),
     params:
         options=config["signal"],
-        alignment=alignment_of,
-        fixed=fixed_columns("signal"),
+        alignment=of(needs.alignment),
+        fixed=of(needs.fixed, benchmark="signal"),
     script:
         "../workflow_scripts/benchmarks_signal.py"
 
@@ -177,16 +170,16 @@ rule perturbation_signal:
 rule latent_probe:
     """What can be read of a simulated screen's phenotype and nuisance."""
     input:
-        embeddings=EMBEDDINGS,
-        wells=WELLS,
-        truth=simulated_truth,
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
+        truth=of(needs.simulated_truth),
     output:
-        scores=f"{SCORES}/latent_probe.scores.parquet",
-        notes=f"{SCORES}/latent_probe.notes.json",
+        scores=plan.scores("latent_probe"),
+        notes=notes_of(plan.scores("latent_probe")),
     log:
-        log_path("latent_probe/{model}/seed{seed}"),
+        plan.log("latent_probe/{screen}/{method}/seed{seed}"),
     benchmark:
-        usage_path("latent_probe/{model}/seed{seed}")
+        plan.usage("latent_probe/{screen}/{method}/seed{seed}")
     conda:
         "../envs/benchmarks.yaml"
     threads: 1
@@ -194,25 +187,23 @@ rule latent_probe:
         mem_mb=mem_mb(3000),
         runtime=runtime(30),
     params:
-        fixed=fixed_columns("latent_probe"),
+        fixed=of(needs.fixed, benchmark="latent_probe"),
     script:
         "../workflow_scripts/benchmarks_latent_probe.py"
 
 
-rule compare_rows:
-    """How much one row scores above another, with intervals on the same resamples."""
+rule compare_methods:
+    """How much one method scores above another, with intervals on the same resamples."""
     input:
-        unpack(comparison_input),
-        first=MAP,
+        unpack(of(needs.comparison)),
+        first=plan.map(),
     output:
-        scores=f"{SCORES}/minus_{{other}}.scores.parquet",
-        notes=f"{SCORES}/minus_{{other}}.notes.json",
+        scores=plan.difference(),
+        notes=notes_of(plan.difference()),
     log:
-        log_path("compare_rows/{model}-{other}/seed{seed}"),
+        plan.log("compare_methods/{screen}/{method}-{other}/seed{seed}"),
     benchmark:
-        usage_path("compare_rows/{model}-{other}/seed{seed}")
-    wildcard_constraints:
-        other=r"[A-Za-z0-9_.-]+",
+        plan.usage("compare_methods/{screen}/{method}-{other}/seed{seed}")
     conda:
         "../envs/benchmarks.yaml"
     threads: 1
@@ -222,20 +213,20 @@ rule compare_rows:
     params:
         gene_gene=config["gene_gene"],
         compound_gene=config["compound_gene"],
-        concentrations=DOSES,
+        concentrations=of(needs.doses),
         bootstrap=config["bootstrap"],
-        fixed=fixed_columns("comparison"),
+        fixed=of(needs.fixed, benchmark="comparison"),
     script:
         "../workflow_scripts/benchmarks_compare.py"
 
 
 rule gather_scores:
     input:
-        score_files,
+        needs.score_files(),
     output:
-        f"{RESULTS}/scores.parquet",
+        plan.all_scores,
     log:
-        log_path("gather_scores"),
+        plan.log("gather_scores"),
     conda:
         "../envs/benchmarks.yaml"
     threads: 1
@@ -243,11 +234,11 @@ rule gather_scores:
         mem_mb=mem_mb(1000),
         runtime=runtime(5),
     params:
-        rows=ROWS,
+        methods=[method.name for method in plan.methods],
     script:
         "../workflow_scripts/benchmarks_gather.py"
 
 
 rule scores:
     input:
-        f"{RESULTS}/scores.parquet",
+        plan.all_scores,

@@ -1,5 +1,6 @@
-"""Paths, wildcard constraints and input functions that several stages share."""
+"""The plan of the run, wildcards, memory, time and GPUs. The only rule file with Python; logic is in `cwamsn/`."""
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -9,78 +10,81 @@ sys.path.insert(0, str(ROOT))
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
 
-from cwamsn.config import load_schema, resolve
 from cwamsn.config_files import configuration
-from cwamsn.where import products, trainings
-from cwamsn.screens_in_use import check, claim
-from cwamsn.screens_in_use import settings as screen_settings
 from cwamsn.errors import InputError
+from cwamsn.gpus import required_gpus, visible_gpus
+from cwamsn.methods import (
+    EMBEDDING_FILES,
+    EMBEDDING_WELLS,
+    HANDCRAFTED,
+    LATENT,
+    MAP,
+    PRETRAINED,
+    RANDOM,
+    TRAINED,
+)
+from cwamsn.needs import Needs
+from cwamsn.plan import Plan, counts_of, notes_of, one_of, own_table_of
+from cwamsn.products import FIGURES, PRODUCTS, TABLES
+from cwamsn.report_needs import ReportNeeds
+from cwamsn.study_needs import StudyNeeds
 from cwamsn.workplace import begin, release
 
-try:
-    _found = configuration(
-        ROOT,
-        workflow.overwrite_configfiles,
-        workflow.config_settings.config,
-        load_configfile,
-    )
-except InputError as error:
-    raise WorkflowError(str(error))
 
-config.clear()  # Snakemake has merged the files in its own way
+def checked(function, *arguments, **named):
+    """Result of a function; an InputError ends the run with its one line."""
+    try:
+        return function(*arguments, **named)
+    except InputError as error:
+        raise WorkflowError(str(error))
+
+
+# Snakemake has merged the files in its own way.
+_found = checked(
+    configuration,
+    ROOT,
+    workflow.overwrite_configfiles,
+    workflow.config_settings.config,
+    load_configfile,
+)
+config.clear()
 config.update(_found)
+
+plan = checked(Plan, config, ROOT)
+needs = Needs(plan, guards=workflow.is_main_process)
+reporting = ReportNeeds(needs)
+study = StudyNeeds(needs)
+checked(lambda: needs.recipes)
 
 if workflow.is_main_process:
     if _line := release(Path.cwd()):
         logger.warning(_line)
     begin(Path.cwd(), local=True)  # it has no jobs yet
 
-DATA = config["paths"]["data"]
-RESULTS = f"{config['paths']['results']}/{config['run']}"
-SCREENS = config["screens"]
-SEEDS = config["seeds"]
-ROWS = config["rows"]
-
 
 wildcard_constraints:
-    screen="|".join(map(re.escape, SCREENS)) or "none",
-    part=r"[A-Za-z0-9_.-]+",
-    model=r"[A-Za-z0-9_.-]+",
+    screen=one_of(plan.screen_names),
+    unit=r"[A-Za-z0-9_.-]+",
+    method=r"[A-Za-z0-9_.-]+",
+    other=r"[A-Za-z0-9_.-]+",
     seed=r"\d+",
+    screen_seed=r"\d+",
+    alignment=r"[a-z][a-z@0-9-]*",
+    file=r"[A-Za-z0-9_./-]+",
+    point=one_of(config["study"]["points"]),
 
 
-def planned(jobs):
-    """Output files of jobs."""
-    return [str(path) for job in jobs for path in job.output]
+def of(function, **fixed):
+    """Input function: `function` of the wildcards that its parameters are named after, and of what is `fixed`."""
+    wanted = inspect.signature(function).parameters
 
+    def from_wildcards(wildcards):
+        known = {"screen": plan.only_screen} | dict(wildcards.items()) | fixed
+        return checked(
+            function, **{name: known[name] for name in wanted if name in known}
+        )
 
-def own_screen(screen):
-    """Refuse a screen's folder that another run made with other settings."""
-    try:
-        if workflow.is_main_process:
-            check(
-                f"{DATA}/{screen}",
-                screen,
-                config["run"],
-                screen_settings(config, screen),
-            )
-    except InputError as error:
-        raise WorkflowError(str(error))
-
-
-def script_path(name):
-    """Absolute path of a workflow script."""
-    return str(ROOT / "workflow_scripts" / name)
-
-
-def log_path(name):
-    """A rule's log, below the run's results."""
-    return f"{RESULTS}/logs/{name}.log"
-
-
-def usage_path(name):
-    """Snakemake's own measurement of a job."""
-    return f"{RESULTS}/usage/{name}.tsv"
+    return from_wildcards
 
 
 def mem_mb(base):
@@ -93,25 +97,44 @@ def runtime(base):
     return lambda wildcards, attempt: base * 2 ** (attempt - 1)
 
 
-def row_entry(row):
-    """A row's entry: in `embeddings:` (a file of the user's) or in `models:`."""
-    return config["embeddings"].get(row) or config["models"][row]
+# Jobs of a cluster run on other machines, whose GPUs its scheduler knows. Snakemake tells `nodes` only there.
+SUBMITS = workflow.global_resources["_nodes"].value is not None
+GPUS = 0 if SUBMITS else visible_gpus()
+PROCESSES = config["training"]["gpus"] or config["training"]["processes"]
 
 
-def row_kind(row):
-    """How a row comes about: trained, random, released, ... of `models:`; wells or map of `embeddings:`."""
-    return row_entry(row)["kind"]
+def gpus_of(section, device, processes=1):
+    """The resource `gpu` of a job: what the configuration asks for, or what `device: auto` would take here."""
+    required = checked(required_gpus, config, section, device)
+    takes_some = config[section]["gpus"] is None and device != "cpu"
+    return required or (processes if takes_some and processes <= GPUS else 0)
 
 
-def row_seeds(row):
-    """Seeds that a row is computed with: its own or the run's where the seed matters, else 0; none for printed numbers."""
-    kind = row_kind(row)
-    if own := row_entry(row).get("seeds"):
-        return own
-    return SEEDS if kind in ("trained", "random") else [] if kind == "quoted" else [0]
+def training_gpus(wildcards):
+    """GPUs of a training."""
+    return gpus_of("training", needs.recipe(wildcards.method)["device"], PROCESSES)
 
 
-def rows_of_kind(*kinds):
-    """Pattern of a `model` wildcard that matches the rows of these kinds and no other."""
-    known = {**config["models"], **config["embeddings"]}
-    return "|".join(re.escape(row) for row in known if row_kind(row) in kinds) or "(?!)"
+def embedding_gpus(wildcards):
+    """GPUs of a job that embeds images."""
+    return gpus_of("embedding", of(needs.embedding_options)(wildcards)["device"])
+
+
+def study_gpus(wildcards):
+    """GPUs of a point of a study: one where any of its trainings takes a GPU."""
+    asked = [gpus_of("training", recipe["device"]) for recipe in needs.recipes.values()]
+    return min(1, max(asked, default=0))
+
+
+def embedding_mem_mb(base):
+    """Memory of a job that embeds images; CUDA's libraries alone take gigabytes of it."""
+    return lambda wildcards, attempt: mem_mb(
+        base + 4000 * bool(embedding_gpus(wildcards))
+    )(wildcards, attempt)
+
+
+# Jobs beyond this machine's GPUs wait; `--resources gpu=N` overrules it.
+if workflow.is_main_process and not SUBMITS:
+    if "gpu" not in set(workflow.global_resources):
+        if GPUS or config["training"]["gpus"] or config["embedding"]["gpus"]:
+            workflow.register_resource("gpu", max(1, GPUS))

@@ -1,24 +1,21 @@
-"""Stage crops: raw planes of each part to the 8-bit crop store of a screen."""
+"""Stage crops: raw planes of each unit to the 8-bit crop store of a screen."""
 
 
-include: "inputs/crops.smk"
-
-
-rule crops_part:
+rule crops_unit:
     input:
-        fields=f"{DATA}/{{screen}}/fields/{{part}}.parquet",
-        skipped=f"{DATA}/{{screen}}/fields/{{part}}.skipped.parquet",
-        raw=f"{DATA}/{{screen}}/raw/{{part}}",
-        wells=f"{DATA}/{{screen}}/wells.parquet",
+        fields=plan.screen().unit().fields,
+        skipped=plan.screen().unit().skipped,
+        raw=plan.screen().unit().raw,
+        wells=plan.screen().wells,
     output:
-        shards=directory(f"{DATA}/{{screen}}/crops/{{part}}"),
-        index=f"{DATA}/{{screen}}/crops/{{part}}.parquet",
-        qc=f"{DATA}/{{screen}}/qc/{{part}}.parquet",
-        statistics=f"{DATA}/{{screen}}/statistics/{{part}}.json",
+        shards=directory(plan.screen().unit().shards),
+        index=plan.screen().unit().index,
+        qc=plan.screen().unit().qc,
+        statistics=plan.screen().unit().statistics,
     log:
-        log_path("crops_part/{screen}/{part}"),
+        plan.log("crops_unit/{screen}/{unit}"),
     benchmark:
-        usage_path("crops_part/{screen}/{part}")
+        plan.usage("crops_unit/{screen}/{unit}")
     conda:
         "../envs/crops.yaml"
     threads: 1
@@ -26,8 +23,8 @@ rule crops_part:
         mem_mb=mem_mb(1500),
         runtime=runtime(60),
     params:
-        spec=crop_params,
-        crops=CROPS,
+        spec=of(needs.crop_keys),
+        crops=needs.crop_options(),
         channel_maps=config["channel_maps"],
     script:
         "../workflow_scripts/crops_part.py"
@@ -35,18 +32,18 @@ rule crops_part:
 
 rule crops_gather:
     input:
-        index=of_parts("crops/{part}.parquet"),
-        qc=of_parts("qc/{part}.parquet"),
-        statistics=of_parts("statistics/{part}.json"),
+        index=of(needs.of_units, file="index"),
+        qc=of(needs.of_units, file="qc"),
+        statistics=of(needs.of_units, file="statistics"),
     output:
-        index=f"{DATA}/{{screen}}/crops.parquet",
-        qc=f"{DATA}/{{screen}}/qc.parquet",
-        statistics=f"{DATA}/{{screen}}/statistics.json",
-        notes=f"{DATA}/{{screen}}/crops.notes.json",
+        index=plan.screen().crops,
+        qc=plan.screen().qc,
+        statistics=plan.screen().statistics,
+        notes=plan.screen().crops_notes,
     log:
-        log_path("crops_gather/{screen}"),
+        plan.log("crops_gather/{screen}"),
     benchmark:
-        usage_path("crops_gather/{screen}")
+        plan.usage("crops_gather/{screen}")
     conda:
         "../envs/crops.yaml"
     threads: 1
@@ -61,10 +58,4 @@ rule crops_gather:
 
 rule crops:
     input:
-        [
-            f"{DATA}/{screen}/crops.parquet"
-            for screen in dict.fromkeys(
-                [config["training_screen"], config["evaluation_screen"]]
-            )
-            if screen
-        ],
+        needs.all_crops(),

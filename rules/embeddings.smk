@@ -1,27 +1,24 @@
-"""Stage embeddings."""
-
-
-include: "inputs/embeddings.smk"
+"""Stage embeddings: vectors of a screen's wells, or a finished map, by a method of any kind."""
 
 
 rule embed:
-    """Every well of the evaluation screen through an encoder trained here."""
+    """Every well of a screen through an encoder trained here."""
     input:
-        encoder=f"{RESULTS}/models/{{model}}/seed{{seed}}/encoder.safetensors",
-        meta=f"{RESULTS}/models/{{model}}/seed{{seed}}/encoder.json",
-        crops=evaluation("crops.parquet"),
-        statistics=evaluation("statistics.json"),
-        wells=evaluation("wells.parquet"),
+        encoder=plan.model().weights,
+        meta=plan.model().description,
+        crops=plan.screen().crops,
+        statistics=plan.screen().statistics,
+        wells=plan.screen().wells,
     output:
-        embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
-        counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
-        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
+        embeddings=plan.embeddings(),
+        counts=counts_of(plan.embeddings()),
+        notes=notes_of(plan.embeddings()),
     log:
-        log_path("embeddings/{model}/seed{seed}"),
+        plan.log("embeddings/{screen}/{method}/seed{seed}"),
     benchmark:
-        usage_path("embeddings/{model}/seed{seed}")
+        plan.usage("embeddings/{screen}/{method}/seed{seed}")
     wildcard_constraints:
-        model=rows_of_kind("trained"),
+        method=plan.pattern(TRAINED),
     conda:
         "../envs/embeddings.yaml"
     threads: config["embedding"]["threads"]
@@ -30,137 +27,101 @@ rule embed:
         runtime=runtime(config["embedding"]["runtime_minutes"]),
         gpu=embedding_gpus,
     params:
-        entry=embedding_entry,
-        options=embedding_options,
+        entry=of(needs.entry_of_embeddings),
+        options=of(needs.embedding_options),
         max_missing_share=config["max_missing_share"],
     script:
         "../workflow_scripts/embeddings_embed.py"
 
 
-rule random_embedding:
-    """Gaussian vectors: what chance alone scores."""
+use rule embed as pretrained_embedding with:
     input:
-        wells=evaluation("wells.parquet"),
-    output:
-        embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
-        counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
-        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
-    log:
-        log_path("embeddings/{model}/seed{seed}"),
-    benchmark:
-        usage_path("embeddings/{model}/seed{seed}")
+        weights=of(needs.weights),
+        crops=plan.screen().crops,
+        wells=plan.screen().wells,
     wildcard_constraints:
-        model=rows_of_kind("random"),
-    conda:
-        "../envs/embeddings.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb(2000),
-        runtime=runtime(10),
-    params:
-        entry=embedding_entry,
-    script:
-        "../workflow_scripts/embeddings_embed.py"
-
-
-rule import_embedding:
-    """Published or own embeddings from a file, matched with the wells of the evaluation screen."""
-    input:
-        file=embedding_file,
-        wells=evaluation("wells.parquet"),
-    output:
-        embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
-        counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
-        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
-    log:
-        log_path("embeddings/{model}/seed{seed}"),
-    benchmark:
-        usage_path("embeddings/{model}/seed{seed}")
-    wildcard_constraints:
-        model=rows_of_kind("wells", "released"),
-    conda:
-        "../envs/embeddings.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb(2500),
-        runtime=runtime(20),
-    params:
-        entry=embedding_entry,
-        max_missing_share=config["max_missing_share"],
-    script:
-        "../workflow_scripts/embeddings_embed.py"
-
-
-rule import_map:
-    """A finished map from a file, one vector per perturbation."""
-    input:
-        file=embedding_file,
-    output:
-        map=f"{RESULTS}/maps/{{model}}/seed{{seed}}.parquet",
-        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
-    log:
-        log_path("embeddings/{model}/seed{seed}"),
-    benchmark:
-        usage_path("embeddings/{model}/seed{seed}")
-    wildcard_constraints:
-        model=rows_of_kind("map"),
-    conda:
-        "../envs/embeddings.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb(1000),
-        runtime=runtime(10),
-    params:
-        entry=lambda wildcards: row_entry(wildcards.model),
-    script:
-        "../workflow_scripts/embeddings_import_map.py"
-
-
-rule pretrained_embedding:
-    """Every well of the evaluation screen through an encoder with public weights."""
-    input:
-        weights=weights_file,
-        crops=evaluation("crops.parquet"),
-        wells=evaluation("wells.parquet"),
-    output:
-        embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
-        counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
-        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
-    log:
-        log_path("embeddings/{model}/seed{seed}"),
-    benchmark:
-        usage_path("embeddings/{model}/seed{seed}")
-    wildcard_constraints:
-        model=rows_of_kind("pretrained"),
+        method=plan.pattern(PRETRAINED),
     conda:
         "../envs/pretrained.yaml"
-    threads: config["embedding"]["threads"]
     resources:
         mem_mb=embedding_mem_mb(4000),
         runtime=runtime(config["embedding"]["runtime_minutes"]),
         gpu=embedding_gpus,
     params:
-        entry=embedding_entry,
-        options=embedding_options,
+        entry=of(needs.entry_of_embeddings),
+        options=of(needs.embedding_options),
         max_missing_share=config["max_missing_share"],
         accept=config["accept_noncommercial_licence"],
+
+
+rule import_embedding:
+    """Embeddings from a file, published or the user's own, matched with the wells of a screen."""
+    input:
+        file=of(needs.embedding_file),
+        wells=plan.screen().wells,
+    output:
+        embeddings=plan.embeddings(),
+        counts=counts_of(plan.embeddings()),
+        notes=notes_of(plan.embeddings()),
+    log:
+        plan.log("embeddings/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("embeddings/{screen}/{method}/seed{seed}")
+    wildcard_constraints:
+        method=plan.pattern(*EMBEDDING_FILES),
+    conda:
+        "../envs/embeddings.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(2500),
+        runtime=runtime(30),
+    params:
+        entry=of(needs.entry_of_embeddings),
+        max_missing_share=config["max_missing_share"],
     script:
         "../workflow_scripts/embeddings_embed.py"
 
 
-rule handcrafted_part:
-    """Measured features of the wells of one part of the evaluation screen."""
+use rule import_embedding as random_embedding with:
     input:
-        crops=evaluation_part(".parquet"),
-        shards=evaluation_part(""),
-    output:
-        features=f"{RESULTS}/embeddings/{{model}}/parts/{{part}}.parquet",
-    log:
-        log_path("embeddings/{model}/parts/{part}"),
-    benchmark:
-        usage_path("embeddings/{model}/parts/{part}")
+        wells=plan.screen().wells,
     wildcard_constraints:
-        model=rows_of_kind("handcrafted"),
+        method=plan.pattern(RANDOM),
+    params:
+        entry=of(needs.entry_of_embeddings),
+
+
+use rule import_embedding as latent_embedding with:
+    input:
+        truth=of(needs.simulated_truth),
+        wells=plan.screen().wells,
+    wildcard_constraints:
+        method=plan.pattern(LATENT),
+    params:
+        entry=of(needs.entry_of_embeddings),
+
+
+use rule import_embedding as handcrafted_embedding with:
+    input:
+        units=of(needs.features_of_units),
+        wells=plan.screen().wells,
+    wildcard_constraints:
+        method=plan.pattern(HANDCRAFTED),
+
+
+rule handcrafted_unit:
+    """Measured features of the wells of one unit of a screen."""
+    input:
+        crops=plan.screen().unit().index,
+        shards=plan.screen().unit().shards,
+    output:
+        features=plan.unit_features(),
+    log:
+        plan.log("embeddings/{screen}/{method}/units/{unit}"),
+    benchmark:
+        plan.usage("embeddings/{screen}/{method}/units/{unit}")
+    wildcard_constraints:
+        method=plan.pattern(HANDCRAFTED),
     conda:
         "../envs/handcrafted.yaml"
     threads: 1
@@ -168,56 +129,24 @@ rule handcrafted_part:
         mem_mb=mem_mb(2000),
         runtime=runtime(600),
     params:
-        entry=embedding_entry,
+        entry=of(needs.entry_of_embeddings),
     script:
         "../workflow_scripts/embeddings_handcrafted_unit.py"
 
 
-rule handcrafted_embedding:
-    """Measured features of all parts, cleaned and scaled."""
+rule import_map:
+    """A finished map from a file, one vector per perturbation."""
     input:
-        units=of_evaluation_parts(
-            f"{RESULTS}/embeddings/{{model}}/parts/{{part}}.parquet"
-        ),
-        wells=evaluation("wells.parquet"),
+        file=of(needs.embedding_file),
     output:
-        embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
-        counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
-        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
+        map=plan.map(),
+        notes=notes_of(plan.embeddings()),
     log:
-        log_path("embeddings/{model}/seed{seed}"),
+        plan.log("embeddings/{screen}/{method}/seed{seed}"),
     benchmark:
-        usage_path("embeddings/{model}/seed{seed}")
+        plan.usage("embeddings/{screen}/{method}/seed{seed}")
     wildcard_constraints:
-        model=rows_of_kind("handcrafted"),
-    conda:
-        "../envs/embeddings.yaml"
-    threads: 1
-    resources:
-        mem_mb=mem_mb(2000),
-        runtime=runtime(30),
-    params:
-        entry=embedding_entry,
-        max_missing_share=config["max_missing_share"],
-    script:
-        "../workflow_scripts/embeddings_embed.py"
-
-
-rule latent_embedding:
-    """The latent variables of a simulated evaluation screen, as embeddings."""
-    input:
-        truth=simulated_truth,
-        wells=evaluation("wells.parquet"),
-    output:
-        embeddings=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.parquet",
-        counts=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.json",
-        notes=f"{RESULTS}/embeddings/{{model}}/seed{{seed}}.notes.json",
-    log:
-        log_path("embeddings/{model}/seed{seed}"),
-    benchmark:
-        usage_path("embeddings/{model}/seed{seed}")
-    wildcard_constraints:
-        model=rows_of_kind("latent"),
+        method=plan.pattern(MAP),
     conda:
         "../envs/embeddings.yaml"
     threads: 1
@@ -225,6 +154,6 @@ rule latent_embedding:
         mem_mb=mem_mb(1000),
         runtime=runtime(10),
     params:
-        entry=embedding_entry,
+        entry=of(needs.entry),
     script:
-        "../workflow_scripts/embeddings_embed.py"
+        "../workflow_scripts/embeddings_import_map.py"

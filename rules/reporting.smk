@@ -1,14 +1,6 @@
 """Stage reporting: scores to tables, figures, provenance, report and releases."""
 
 
-include: "inputs/reporting.smk"
-
-
-wildcard_constraints:
-    table="|".join(targets.TABLES),
-    figure="|".join(targets.FIGURES),
-
-
 localrules:
     tables,
     figures,
@@ -22,57 +14,36 @@ localrules:
     verify,
 
 
-onerror:
-    from cwamsn.reporting.partial import mark_stale, write_partial_tables
-    from snakemake.logging import logger
-
-    if any(job.rule.name == "report_html" for job in workflow.dag.needrun_jobs()):
-        mark_stale(f"{RESULTS}/report.html")
-    for gap in write_partial_tables(
-        job for job in workflow.dag.needrun_jobs() if job.rule.name == "table"
-    ):
-        logger.error(f"gap in {gap}")
-
-
 rule tables:
     input:
-        table_files(REPORT_TABLES),
+        reporting.product_files(TABLES),
 
 
 rule figures:
     input:
-        figure_files(REPORT_FIGURES),
+        reporting.product_files(FIGURES),
 
 
-for _name in targets.TABLES:
-
-    rule:
-        name:
-            _name
-        input:
-            table_files([_name]),
-        localrule: True
-
-
-for _name in targets.FIGURES:
+for _name in PRODUCTS:
 
     rule:
         name:
             _name
         input:
-            figure_files([_name]),
+            reporting.one_product(_name),
         localrule: True
 
 
 rule computation:
+    """Parameters and operations of a trained method's encoder."""
     input:
-        lambda wildcards: f"{RESULTS}/models/{wildcards.model}/seed{row_seeds(wildcards.model)[0]}/encoder.json",
+        of(reporting.first_description),
     output:
-        f"{RESULTS}/models/{{model}}/computation.json",
+        plan.computation(),
     log:
-        log_path("computation/{model}"),
+        plan.log("computation/{method}"),
     wildcard_constraints:
-        model=rows_of_kind("trained"),
+        method=plan.pattern(TRAINED),
     conda:
         "../envs/training.yaml"
     threads: 1
@@ -86,11 +57,11 @@ rule computation:
 rule digest:
     """SHA-256 of a user's file, taken once for all tables and the provenance."""
     input:
-        digested_file,
+        of(reporting.file),
     output:
-        f"{RESULTS}/digests/{{model}}{DIGEST}",
+        plan.digest(),
     log:
-        log_path("digest/{model}"),
+        plan.log("digest/{file}"),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -103,22 +74,22 @@ rule digest:
 
 rule table:
     input:
-        scores=lambda wildcards: scores_of(wildcards.table),
-        computations=lambda wildcards: targets.computations_of(
-            wildcards.table, REPORT_ROWS, RESULTS
-        ),
-        manifests=lambda wildcards: manifests_of(rows_of(wildcards.table)).values(),
-        notes=lambda wildcards: flat(notes_of_table(wildcards.table)),
+        scores=of(reporting.scores_in),
+        computations=of(reporting.computations_in),
+        manifests=of(reporting.manifest_files_in),
+        notes=of(reporting.note_files_in),
     output:
-        expand(f"{RESULTS}/tables/{{{{table}}}}.{{format}}", format=TABLE_FORMATS[:-1]),
+        [plan.tables(format) for format in ("csv", "md", "tex")],
         report(
-            f"{RESULTS}/tables/{{table}}.html",
+            plan.tables("html"),
             caption="captions/table.rst",
             category="Tables",
-            labels={"table": "{table}"},
+            labels={"table": plan.on_screen("{product}")},
         ),
     log:
-        log_path("table/{table}"),
+        plan.log("table/" + plan.on_screen("{product}")),
+    wildcard_constraints:
+        product=one_of(TABLES),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -126,33 +97,31 @@ rule table:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        methods=lambda wildcards: rows_of(wildcards.table),
-        context=SETTING,
-        manifests=lambda wildcards: manifests_of(rows_of(wildcards.table)),
-        notes=lambda wildcards: notes_of_table(wildcards.table),
-        usage=lambda wildcards: targets.training_usage(
-            rows_of(wildcards.table), RESULTS
-        ),
+        methods=of(reporting.entries_in),
+        context=of(reporting.context),
+        manifests=of(reporting.manifests_in),
+        notes=of(reporting.notes_in),
+        usage=of(reporting.training_usage),
     script:
         "../workflow_scripts/reporting_table.py"
 
 
 rule figure:
     input:
-        scores=lambda wildcards: scores_of(wildcards.figure),
-        computations=lambda wildcards: targets.computations_of(
-            wildcards.figure, REPORT_ROWS, RESULTS
-        ),
+        scores=of(reporting.scores_in),
+        computations=of(reporting.computations_in),
     output:
         report(
-            f"{RESULTS}/figures/{{figure}}.png",
+            plan.figures("png"),
             caption="captions/figure.rst",
             category="Figures",
-            labels={"figure": "{figure}"},
+            labels={"figure": plan.on_screen("{product}")},
         ),
-        f"{RESULTS}/figures/{{figure}}.svg",
+        plan.figures("svg"),
     log:
-        log_path("figure/{figure}"),
+        plan.log("figure/" + plan.on_screen("{product}")),
+    wildcard_constraints:
+        product=one_of(FIGURES),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -160,26 +129,20 @@ rule figure:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        methods=lambda wildcards: rows_of(wildcards.figure),
-        context=SETTING,
+        methods=of(reporting.entries_in),
+        context=of(reporting.context),
     script:
         "../workflow_scripts/reporting_figure.py"
 
 
 rule provenance:
-    """What all results of the run came from; hence it waits for every score, not for those of the tables alone."""
+    """What all results of the run came from."""
     input:
-        table_files(REPORT_TABLES),
-        figure_files(REPORT_FIGURES),
-        COMPUTED.values(),
-        f"{RESULTS}/scores.parquet",
-        manifests_of(REPORT_ROWS).values(),
-        lambda wildcards: flat(run_jobs.notes_of_rows(jobs_of_rows())),
-        lambda wildcards: [job.notes for job in jobs_of_screens(False) if job.notes],
+        of(reporting.recorded),
     output:
-        f"{RESULTS}/provenance.json",
+        plan.provenance,
     log:
-        log_path("provenance"),
+        plan.log("provenance"),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -187,32 +150,28 @@ rule provenance:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        code=SETTING["code"],
-        computed=COMPUTED,
-        manifests=manifests_of(REPORT_ROWS),
-        usage=lambda wildcards: measured_jobs(),
-        products={name: scores_of(name) for name in [*REPORT_TABLES, *REPORT_FIGURES]},
-        method_notes=lambda wildcards: run_jobs.notes_of_rows(jobs_of_rows()),
-        screen_notes=lambda wildcards: run_jobs.notes_of_screens(jobs_of_screens(False)),
+        code=reporting.version["code"],
+        computed=reporting.computed(),
+        manifests=reporting.manifests(),
+        usage=of(reporting.measured_jobs),
+        products=reporting.scores_by_product(),
+        method_notes=of(reporting.all_notes),
+        screen_notes=of(reporting.screen_notes),
     script:
         "../workflow_scripts/reporting_provenance.py"
 
 
 rule report_html:
     input:
-        tables=table_files(REPORT_TABLES),
-        figures=figure_files(REPORT_FIGURES),
-        record=f"{RESULTS}/provenance.json",
-        screens=[
-            f"{folder}/{name}.parquet"
-            for folder in PICTURED.values()
-            for name in ("qc", "crops")
-        ],
-        logs=[path for paths in LOGS.values() for path in paths],
+        tables=reporting.product_files(TABLES),
+        figures=reporting.product_files(FIGURES),
+        record=plan.provenance,
+        screens=reporting.pictures(),
+        logs=[path for paths in reporting.training_logs().values() for path in paths],
     output:
-        f"{RESULTS}/report.html",
+        plan.report,
     log:
-        log_path("report_html"),
+        plan.log("report_html"),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -220,12 +179,12 @@ rule report_html:
         mem_mb=mem_mb(1000),
         runtime=runtime(20),
     params:
-        simulated=SETTING["simulated"],
-        methods=REPORT_ROWS,
-        tables={"": table_files(REPORT_TABLES)},
-        figures={"": figure_files(REPORT_FIGURES)},
-        screens=PICTURED,
-        logs=LOGS,
+        simulated=reporting.is_simulated(),
+        methods=reporting.entries(),
+        tables=reporting.files_by_screen(TABLES),
+        figures=reporting.files_by_screen(FIGURES),
+        screens={name: str(plan.screen(name).root) for name in reporting.pictured()},
+        logs=reporting.training_logs(),
         examples=config["reporting"]["example_crops"],
     script:
         "../workflow_scripts/reporting_page.py"
@@ -233,10 +192,10 @@ rule report_html:
 
 rule release:
     input:
-        everything(),
-        record=f"{RESULTS}/provenance.json",
+        reporting.everything(),
+        record=plan.provenance,
     log:
-        log_path("release"),
+        plan.log("release"),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -244,8 +203,8 @@ rule release:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        files=everything(),
-        releases=f"{config['paths']['results']}/releases",
+        files=reporting.everything(),
+        releases=plan.releases,
         workflow=str(ROOT / "Snakefile"),
     script:
         "../workflow_scripts/reporting_release.py"
@@ -253,7 +212,7 @@ rule release:
 
 rule verify:
     log:
-        log_path("verify"),
+        plan.log("verify"),
     conda:
         "../envs/reporting.yaml"
     threads: 1
@@ -261,6 +220,6 @@ rule verify:
         mem_mb=mem_mb(500),
         runtime=runtime(10),
     params:
-        releases=f"{config['paths']['results']}/releases",
+        releases=plan.releases,
     script:
         "../workflow_scripts/reporting_verify.py"

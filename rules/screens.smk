@@ -1,18 +1,15 @@
 """Stage screens: from a public host, a local folder or the simulator to raw images, wells and fields."""
 
 
-include: "inputs/screens.smk"
-
-
 rule simulate_layout:
     output:
-        truth=f"{HOST}/truth/wells.parquet",
+        truth=plan.screen().simulated_truth,
     log:
-        log_path("simulate_layout/{screen}"),
+        plan.log("simulate_layout/{screen}"),
     benchmark:
-        usage_path("simulate_layout/{screen}")
+        plan.usage("simulate_layout/{screen}")
     wildcard_constraints:
-        screen=screens_of("simulated-bray", "simulated-rxrx3-core"),
+        screen=plan.screens_from("simulated-bray", "simulated-rxrx3-core"),
     conda:
         "../envs/screens.yaml"
     threads: 1
@@ -20,21 +17,21 @@ rule simulate_layout:
         mem_mb=mem_mb(1000),
         runtime=runtime(20),
     params:
-        spec=lambda wildcards: SCREENS[wildcards.screen],
-        host=HOST,
+        spec=of(needs.spec),
+        host=str(plan.screen().host),
     script:
         "../workflow_scripts/screens_simulate_layout.py"
 
 
 rule simulate_plate:
     output:
-        [f"{HOST}/cil/broad_data/plate_{{part}}/{{part}}-{c}.zip" for c in ZIPS],
+        plan.screen().simulated_plate,
     log:
-        log_path("simulate_plate/{screen}/{part}"),
+        plan.log("simulate_plate/{screen}/{unit}"),
     benchmark:
-        usage_path("simulate_plate/{screen}/{part}")
+        plan.usage("simulate_plate/{screen}/{unit}")
     wildcard_constraints:
-        screen=screens_of("simulated-bray"),
+        screen=plan.screens_from("simulated-bray"),
     conda:
         "../envs/screens.yaml"
     threads: 1
@@ -42,35 +39,35 @@ rule simulate_plate:
         mem_mb=mem_mb(2000),
         runtime=runtime(60),
     params:
-        spec=lambda wildcards: SCREENS[wildcards.screen],
-        host=HOST,
+        spec=of(needs.spec),
+        host=str(plan.screen().host),
     script:
         "../workflow_scripts/screens_simulate_unit.py"
 
 
 use rule simulate_plate as simulate_shard with:
     output:
-        f"{HOST}/data/{{part}}.parquet",
+        plan.screen().simulated_shard,
     log:
-        log_path("simulate_shard/{screen}/{part}"),
+        plan.log("simulate_shard/{screen}/{unit}"),
     benchmark:
-        usage_path("simulate_shard/{screen}/{part}")
+        plan.usage("simulate_shard/{screen}/{unit}")
     wildcard_constraints:
-        screen=screens_of("simulated-rxrx3-core"),
+        screen=plan.screens_from("simulated-rxrx3-core"),
 
 
 rule wells:
     input:
-        files_of("metadata"),
+        of(needs.metadata),
     output:
-        wells=f"{DATA}/{{screen}}/wells.parquet",
-        source=f"{DATA}/{{screen}}/source.json",
-        split=f"{DATA}/{{screen}}/split_fields.parquet",
-        notes=f"{DATA}/{{screen}}/wells.notes.json",
+        wells=plan.screen().wells,
+        source=plan.screen().source,
+        split=plan.screen().split,
+        notes=plan.screen().wells_notes,
     log:
-        log_path("wells/{screen}"),
+        plan.log("wells/{screen}"),
     benchmark:
-        usage_path("wells/{screen}")
+        plan.usage("wells/{screen}")
     conda:
         "../envs/screens.yaml"
     threads: 1
@@ -79,25 +76,25 @@ rule wells:
         runtime=runtime(60),
         download_slots=1,
     params:
-        spec=source_spec,
-        cache=CACHE,
+        spec=of(needs.source_spec),
+        cache=plan.cache,
     script:
         "../workflow_scripts/screens_wells.py"
 
 
 rule fetch:
     input:
-        host=host_files,
-        wells=f"{DATA}/{{screen}}/wells.parquet",
-        split=f"{DATA}/{{screen}}/split_fields.parquet",
+        host=of(needs.host_files),
+        wells=plan.screen().wells,
+        split=plan.screen().split,
     output:
-        raw=temp(directory(f"{DATA}/{{screen}}/raw/{{part}}")),
-        fields=f"{DATA}/{{screen}}/fields/{{part}}.parquet",
-        skipped=f"{DATA}/{{screen}}/fields/{{part}}.skipped.parquet",
+        raw=temp(directory(plan.screen().unit().raw)),
+        fields=plan.screen().unit().fields,
+        skipped=plan.screen().unit().skipped,
     log:
-        log_path("fetch/{screen}/{part}"),
+        plan.log("fetch/{screen}/{unit}"),
     benchmark:
-        usage_path("fetch/{screen}/{part}")
+        plan.usage("fetch/{screen}/{unit}")
     conda:
         "../envs/screens.yaml"
     threads: 1
@@ -106,22 +103,22 @@ rule fetch:
         runtime=runtime(240),
         download_slots=1,
     params:
-        spec=source_spec,
-        cache=CACHE,
-        state=state_of_part,
+        spec=of(needs.source_spec),
+        cache=plan.cache,
+        state=of(needs.unit_state),
     script:
         "../workflow_scripts/screens_fetch.py"
 
 
 rule truth:
     input:
-        files_of("truth"),
+        of(needs.truth_table),
     output:
-        f"{DATA}/{{screen}}/compound_gene_truth.csv",
+        plan.screen().truth,
     log:
-        log_path("truth/{screen}"),
+        plan.log("truth/{screen}"),
     wildcard_constraints:
-        screen=screens_of("rxrx3-core", "simulated-rxrx3-core"),
+        screen=plan.screens_from("rxrx3-core", "simulated-rxrx3-core"),
     conda:
         "../envs/screens.yaml"
     threads: 1
@@ -130,21 +127,21 @@ rule truth:
         runtime=runtime(10),
         download_slots=1,
     params:
-        spec=source_spec,
-        cache=CACHE,
+        spec=of(needs.source_spec),
+        cache=plan.cache,
     script:
         "../workflow_scripts/screens_truth.py"
 
 
 rule released_embeddings:
     input:
-        files_of("released"),
+        of(needs.released),
     output:
-        f"{DATA}/{{screen}}/OpenPhenom_rxrx3_core_embeddings.parquet",
+        plan.screen().released,
     log:
-        log_path("released_embeddings/{screen}"),
+        plan.log("released_embeddings/{screen}"),
     wildcard_constraints:
-        screen=screens_of("rxrx3-core"),
+        screen=plan.screens_from("rxrx3-core"),
     conda:
         "../envs/screens.yaml"
     threads: 1
@@ -153,7 +150,7 @@ rule released_embeddings:
         runtime=runtime(60),
         download_slots=1,
     params:
-        spec=source_spec,
-        cache=CACHE,
+        spec=of(needs.source_spec),
+        cache=plan.cache,
     script:
         "../workflow_scripts/screens_released_embeddings.py"

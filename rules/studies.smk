@@ -1,20 +1,14 @@
-"""Studies: the configured rows on many pairs of simulated screens, one job a pair, then what they say together."""
-
-
-include: "inputs/studies.smk"
+"""Studies: the configured methods on many pairs of simulated screens, one job per pair, then what they show together."""
 
 
 rule study_point:
-    """Make a pair of screens, train and score every row on it. A killed job goes on from what it had finished."""
+    """Make a pair of screens, train and score every method on it. A killed job continues from what it had finished."""
     output:
-        f"{RESULTS}/study/points/{{point}}/{{screen_seed}}.parquet",
+        plan.study_scores(),
     log:
-        log_path("study/{point}/{screen_seed}"),
+        plan.log("study/{point}/{screen_seed}"),
     benchmark:
-        usage_path("study/{point}/{screen_seed}")
-    wildcard_constraints:
-        point="|".join(map(re.escape, STUDY["points"])) or "(?!)",
-        screen_seed=r"\d+",
+        plan.usage("study/{point}/{screen_seed}")
     conda:
         "../envs/studies.yaml"
     threads: 1
@@ -23,11 +17,11 @@ rule study_point:
         runtime=runtime(240),
         gpu=study_gpus,
     params:
-        screens=study_screens,
-        rows=study_rows,
-        first=STUDY["first"],
-        sections=STUDY_SECTIONS,
-        work=f"{DATA}/study/{config['run']}/{{point}}-{{screen_seed}}",
+        screens=of(study.screens),
+        methods=of(study.methods),
+        first=config["study"]["first"],
+        sections=study.sections,
+        work=plan.study_work(),
     script:
         "../workflow_scripts/studies_point.py"
 
@@ -35,13 +29,13 @@ rule study_point:
 rule study_report:
     """Means, paired differences, claims and plots of all points."""
     input:
-        study_files,
+        of(study.scores),
     output:
-        scores=f"{RESULTS}/study/scores.parquet",
-        report=f"{RESULTS}/study/report.md",
-        tables=directory(f"{RESULTS}/study/tables"),
+        scores=plan.study("scores.parquet"),
+        report=plan.study("report.md"),
+        tables=directory(plan.study("tables")),
     log:
-        log_path("study/report"),
+        plan.log("study/report"),
     conda:
         "../envs/studies.yaml"
     threads: 1
@@ -49,10 +43,10 @@ rule study_report:
         mem_mb=mem_mb(2000),
         runtime=runtime(20),
     params:
-        study=STUDY,
-        titles={row: row_entry(row).get("title") or row for row in ROWS},
-        bounds=[row for row in ROWS if row_kind(row) == "latent"],
-        screens=study_designs,
+        study=config["study"],
+        titles=study.titles(),
+        bounds=study.bounds(),
+        screens=of(study.designs),
         title=config["title"],
         level=config["bootstrap"]["level"],
     script:
@@ -61,4 +55,4 @@ rule study_report:
 
 rule study:
     input:
-        f"{RESULTS}/study/report.md",
+        plan.study("report.md"),

@@ -1,27 +1,23 @@
-"""Stage training: crop index of the training screen to encoder weights, one job a row and seed."""
+"""Stage training: crop index of the training screen to encoder weights, one job per method and seed."""
 
 
-include: "inputs/devices.smk"
-include: "inputs/training.smk"
-
-
-# The checkpoint is no declared output: Snakemake deletes the outputs of a failed job, and a rerun shall go on from it.
+# The checkpoint is not a declared output: Snakemake deletes the outputs of a failed job, and a rerun continues from it.
 rule train:
     input:
-        crops=of_training_screen("crops.parquet"),
-        wells=of_training_screen("wells.parquet"),
-        statistics=of_training_screen("statistics.json"),
+        crops=plan.screen(plan.training_screen).crops,
+        wells=plan.screen(plan.training_screen).wells,
+        statistics=plan.screen(plan.training_screen).statistics,
     output:
-        weights=f"{RESULTS}/models/{{model}}/seed{{seed}}/encoder.safetensors",
-        description=f"{RESULTS}/models/{{model}}/seed{{seed}}/encoder.json",
-        log=f"{RESULTS}/models/{{model}}/seed{{seed}}/log.csv",
-        notes=f"{RESULTS}/models/{{model}}/seed{{seed}}/notes.json",
+        weights=plan.model().weights,
+        description=plan.model().description,
+        log=plan.model().log,
+        notes=plan.model().notes,
     log:
-        log_path("train/{model}/seed{seed}"),
+        plan.log("train/{method}/seed{seed}"),
     benchmark:
-        usage_path("train/{model}/seed{seed}")
+        plan.usage("train/{method}/seed{seed}")
     wildcard_constraints:
-        model=trained_rows(molecules=False),
+        method=one_of(needs.imaged()),
     conda:
         "../envs/training.yaml"
     threads: config["training"]["threads"] * PROCESSES
@@ -30,7 +26,7 @@ rule train:
         runtime=runtime(config["training"]["runtime_minutes"]),
         gpu=training_gpus,
     params:
-        recipe=lambda wildcards: RECIPES[wildcards.model],
+        recipe=of(needs.recipe),
         processes=PROCESSES,
     script:
         "../workflow_scripts/training_train.py"
@@ -38,15 +34,11 @@ rule train:
 
 use rule train as train_with_molecules with:
     wildcard_constraints:
-        model=trained_rows(molecules=True),
+        method=one_of(needs.molecular()),
     conda:
         "../envs/molecules.yaml"
 
 
 rule training:
     input:
-        [
-            f"{RESULTS}/models/{row}/seed{seed}/encoder.safetensors"
-            for row in RECIPES
-            for seed in row_seeds(row)
-        ],
+        needs.all_models(),

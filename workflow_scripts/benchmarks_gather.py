@@ -6,4 +6,4 @@ with job(snakemake):
     from cwamsn.benchmarks.scores import gather
     from cwamsn.tables import write
 
-    write(gather(snakemake.input, snakemake.params.rows), "scores", snakemake.output[0])
+    write(gather(snakemake.input, snakemake.params.methods), "scores", snakemake.output[0])

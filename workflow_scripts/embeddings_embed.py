@@ -21,7 +21,7 @@ with job(snakemake):
     gpus = required_gpus(snakemake.config, "embedding", section["device"]) if section else 0
     source = Path(given.encoder).parent if given.get("encoder") else given.get("file") or given.get("units")
     frame, counts = embed_method(
-        method_of(snakemake.wildcards.model, params.entry, [seed]),
+        method_of(snakemake.wildcards.method, params.entry, [seed]),
         ScreenPaths(Path(given.wells).parent),
         seed,
         EmbedOptions.from_config(section | {"gpus": gpus}),

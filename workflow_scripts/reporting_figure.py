@@ -9,5 +9,5 @@ with job(snakemake):
 
     methods = table_methods(snakemake.params.methods, snakemake.input.computations)
     context = TableContext.from_values(snakemake.params.context, manifests={})
-    draw = FIGURES[snakemake.wildcards.figure]
+    draw = FIGURES[snakemake.wildcards.product]
     save(draw(methods, read_scores(snakemake.input.scores), context), snakemake.output)

@@ -5,4 +5,4 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn.reporting import TableInputs, write_table
 
-    write_table(TableInputs.of(snakemake).make(snakemake.wildcards.table), snakemake.output)
+    write_table(TableInputs.of(snakemake).make(snakemake.wildcards.product), snakemake.output)

@@ -8,7 +8,7 @@ with job(snakemake):
     fetch_unit(
         snakemake.wildcards.screen,
         full_spec(snakemake),
-        snakemake.wildcards.part,
+        snakemake.wildcards.unit,
         snakemake.input.wells,
         snakemake.params.cache,
         snakemake.output.raw,

@@ -5,4 +5,4 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn.simulate import simulate_unit
 
-    simulate_unit(snakemake.params.spec, snakemake.params.host, snakemake.wildcards.part)
+    simulate_unit(snakemake.params.spec, snakemake.params.host, snakemake.wildcards.unit)

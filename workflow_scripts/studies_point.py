@@ -12,7 +12,7 @@ with job(snakemake):
         snakemake.wildcards.point,
         int(snakemake.wildcards.screen_seed),
         snakemake.params.screens,
-        snakemake.params.rows,
+        snakemake.params.methods,
         snakemake.params.first,
         snakemake.params.sections,
         Path(snakemake.params.work),

@@ -25,7 +25,7 @@ def write_partial_tables(jobs: Iterable[Any]) -> list[str]:
         inputs = TableInputs.of(job)
         finished = inputs.finished()
         if finished.scores and len(finished.scores) < len(inputs.scores):
-            table = finished.make(job.wildcards.table)
+            table = finished.make(job.wildcards.product)
             table.notes.insert(0, NOTE)
             write_table(table, [Path(path).parent / INCOMPLETE / Path(path).name for path in job.output])
             gaps += table.gaps

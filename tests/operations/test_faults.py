@@ -142,11 +142,11 @@ def test_a_corrupted_crop_shard_stops_the_run(copy):
     output = result.stdout + result.stderr
     assert result.returncode != 0
     assert any(s.name in output or s.parent.name in output for s in shards), output[-3000:]
-    assert not (copy / "results" / "tiny" / "embeddings" / "cwa-msn" / "seed0.parquet").exists()
+    assert not (copy / "results" / "tiny" / "embeddings" / "rxrx3-tiny" / "cwa-msn" / "seed0.parquet").exists()
 
 
 def test_a_truncated_embeddings_file_stops_the_run(copy):
-    path = copy / "results" / "tiny" / "embeddings" / "cwa-msn" / "seed0.parquet"
+    path = copy / "results" / "tiny" / "embeddings" / "rxrx3-tiny" / "cwa-msn" / "seed0.parquet"
     stamp = path.stat()
     path.write_bytes(path.read_bytes()[:-500])
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))

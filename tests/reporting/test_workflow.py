@@ -50,7 +50,9 @@ def test_a_report_never_stands_beside_a_failed_method_without_saying_so(maps, tm
     assert "<h1>My genes</h1>" in page and "imulated" not in page and "OpenPhenom" not in page
     record = read_json(results / "provenance.json")
     jobs = {method["job"] for method in record["usage"]}
-    assert jobs == {"embeddings/good/seed0", "gene_gene/good/seed0"} and set(record["data"]) == {"good"}
+    assert jobs == {"embeddings/no-screen/good/seed0", "gene_gene/no-screen/good/seed0"} and set(record["data"]) == {
+        "good"
+    }
 
     snakemake(tmp_path, config=maps("good", "bad"), check=False)
     assert "The run failed after this page was made" in (results / "report.html").read_text()

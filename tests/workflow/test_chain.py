@@ -60,7 +60,9 @@ def test_a_run_says_where_to_look_and_what_it_made(finished):
 
 def test_a_second_run_has_nothing_to_do_unless_embeddings_or_maps_are_gone(finished):
     assert "Nothing to be done" in snakemake(finished).stderr
-    lost = [finished / "results" / "tiny" / name for name in ("embeddings/cwa-msn", "maps/random")]
+    lost = [
+        finished / "results" / "tiny" / name for name in ("embeddings/rxrx3-tiny/cwa-msn", "maps/rxrx3-tiny/random")
+    ]
     for path in lost:
         path.rename(path.with_suffix(".away"))
     plan = snakemake(finished, "--dry-run").stdout
@@ -68,7 +70,7 @@ def test_a_second_run_has_nothing_to_do_unless_embeddings_or_maps_are_gone(finis
         path.with_suffix(".away").rename(path)
     jobs = {line.split()[0]: int(line.split()[1]) for line in plan.splitlines() if re.fullmatch(r"\w+ +\d+", line)}
     assert jobs["embed"] == 1 and jobs["align"] == 2
-    assert not {"wells", "fetch", "crops_part", "train"} & jobs.keys()
+    assert not {"wells", "fetch", "crops_unit", "train"} & jobs.keys()
 
 
 def test_another_run_does_not_overwrite_a_screen_of_the_same_name(finished, tmp_path):

@@ -163,7 +163,7 @@ def test_an_encoder_in_a_file_of_ones_own_takes_the_demo_s_options_away(root, tm
                 ResourceSettings(), config_settings=ConfigSettings(**settings), snakefile=root / "Snakefile"
             )
             workflow = chosen._workflow
-            return workflow.globals["config"]["training"], workflow.globals["RECIPES"]["cwa-msn"]
+            return workflow.globals["config"]["training"], workflow.globals["needs"].recipe("cwa-msn")
 
     for found in training(configfiles=[mine]):
         assert found["encoder"] == "resnet18" and found["encoder_options"] == {}

@@ -14,7 +14,7 @@ def test_dry_run_of_the_paper_configuration(tmp_path):
     started = time.monotonic()
     plan = snakemake(tmp_path, "--dry-run", config=ROOT / "config" / "paper.yaml").stdout
     elapsed = time.monotonic() - started
-    crops = next(line for line in plan.splitlines() if line.startswith("crops_part"))
+    crops = next(line for line in plan.splitlines() if line.startswith("crops_unit"))
     assert int(crops.split()[1]) == 406 + 35, "406 Bray plates and 35 RxRx3-core shards"
     assert elapsed < 90, "the plan is made without reading any data"
 

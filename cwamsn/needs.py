@@ -1,0 +1,348 @@
+"""Which file needs which, and what decides a result: the input functions and parameters of the rules.
+
+Every method takes names (of a screen, a method, a unit) and returns paths or plain values, so that the workflow knows
+before it runs what each job waits for. Imports no pandas, no torch and no Snakemake.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from cwamsn.config import embedding_of_method, load_schema
+from cwamsn.errors import InputError
+from cwamsn.jobs import ON_MAPS, needs_map
+from cwamsn.methods import Method
+from cwamsn.plan import NO_SCREEN, Plan
+from cwamsn.recipes import MOLECULAR, complete_recipe
+from cwamsn.screens import host_spec, lacks_images, local_files, unit_state, units
+from cwamsn.screens_in_use import check, claim
+from cwamsn.screens_in_use import settings as screen_settings
+from cwamsn.vocabulary import doses_kept
+
+# Keys of a screen that do not change what is fetched.
+MANNER = ("channel_map", "retry", "watch_images")
+
+
+class Needs:
+    """What the jobs of a run need.
+
+    Parameters
+    ----------
+    plan : paths of the run.
+    guards : whether to refuse a screen's folder that another run made with other settings.
+    """
+
+    def __init__(self, plan: Plan, guards: bool = False) -> None:
+        self.plan, self.config, self.guards = plan, plan.config, guards
+
+    # Screens
+
+    def units(self, screen: str) -> list[str]:
+        """Units of a screen, known before anything is fetched."""
+        return self._of_screen(screen, units, screen, self.spec(screen))
+
+    def spec(self, screen: str) -> dict[str, Any]:
+        """A screen's keys."""
+        return self.plan.screens[screen]
+
+    def _of_screen(self, screen: str, function: Any, *arguments: Any) -> Any:
+        """Result of `function`; what is wrong with the user's files names the screen."""
+        try:
+            return function(*arguments)
+        except InputError as error:
+            raise InputError(f"screens.{screen}: {error}") from None
+
+    def _guard(self, screen: str) -> None:
+        """Refuse a screen's folder that another run made with other settings."""
+        if self.guards:
+            root = self.plan.screen(screen).root
+            check(root, screen, self.plan.run, screen_settings(self.config, screen))
+
+    def claim(self, screen: str) -> None:
+        """Record that the run uses a screen's folder, and with what settings."""
+        root = self.plan.screen(screen).root
+        claim(root, self.plan.run, self.plan.results, screen_settings(self.config, screen))
+
+    def source_spec(self, screen: str) -> dict[str, Any]:
+        """The screen's keys as its real source takes them, those that decide what is fetched."""
+        spec = host_spec(screen, self.spec(screen), self.plan.data)
+        return {key: value for key, value in spec.items() if key not in MANNER}
+
+    def tables_of_screen(self, screen: str, kind: str) -> list[str]:
+        """What the `kind` of table (metadata, truth, released) of a screen is made from, as far as it is local."""
+        self._guard(screen)
+        if self.plan.is_simulated(screen):
+            return [str(self.plan.screen(screen).simulated_truth)]
+        return self._of_screen(screen, local_files, self.spec(screen), kind)
+
+    def metadata(self, screen: str) -> list[str]:
+        """What a wells table is made from."""
+        return self.tables_of_screen(screen, "metadata")
+
+    def truth_table(self, screen: str) -> list[str]:
+        """What the table of known compound-gene relationships is made from."""
+        return self.tables_of_screen(screen, "truth")
+
+    def released(self, screen: str) -> list[str]:
+        """What published embeddings are made from."""
+        return self.tables_of_screen(screen, "released")
+
+    def unit_state(self, screen: str, unit: str) -> str:
+        """Changes when the user's own images of a unit do."""
+        return self._of_screen(screen, unit_state, self.spec(screen), unit)
+
+    def host_files(self, screen: str, unit: str) -> list[str]:
+        """What a simulated screen's unit waits for: its five zips, or its shard and those it may share wells with."""
+        spec, paths = self.spec(screen), self.plan.screen(screen)
+        if lacks_images(spec):
+            raise InputError(
+                f"screens.{screen}.load_data: is null, and this run needs images of the screen; give load_data, or "
+                "leave out the methods that train on images or embed them"
+            )
+        if spec["source"] == "simulated-bray":
+            return [str(path).format(unit=unit) for path in paths.simulated_plate]
+        if spec["source"] == "simulated-rxrx3-core":
+            shards = self.units(screen)
+            at = shards.index(unit)
+            return [str(paths.simulated_shard).format(unit=shard) for shard in shards[max(0, at - 1) : at + 2]]
+        return []
+
+    # Crops
+
+    def crop_keys(self, screen: str) -> dict[str, Any]:
+        """What of a screen's keys decides the bytes of its crops."""
+        return {"channel_map": self.spec(screen).get("channel_map")}
+
+    def crop_options(self) -> dict[str, Any]:
+        """What of the section `crops` decides the crops of a unit; the key `plates` only judges all units together."""
+        return {key: value for key, value in self.config["crops"].items() if key != "plates"}
+
+    def of_units(self, screen: str, file: str) -> list[str]:
+        """One file (`index`, `qc`, `statistics`) of every unit of a screen."""
+        self._guard(screen)
+        return [str(getattr(self.plan.screen(screen).unit(unit), file)) for unit in self.units(screen)]
+
+    def all_crops(self) -> list[str]:
+        """Crop indices of the screens of the run."""
+        names = [self.plan.training_screen, *(s for s in self.plan.evaluated if s != NO_SCREEN)]
+        return [str(self.plan.screen(name).crops) for name in dict.fromkeys(names) if name]
+
+    # Training
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """Schema of the configuration."""
+        return load_schema(self.plan.root / "config" / "schemas")
+
+    @cached_property
+    def recipes(self) -> dict[str, dict[str, Any]]:
+        """Complete recipe of each trained method of the run."""
+        return {m.name: complete_recipe(self.config, self.schema, m.name) for m in self.trained()}
+
+    def trained(self) -> list[Method]:
+        """Methods of the run that are trained here."""
+        return [method for method in self.plan.methods if method.kind.trains]
+
+    def recipe(self, method: str) -> dict[str, Any]:
+        """Complete recipe of a method."""
+        return self.recipes[method]
+
+    def molecular(self) -> list[str]:
+        """Trained methods whose training looks at molecules."""
+        return [name for name, recipe in self.recipes.items() if recipe["objective"] in MOLECULAR]
+
+    def imaged(self) -> list[str]:
+        """Trained methods whose training looks at images alone."""
+        return [name for name in self.recipes if name not in self.molecular()]
+
+    def all_models(self) -> list[str]:
+        """Weights of every training of the run."""
+        return [self.plan.model(m.name, seed).weights for m in self.trained() for seed in m.seeds]
+
+    # Embeddings
+
+    def entry(self, method: str) -> Mapping[str, Any]:
+        """A method's entry in the configuration."""
+        return self.plan.defined[method].entry
+
+    def entry_of_embeddings(self, method: str) -> dict[str, Any]:
+        """Keys of a method's entry that its embeddings depend on."""
+        return self.plan.defined[method].entry_of_embeddings
+
+    def embedding_options(self, method: str) -> dict[str, Any]:
+        """How a method's images are embedded, without what says how a job is run."""
+        return embedding_of_method(self.config["embedding"], method, self.entry(method)["embedding"])
+
+    def embedding_file(self, screen: str, method: str) -> str:
+        """The file that a method's vectors are read from."""
+        if path := self.file_of(self.plan.defined[method], screen):
+            return path
+        entry = self.entry(method)
+        where = f"; published at {entry['url']}" if entry.get("url") else ""
+        raise InputError(f"models.{method}.path: is missing; give the path of a local copy{where}")
+
+    def file_of(self, method: Method, screen: str) -> str | None:
+        """File of embeddings or weights that a method names; of a released one perhaps beside the screen's images."""
+        if method.path:
+            return method.path
+        if method.entry.get("file") and screen in self.plan.screens:
+            return str(self.plan.screen(screen).root / method.entry["file"])
+        return None
+
+    def weights(self, method: str) -> list[str]:
+        """Local weight files that a pretrained method names; none where its weights are fetched."""
+        entry = self.entry(method)
+        return [entry[key] for key in ("path", "backbone_path") if entry[key]]
+
+    def features_of_units(self, screen: str, method: str) -> list[str]:
+        """Measured features of every unit of a screen."""
+        return [self.plan.unit_features(screen, method, unit) for unit in self.units(screen)]
+
+    def simulated_truth(self, screen: str) -> str:
+        """What the wells of a screen were drawn from, which only a simulated one has."""
+        if not self.plan.is_simulated(screen):
+            raise InputError(
+                f"screens.{screen}: is not simulated; methods of kind latent and the benchmark latent_probe need a "
+                "simulated evaluation screen, leave them out"
+            )
+        return str(self.plan.screen(screen).simulated_truth)
+
+    def wells_embedded(self, screen: str, method: str, seed: str) -> str:
+        """Embeddings of a screen's wells; finished maps have none."""
+        if not self.plan.defined[method].kind.embeds_wells:
+            raise InputError(f"method {method}: has no embeddings of wells")
+        return self.plan.embeddings(screen, method, seed)
+
+    # Alignment
+
+    def doses(self, screen: str) -> list[float] | None:
+        """Doses in a screen's maps, µM; None: all."""
+        return doses_kept(self.config["alignment"]["concentrations"], self.plan.source(screen))
+
+    def alignment_options(self, screen: str) -> dict[str, Any]:
+        """What of the section `alignment` changes a map, so that a change of the rest recomputes none."""
+        rest = {k: v for k, v in self.config["alignment"].items() if k not in ("method", "also", "threads")}
+        return rest | {"concentrations": self.doses(screen)}
+
+    def alignment_method(self, alignment: str | None = None) -> str:
+        """The alignment of a job."""
+        return alignment or self.config["alignment"]["method"]
+
+    def alignment(self, alignment: str | None = None) -> dict[str, Any]:
+        """The section `alignment` with the method of a job."""
+        return self.config["alignment"] | {"method": self.alignment_method(alignment)}
+
+    def control_holdouts(self) -> list[str]:
+        """Control hold-outs of every method with embeddings, on every screen."""
+        return [self.plan.control_holdout(screen, m.name, seed) for screen, m, seed in self.embedded()]
+
+    def embedded(self) -> list[tuple[str, Method, int]]:
+        """Every embedding of wells that the run computes: screen, method, seed."""
+        return [
+            (screen, method, seed)
+            for screen in self.plan.evaluated
+            for method in self.plan.methods
+            if method.kind.embeds_wells
+            for seed in method.seeds
+        ]
+
+    # Benchmarks
+
+    def fixed(
+        self, benchmark: str, screen: str, method: str, seed: str, alignment: str | None = None
+    ) -> dict[str, Any]:
+        """Columns of the scores table that are the same in every row of a benchmark's file."""
+        return {
+            "run": self.plan.run,
+            "screen": None if screen == NO_SCREEN else screen,
+            "method": method,
+            "seed": int(seed),
+            "benchmark": benchmark,
+            "alignment": self.alignment_method(alignment) if self.plan.defined[method].kind.embeds_wells else None,
+        }
+
+    def own_symbols(self) -> dict[str, str]:
+        """The user's table of gene symbols, so that a change of it is noticed."""
+        path = self.config["gene_gene"]["aliases"]
+        return {"aliases": path} if path not in (None, "hgnc") else {}
+
+    def gene_gene(self, screen: str, method: str, seed: str) -> dict[str, str]:
+        """Beside the map: the wells, and embeddings for the noise ceiling; neither for a finished map."""
+        found = self.own_symbols()
+        if self.plan.defined[method].kind.embeds_wells:
+            found["wells"] = str(self.plan.screen(screen).wells)
+            if self.config["gene_gene"]["split_half_repeats"]:
+                found["embeddings"] = self.plan.embeddings(screen, method, seed)
+        return found
+
+    def training_wells(self, screen: str, method: str) -> dict[str, str]:
+        """Wells of the training screen, for a method that was trained on another one than it is scored on."""
+        trained, other = self.plan.defined[method].kind.trains, self.plan.training_screen
+        return {"training_wells": str(self.plan.screen(other).wells)} if trained and other not in (None, screen) else {}
+
+    def targets(self, screen: str, method: str, seed: str) -> dict[str, str]:
+        """Map and truth table for the retrieval of shared targets, where there is a truth table."""
+        if not self.plan.has_truth(screen):
+            return {}
+        return {"map": self.plan.map(screen, method, seed), "truth": self.plan.truth(screen)}
+
+    def is_in_sample(self, screen: str, method: str) -> bool:
+        """Whether a method was trained on the screen that it is scored on."""
+        found = self.plan.defined[method]
+        trained_here = found.kind.trains and self.plan.training_screen == screen
+        return trained_here or bool(found.entry.get("sees_evaluation_screen"))
+
+    def comparison(self, screen: str, method: str, other: str, seed: str) -> dict[str, str]:
+        """Beside the first map: the second, and truth table and wells where compounds are compared too."""
+        found = self.own_symbols() | {"second": self.plan.map(screen, other, seed)}
+        both_embed = all(self.plan.defined[name].kind.embeds_wells for name in (method, other))
+        if "compound_gene" in self.plan.benchmarks(screen) and both_embed:
+            found |= {"truth": self.plan.truth(screen), "wells": str(self.plan.screen(screen).wells)}
+        return found
+
+    def score_files(self) -> list[str]:
+        """Scores of every method on every screen, then of the comparisons."""
+        return [path for screen in self.plan.evaluated for path in self._scores_on(screen)]
+
+    def _scores_on(self, screen: str) -> list[str]:
+        benchmarks, files = self.plan.benchmarks(screen), []
+        for method in self.plan.methods:
+            own = [b for b in benchmarks if method.kind.has(b)]
+            for seed in method.seeds:
+                files += [self.plan.scores(b, screen, method.name, seed) for b in own]
+                files += [
+                    self.plan.scores(b, screen, method.name, seed, other)
+                    for other in self._further_alignments(method)
+                    for b in own
+                    if b in ON_MAPS
+                ]
+        return files + [
+            self.plan.difference(screen, first.name, second.name, seed) for first, second, seed in self.compared(screen)
+        ]
+
+    def _further_alignments(self, method: Method) -> list[str]:
+        """Alignments that a method's maps are made with beside that of the tables."""
+        default = self.config["alignment"]["method"]
+        return [other for other in self.config["alignment"]["also"] if other != default and method.kind.embeds_wells]
+
+    def compared(self, screen: str, methods: Iterable[Method] | None = None) -> list[tuple[Method, Method, int]]:
+        """Pairs of `methods` (default: all of the run) that the configuration compares, seed by seed."""
+        known = {method.name: method for method in (self.plan.methods if methods is None else methods)}
+        return [
+            (known[first], known[second], seed)
+            for first, second in (self.config["comparisons"] if "gene_gene" in self.plan.benchmarks(screen) else ())
+            if {first, second} <= known.keys()
+            for seed in known[first].seeds
+            if seed in known[second].seeds
+        ]
+
+    def embeddings_and_maps(self) -> list[str]:
+        """Embeddings and maps that the scores come from. Targets of their own: deleted, they are recomputed."""
+        embeddings = [self.plan.embeddings(screen, m.name, seed) for screen, m, seed in self.embedded()]
+        maps = []
+        for screen, method, seed in self.embedded():
+            benchmarks = self.plan.benchmarks(screen)
+            also = self.config["alignment"]["also"] if set(ON_MAPS) & set(benchmarks) else []
+            if any(needs_map(benchmark, self.plan.has_truth(screen)) for benchmark in benchmarks):
+                maps += [self.plan.map(screen, method.name, seed, alignment) for alignment in (None, *also)]
+        return list(dict.fromkeys(embeddings + maps))

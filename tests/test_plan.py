@@ -1,0 +1,69 @@
+"""Where the files of a run lie."""
+
+import subprocess
+import sys
+
+import pytest
+
+from cwamsn.errors import InputError
+from cwamsn.methods import EMBEDDING_WELLS, RANDOM, TRAINED
+from cwamsn.plan import counts_of, notes_of, one_of, own_table_of
+from tests.plans import DEMO, finished_map, plan_of, wells
+
+
+def test_results_of_a_method_lie_below_its_screen():
+    plan = plan_of(DEMO)
+    assert plan.embeddings("e", "cwa-msn", 0) == "./r/embeddings/e/cwa-msn/seed0.parquet"
+    assert plan.map("e", "cwa-msn", 0) == "./r/maps/e/cwa-msn/seed0.parquet"
+    assert plan.scores("gene_gene", "e", "cwa-msn", 0) == "./r/scores/e/cwa-msn/seed0/gene_gene.scores.parquet"
+    assert plan.difference("e", "a", "b", 1) == "./r/scores/e/a/seed1/minus_b.scores.parquet"
+    assert plan.model("cwa-msn", 2).weights == "./r/models/cwa-msn/seed2/encoder.safetensors"
+
+
+def test_what_is_left_out_stays_a_wildcard():
+    plan = plan_of(DEMO)
+    assert plan.embeddings() == "./r/embeddings/{screen}/{method}/seed{seed}.parquet"
+    assert plan.map(alignment="{alignment}") == "./r/maps/{screen}/{method}/seed{seed}.{alignment}.parquet"
+    assert str(plan.screen().unit().index) == "d/{screen}/crops/{unit}.parquet"
+
+
+def test_the_alignment_of_the_tables_is_not_in_a_path_and_any_other_is():
+    plan = plan_of(DEMO, alignment={"method": "none"})
+    assert plan.map("e", "a", 0, "none") == plan.map("e", "a", 0)
+    assert plan.scores("gene_gene", "e", "a", 0, "sphering") == "./r/scores/e/a/seed0/sphering/gene_gene.scores.parquet"
+
+
+def test_companions_lie_beside_their_table():
+    assert notes_of("x/seed0.parquet") == "x/seed0.notes.json" and counts_of("x/seed0.parquet") == "x/seed0.json"
+    assert notes_of("x/signal.scores.parquet") == "x/signal.notes.json"
+    assert own_table_of("x/signal.scores.parquet") == "x/signal.parquet"
+
+
+def test_patterns_match_the_methods_of_a_kind_and_no_other():
+    plan = plan_of(DEMO | {"a.b": wells(), "genes": finished_map()})
+    assert plan.pattern(TRAINED) == r"single\-well\-msn|cwa\-msn" and plan.pattern(RANDOM) == "random"
+    assert "genes" not in plan.pattern(*EMBEDDING_WELLS) and r"a\.b" in plan.pattern(*EMBEDDING_WELLS)
+    assert one_of([]) == "(?!)", "matches nothing"
+    assert plan.screens_from("simulated-bray") == "t"
+
+
+def test_tables_of_one_screen_lie_in_one_folder():
+    assert plan_of(DEMO).tables("csv") == "./r/tables/{product}.csv"
+
+
+def test_a_truth_table_of_ones_own_replaces_that_of_the_screen():
+    assert plan_of(DEMO).truth("e") == "d/e/compound_gene_truth.csv"
+    assert plan_of(DEMO, compound_gene={"truth": "mine.csv"}).truth("e") == "mine.csv"
+
+
+def test_a_method_that_embeds_wells_without_a_screen_is_refused_and_a_finished_map_is_not():
+    alone = {"evaluation_screen": None, "benchmarks": ["gene_gene"]}
+    assert plan_of({"genes": finished_map()}, **alone).only_screen == "no-screen"
+    with pytest.raises(InputError, match="evaluation_screen: is missing; method mine"):
+        plan_of({"genes": finished_map(), "mine": wells()}, **alone)
+
+
+def test_the_workflow_plans_without_torch_and_pandas():
+    code = "import sys, cwamsn.study_needs, cwamsn.report_needs, cwamsn.where, cwamsn.workplace, cwamsn.config_files\n"
+    code += "print({'pandas', 'torch'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"

@@ -1,0 +1,97 @@
+"""What a run makes, and what each product needs."""
+
+import yaml
+
+from cwamsn.products import PRODUCTS
+from cwamsn.reporting import published
+from tests.plans import DEMO, RANDOM, finished_map, plan_of, reporting_of, wells
+
+
+def made(plan, known=PRODUCTS):
+    return [product.name for product, _ in reporting_of(plan).products(known)]
+
+
+def test_the_default_methods_make_the_tables_that_say_something():
+    assert made(plan_of(DEMO)) == ["table1", "table2", "table3", "table7", "table8", "figure1", "figure3"]
+
+
+def test_a_finished_map_makes_table_1_alone():
+    methods = {"periscope": finished_map()}
+    assert made(plan_of(methods, evaluation_screen=None, benchmarks=["gene_gene"])) == ["table1"]
+    plan = plan_of(methods, benchmarks=["gene_gene", "compound_gene", "replicate_map", "signal"])
+    assert made(plan) == ["table1"]
+    assert reporting_of(plan).manifests() == {"periscope": "./r/digests/periscope.sha256.json"}
+    assert reporting_of(plan).file("periscope") == "map.csv"
+    assert reporting_of(plan).computations_in("table1") == []
+
+
+def test_published_numbers_need_nothing():
+    plan = plan_of({"phenom": {"kind": "quoted"}})
+    assert made(plan) == [] and reporting_of(plan).scores_in("table1", "e") == []
+
+
+def test_one_table_reads_the_scores_of_its_own_methods_and_benchmarks():
+    reporting = reporting_of(plan_of(DEMO))
+    assert reporting.scores_in("table3", "e") == [
+        f"./r/scores/e/{name}/seed0/gene_gene.scores.parquet" for name in ("random", "single-well-msn", "cwa-msn")
+    ]
+    probes = reporting_of(plan_of({"a": {}}, seeds=[0, 1], benchmarks=["plate_probe"])).scores_in("table8", "e")
+    assert probes == [f"./r/scores/e/a/seed{k}/plate_probe.scores.parquet" for k in (0, 1)]
+    assert reporting.computations_in("table3") == []
+    assert reporting.computations_in("table7") == ["./r/models/cwa-msn/computation.json"]
+
+
+def test_benchmarks_without_a_table_of_the_paper_have_one_of_every_method():
+    methods = DEMO | {"mine": wells(tables=[]), "map": finished_map(tables=[])}
+    plan = plan_of(methods, benchmarks=["replicate_map", "signal", "latent_probe"])
+    assert made(plan) == ["replicates", "signal", "latent"]
+    shown = reporting_of(plan).methods_in(PRODUCTS["replicates"])
+    assert [m.name for m in shown] == ["random", "single-well-msn", "cwa-msn", "mine"], "whatever their tables are"
+    assert reporting_of(plan).scores_in("signal", "e")[-1] == "./r/scores/e/mine/seed0/signal.scores.parquet"
+
+
+def test_comparisons_are_read_where_both_methods_are_shown():
+    pairs = [["cwa-msn", "single-well-msn"], ["cwa-msn", "other"]]
+    reporting = reporting_of(plan_of(DEMO | {"other": {"tables": [1]}}, comparisons=pairs))
+    found = [path for path in reporting.scores_in("table3", "e") if "minus" in path]
+    assert found == ["./r/scores/e/cwa-msn/seed0/minus_single-well-msn.scores.parquet"]
+    assert not [path for name in ("table5", "figure3") for path in reporting.scores_in(name, "e") if "minus" in path]
+
+
+def test_embeddings_from_a_file_need_no_training_screen_and_no_images():
+    mine = reporting_of(plan_of({"mine": wells()}))
+    assert mine.screens() == ["e"] and mine.pictured() == []
+    demo = reporting_of(plan_of(DEMO))
+    assert demo.screens() == ["t", "e"] == demo.pictured()
+    public = reporting_of(plan_of({"p": {"kind": "pretrained", "weights": "openphenom"}}))
+    assert public.pictured() == ["e"]
+
+
+def test_a_table_reads_the_notes_of_its_own_methods_and_benchmarks():
+    methods = {"a": {"tables": [1, 2]}, "b": RANDOM | {"seeds": [0]}, "c": {"tables": [3]}}
+    config = {"alignment": {"method": "none", "also": ["sphering"]}, "benchmarks": ["gene_gene", "signal"]}
+    reporting = reporting_of(plan_of(methods, seeds=[0, 1], comparisons=[["a", "b"]], **config))
+    notes = reporting.notes_in("table1", "e")
+    assert notes["b"] == {
+        0: [
+            "./r/embeddings/e/b/seed0.notes.json",
+            "./r/maps/e/b/seed0.notes.json",
+            "./r/scores/e/b/seed0/gene_gene.notes.json",
+        ]
+    }
+    assert set(notes) == {"a", "b"} and "./r/scores/e/a/seed0/minus_b.notes.json" in notes["a"][0]
+    assert set(notes["a"]) == {0, 1}
+    assert reporting.notes_in("signal", "e")["c"][0] == [
+        "./r/models/c/seed0/notes.json",
+        "./r/embeddings/e/c/seed0.notes.json",
+        "./r/scores/e/c/seed0/signal.notes.json",
+    ]
+
+
+def test_published_names_of_the_shipped_methods_exist(root):
+    models = yaml.safe_load((root / "config" / "models.yaml").read_text())["models"]
+    named = {name: entry for name, entry in models.items() if entry.get("paper_row")}
+    assert {"cwa-msn", "single-well-msn", "random"} <= named.keys()
+    for name, entry in named.items():
+        listed = {row for table in entry.get("tables", [1, 2, 7, 8]) for row in published.rows(table)}
+        assert entry["paper_row"] in listed, f"{name}: no table of its own has {entry['paper_row']}"

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
 import torch
 
@@ -23,7 +23,7 @@ class EncoderMeta(TypedDict):
 
 def load_encoder(
     folder: str | Path, network: str = "target", feature: str = "cls_last_block"
-) -> tuple[torch.nn.Module, Any]:
+) -> tuple[torch.nn.Module, EncoderMeta]:
     """Load a trained encoder.
 
     Parameters
@@ -54,4 +54,5 @@ def load_encoder(
             f"{weights}: its sha256 is not the {wanted[:12]}... of encoder.json; train again or copy both files"
         )
     encoder, meta = restore_encoder(folder, network, feature)
-    return encoder, meta | {"in_channels": len(meta["channels"]), "view_size": meta["input_size"]}
+    sizes = {"in_channels": len(meta["channels"]), "view_size": meta["input_size"]}
+    return encoder, cast(EncoderMeta, meta | sizes)

@@ -19,8 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from torch.utils.flop_counter import FlopCounterMode
 
-from cwamsn.config import load_schema, resolve
-from cwamsn.recipes import recipe_of
+from cwamsn.training import Recipe
 from cwamsn.training.batch import Batch, Group
 from cwamsn.training.model import Model
 
@@ -28,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def paper(**changes):
-    shared = resolve({}, load_schema(ROOT / "config" / "schemas"))["training"]
-    return recipe_of(shared, {"recipe": changes})
+    """The recipe of the paper, with these keys of the section `training`."""
+    return Recipe.from_config(changes)
 
 
 def random_batch(batch):
@@ -49,11 +48,11 @@ def make_step(recipe, fused):
     clipped = [p for g in optimiser.param_groups if g["clip"] for p in g["params"]]
 
     def step(batch):
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe["precision"] == "bfloat16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.run.precision == "bfloat16"):
             loss = model(batch)["loss"]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(clipped, recipe["clip_gradient"])
+        torch.nn.utils.clip_grad_norm_(clipped, recipe.optimiser.clip_gradient)
         optimiser.step()
         model.update_target(0.996)
 

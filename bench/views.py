@@ -11,7 +11,9 @@ from torchvision.transforms import v2
 
 from bench._measure import best, interleaved
 from bench.training_step import make_step, paper, random_batch
-from cwamsn.training.batch import ViewMaker
+from cwamsn.training.data import ChannelStatistics
+from cwamsn.training.loader import PairImages
+from cwamsn.training.multicrop import MultiCropViews
 from cwamsn.training.sampler import Pairs
 
 PAIRS = 8
@@ -23,8 +25,9 @@ def main() -> None:
     torch.manual_seed(0)
     anchor, target = torch.randint(0, 256, (2, PAIRS, 5, 520, 696), dtype=torch.uint8)
     numbers = np.arange(PAIRS)
-    pairs, whole = Pairs(numbers, numbers, numbers), slice(0, PAIRS)
-    maker = ViewMaker(paper(), (520, 696), (16, 16), {"mean": MEAN, "std": STD}, torch.device("cpu"))
+    images = PairImages(0, Pairs(numbers, numbers, numbers), slice(0, PAIRS), anchor, target)
+    statistics = ChannelStatistics(MEAN, STD, list("abcde"))
+    views = MultiCropViews(paper().views, (520, 696), (16, 16), statistics, torch.device("cpu"))
 
     def transform(size, scale):
         crop = v2.RandomResizedCrop(size, scale=scale, antialias=True)
@@ -39,7 +42,7 @@ def main() -> None:
 
     times = interleaved(
         {
-            "batched": lambda: maker(pairs, anchor, target, whole, 0, 0),
+            "batched": lambda: views(images, seed=0),
             "torchvision, sample by sample": each_sample,
         },
         repeats=5,

@@ -8,19 +8,18 @@ with job(snakemake):
     import os
 
     from cwamsn.gpus import required_gpus
-    from cwamsn.training import end_with, launch
+    from cwamsn.plan import ScreenPaths
+    from cwamsn.training import Recipe, end_with, launch
 
     # a training of hours must not go on when the Snakemake that waits for it was killed
     end_with(os.getppid())
+    recipe, processes = Recipe.from_config(snakemake.params.recipe), snakemake.params.processes
     launch(
-        snakemake.params.processes,
-        gpus=required_gpus(snakemake.config, "training", snakemake.params.recipe["device"]),
-        recipe=snakemake.params.recipe,
-        index_path=snakemake.input.crops,
-        data_root=str(Path(snakemake.input.crops).parent),
-        statistics_path=snakemake.input.statistics,
-        wells_path=snakemake.input.wells,
-        out_dir=str(Path(snakemake.output.weights).parent),
+        recipe,
+        ScreenPaths(Path(snakemake.input.crops).parent),
+        Path(snakemake.output.weights).parent,
         seed=int(snakemake.wildcards.seed),
-        threads=max(1, snakemake.threads // snakemake.params.processes),
+        threads=max(1, snakemake.threads // processes),
+        processes=processes,
+        gpus=required_gpus(snakemake.config, "training", recipe.run.device),
     )

@@ -3,7 +3,7 @@
 import difflib
 import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import timm
@@ -48,17 +48,19 @@ def takes_image_size(name: str) -> bool:
     return any("img_size" in inspect.signature(kind.__init__).parameters for kind in family if kind is not object)
 
 
-def encoder_arguments(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Keyword arguments of :func:`build_encoder` that a recipe stands for.
+def encoder_arguments(name: str, options: Mapping[str, object], image_size: int) -> dict[str, Any]:
+    """Keyword arguments of :func:`build_encoder` for the encoder `name` with these `encoder_options`.
 
-    The position grid of a network that has one belongs to the size of the large views. Raises InputError for an option
-    that the training itself sets.
+    image_size : side of the large views, pixels. The position grid of a network that has one is made for it.
+
+    Raises
+    ------
+    InputError
+        An option is one that the training itself sets.
     """
-    options = recipe["encoder_options"]
     for key in SET_ELSEWHERE.keys() & options.keys():
         raise InputError(f"training.encoder_options.{key}: is no option here; it is said by {SET_ELSEWHERE[key]}")
-    size = {"img_size": recipe["rand_size"]} if takes_image_size(recipe["encoder"]) else {}
-    return {"attention": recipe["attention"]} | size | options
+    return ({"img_size": image_size} if takes_image_size(name) else {}) | dict(options)
 
 
 def _refused(name: str, options: dict[str, Any], error: Exception) -> InputError:

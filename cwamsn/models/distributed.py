@@ -15,6 +15,11 @@ def world() -> tuple[int, int]:
     return 0, 1
 
 
+def is_main() -> bool:
+    """Whether this process is the one that writes files and lines: rank 0."""
+    return world()[0] == 0
+
+
 def device_name(device: torch.device) -> str:
     """What a training ran on, as tables name it: the GPU's or the processor's name."""
     if device.type == "cuda":

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cwamsn.files import read_json, write_json
 from cwamsn.models import build_encoder, encoder_arguments
 from cwamsn.reporting.flops import head_forward
+from cwamsn.training import Recipe
 
 
 def count_computation(description: dict[str, Any]) -> dict[str, Any]:
@@ -21,10 +22,11 @@ def count_computation(description: dict[str, Any]) -> dict[str, Any]:
     per pair (`step_gflops`; None where nothing is trained, and where the objective keeps no moving average, whose cost
     this formula does not hold); the `device` it was trained on.
     """
-    recipe, channels = description["recipe"], len(description["channels"])
-    options = encoder_arguments(recipe) | {"attention": "eager"}
+    recipe, channels = Recipe.from_config(description["recipe"]), len(description["channels"])
+    network, views = recipe.network, recipe.views
+    options = encoder_arguments(network.encoder, network.encoder_options, views.rand_size)
     with torch.device("meta"):
-        encoder = build_encoder(recipe["encoder"], channels, **options)
+        encoder = build_encoder(network.encoder, channels, attention="eager", **options)
         encoder.eval()  # BatchNorm refuses a single image in training mode
 
         def forward(size: int, mask_ratio: float = 0.0) -> float:
@@ -35,13 +37,13 @@ def count_computation(description: dict[str, Any]) -> dict[str, Any]:
                 encoder(torch.empty(1, channels, size, size), keep)
             return counter.get_total_flops() / 1e9
 
-        inference = forward(recipe["rand_size"])
-        anchor = recipe["rand_views"] * forward(recipe["rand_size"], recipe["mask_ratio"])
-        if recipe["focal_views"]:
-            masked = recipe["mask_ratio"] if recipe["mask_views"] == "all" else 0.0
-            anchor += recipe["focal_views"] * forward(recipe["focal_size"], masked)
-    head = head_forward(encoder.num_features, recipe["hidden_dim"], recipe["output_dim"]) / 1e9
-    step = 3 * (anchor + (recipe["rand_views"] + recipe["focal_views"]) * head) + inference + head
+        inference = forward(views.rand_size)
+        anchor = views.rand_views * forward(views.rand_size, views.mask_ratio)
+        if views.focal_views:
+            masked = views.mask_ratio if views.mask_views == "all" else 0.0
+            anchor += views.focal_views * forward(views.focal_size, masked)
+    head = head_forward(encoder.num_features, network.hidden_dim, network.output_dim) / 1e9
+    step = 3 * (anchor + (views.rand_views + views.focal_views) * head) + inference + head
     return {
         "images": description["images"],
         "parameters": sum(p.numel() for p in encoder.parameters()),

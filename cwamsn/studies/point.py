@@ -25,7 +25,7 @@ from cwamsn.plan import ScreenPaths
 from cwamsn.studies.plan import check_sections
 from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen
-from cwamsn.training import train
+from cwamsn.training import Recipe, train
 
 PACKAGE = Path(cwamsn.__file__).parent
 # what is used after all points are there
@@ -115,9 +115,9 @@ def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, 
     encoder = work / "encoders" / name
     if row["kind"] == "trained" and not (encoder / "encoder.json").exists():
         folder = folders["training"]
-        files = [folder / file for file in ("crops.parquet", "statistics.json", "wells.parquet")]
-        with leased_devices(row["recipe"]["device"], gpus=row.get("gpus", 0), say=say) as (device,):
-            train(row["recipe"], files[0], folder, files[1], files[2], encoder, row["seeds"][0], 1, device)
+        recipe = Recipe.from_config(row["recipe"])
+        with leased_devices(recipe.run.device, gpus=row.get("gpus", 0), say=say) as (device,):
+            train(recipe, ScreenPaths(folder), encoder, seed=row["seeds"][0], threads=1, device=device)
     parts = []
     if "evaluation" in folders:
         folder = folders["evaluation"]

@@ -5,8 +5,10 @@ from cwamsn.training.loop import train
 from cwamsn.training.loss import MSNLoss, msn_loss, sinkhorn
 from cwamsn.training.objectives import OBJECTIVES, objective
 from cwamsn.training.processes import end_with
+from cwamsn.training.recipe import Recipe
 from cwamsn.training.sampler import PairSampler
 from cwamsn.training.schedule import schedules
+from cwamsn.training.trainer import Trainer
 from cwamsn.training.views import random_boxes, resized_crop
 from cwamsn.training.weights import restore_encoder
 
@@ -14,6 +16,8 @@ __all__ = [
     "OBJECTIVES",
     "MSNLoss",
     "PairSampler",
+    "Recipe",
+    "Trainer",
     "end_with",
     "launch",
     "msn_loss",

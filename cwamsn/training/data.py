@@ -1,32 +1,89 @@
 """The crops that training may use, with what the sampler and the log need to know of their wells."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from cwamsn import tables
+from cwamsn.crops import CropStore
 from cwamsn.errors import InputError
-from cwamsn.files import read_json
+from cwamsn.files import read_json, sha256
+from cwamsn.plan import ScreenPaths
+from cwamsn.training.objectives import objective_of
+from cwamsn.training.recipe import PairOptions, Recipe
+from cwamsn.wells import inchikey_block
 
 
 class TrainingCrops(NamedTuple):
-    """`frame`: one row a crop with `crop` (its number in the store), the sampler's columns, row and column of its well;
-    `counts`: what was left out and why."""
+    """The crops that training may use."""
 
     frame: pd.DataFrame
+    """One row per crop; `crop` is its index in the store, beside the sampler's columns, row and column of its well."""
     counts: dict[str, int]
+    """What was left out and why."""
 
 
-def select_crops(index: pd.DataFrame, wells: pd.DataFrame, recipe: dict[str, Any], source: str | Path) -> TrainingCrops:
+class ChannelStatistics(NamedTuple):
+    """Mean and standard deviation per channel, in 0-255 units."""
+
+    mean: list[float]
+    std: list[float]
+    channels: list[str]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a training reads of its screen."""
+
+    store: CropStore
+    crops: pd.DataFrame
+    """Crops of the training part, as :class:`TrainingCrops` has them."""
+    counts: dict[str, int]
+    statistics: ChannelStatistics
+    sha256: dict[str, str]
+    """Digests of the files that were read, by name."""
+
+    @property
+    def classes(self) -> int:
+        """Number of perturbations."""
+        return int(self.crops["perturbation"].nunique())
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images, pixels."""
+        height, width = self.store.frame.loc[self.crops["crop"].iloc[0], ["height", "width"]]
+        return int(height), int(width)
+
+
+def read_training_data(screen: ScreenPaths, recipe: Recipe) -> TrainingData:
+    """The crops of `screen` that `recipe` may use, with statistics and digests.
+
+    Raises InputError where a file does not fit the others, or no crop is left.
+    """
+    store = CropStore(screen.crops, screen.root)
+    crops = select_crops(store.frame, tables.read("wells", screen.wells), recipe.pairs, screen.crops)
+    if molecules := objective_of(recipe).molecules:
+        crops = keep_usable(crops, molecules.usable, screen.wells)
+    statistics = read_statistics(screen.statistics, list(store.channels))
+    files = {"crops": screen.crops, "wells": screen.wells, "statistics": screen.statistics}
+    return TrainingData(store, *crops, statistics, {name: sha256(path) for name, path in files.items()})
+
+
+def select_crops(index: pd.DataFrame, wells: pd.DataFrame, pairs: PairOptions, source: str | Path) -> TrainingCrops:
     """The crops of the training part, joined with their wells.
 
-    index: crops table in the store's order; wells: wells table. Where the screen has no split at all, everything is the
-    training part. `recipe["controls"]` is `drop` or `keep` (each control as one perturbation): a split by compound
-    gives controls no part, so that `keep` takes those without one beside those of the training part.
-    `recipe["training_key"]` is `compound` (doses pooled) or `compound_dose`.
+    Parameters
+    ----------
+    index : crops table in the store's order.
+    wells : wells table. Where the screen has no split at all, everything is the training part.
+    pairs : `controls` is `drop` or `keep` (each control as one perturbation): a split by compound gives controls no
+        part, so `keep` takes those without one beside those of the training part. `training_key` is `compound` (doses
+        pooled) or `compound_dose`.
+    source : the crops table's file, for messages.
     """
     unknown = ~index["well_id"].isin(wells["well_id"])
     if unknown.any():
@@ -42,20 +99,20 @@ def select_crops(index: pd.DataFrame, wells: pd.DataFrame, recipe: dict[str, Any
 
     if frame["split"].notna().any():
         keep = frame["split"] == "train"
-        if recipe["controls"] == "keep":
+        if pairs.controls == "keep":
             keep |= frame["split"].isna() & frame["control"].notna()
         counts["crops_outside_training_part"] = int((~keep).sum())
         frame = frame[keep]
     untreated = frame["perturbation"].isna()
     counts["crops_without_perturbation"] = int(untreated.sum())
     frame = frame[~untreated]
-    if recipe["controls"] == "drop":
+    if pairs.controls == "drop":
         controls = frame["control"].notna()
         counts["control_crops_dropped"] = int(controls.sum())
         frame = frame[~controls]
     else:
         counts["control_crops_kept"] = int(frame["control"].notna().sum())
-    if recipe["training_key"] == "compound_dose":
+    if pairs.training_key == "compound_dose":
         if "concentration" not in frame:
             raise InputError(
                 "training.training_key: compound_dose needs a concentration in the wells table; take compound"
@@ -76,7 +133,7 @@ def select_crops(index: pd.DataFrame, wells: pd.DataFrame, recipe: dict[str, Any
 
 
 def perturbation_table(crops: pd.DataFrame, names: Iterable[str] | None = None) -> pd.DataFrame:
-    """`perturbation` and `smiles` (None where unknown), one row a perturbation: those of `names`, or all, sorted."""
+    """`perturbation` and `smiles` (None if unknown), one row per perturbation: those of `names`, or all, sorted."""
     names = sorted(crops["perturbation"].unique()) if names is None else list(names)
     known = crops.dropna(subset=["smiles"]) if "smiles" in crops else crops.iloc[:0].assign(smiles=None)
     smiles = known.sort_values(["perturbation", "well_id"]).groupby("perturbation")["smiles"].first()
@@ -84,11 +141,10 @@ def perturbation_table(crops: pd.DataFrame, names: Iterable[str] | None = None) 
 
 
 def keep_usable(
-    crops: pd.DataFrame, counts: dict[str, int], usable: Callable[[pd.DataFrame], np.ndarray] | None, source: str | Path
+    selected: TrainingCrops, usable: Callable[[pd.DataFrame], np.ndarray], source: str | Path
 ) -> TrainingCrops:
     """Leave out, and count, the perturbations that the objective cannot learn from (no molecule that RDKit reads)."""
-    if usable is None:
-        return TrainingCrops(crops, counts)
+    crops, counts = selected
     table = perturbation_table(crops)
     refused = table["perturbation"][~usable(table)]
     kept = crops[~crops["perturbation"].isin(refused)].reset_index(drop=True)
@@ -102,7 +158,7 @@ def _refuse_leaks(wells: pd.DataFrame, source: str | Path) -> None:
     if "inchikey" not in wells:
         return
     known = wells.dropna(subset=["inchikey", "split"])
-    parts = known.groupby(known["inchikey"].str[:14])["split"].nunique()
+    parts = known.groupby(inchikey_block(known["inchikey"]))["split"].nunique()
     if (parts > 1).any():
         raise InputError(
             f"{source}: {int((parts > 1).sum())} compounds stand in two parts of the split (first: "
@@ -110,15 +166,18 @@ def _refuse_leaks(wells: pd.DataFrame, source: str | Path) -> None:
         )
 
 
-def read_statistics(path: str | Path, channels: list[str]) -> dict[str, list]:
-    """`mean` and `std` a channel in 0-255 units from a crop store's statistics file, with the store's `channels`."""
+def read_statistics(path: str | Path, channels: list[str]) -> ChannelStatistics:
+    """Statistics of the store's `channels` from a crop store's statistics file.
+
+    Raises InputError where the file holds another number of channels, or a channel is constant or not finite.
+    """
     values = read_json(path)
     mean, std = (np.asarray(values[key], dtype=float) for key in ("mean", "std"))
     if mean.shape != (len(channels),) or std.shape != (len(channels),):
         raise InputError(f"{path}: holds {len(mean)} channels, the crop store {len(channels)}; run crops again")
     if not (np.isfinite(mean).all() and (std > 0).all()):
         raise InputError(f"{path}: a channel is constant or not finite (std {std.round(3).tolist()}); check the images")
-    return {"mean": mean.tolist(), "std": std.tolist(), "channels": channels}
+    return ChannelStatistics(mean.tolist(), std.tolist(), channels)
 
 
 def agreement_codes(frame: pd.DataFrame) -> dict[str, np.ndarray]:

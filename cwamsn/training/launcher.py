@@ -5,42 +5,46 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from cwamsn.errors import InputError
 from cwamsn.files import write_json
 from cwamsn.live import say
 from cwamsn.models import leased_devices
+from cwamsn.plan import ScreenPaths
 from cwamsn.training.loop import train
+from cwamsn.training.recipe import Recipe
 
 
-def launch(processes: int, gpus: int = 0, **arguments: Any) -> None:
-    """`train(**arguments)` in this process or, for more than one, in as many of torchrun's.
+def launch(
+    recipe: Recipe, screen: ScreenPaths, out: Path, *, seed: int, threads: int, processes: int = 1, gpus: int = 0
+) -> None:
+    """:func:`train` in this process or, for more than one, in as many of torchrun's.
 
-    gpus: GPUs that the configuration asks for; with one or more the training runs on CUDA or is refused. GPUs that
+    gpus : GPUs that the configuration asks for; with one or more the training runs on CUDA or is refused. GPUs that
     another training of this user holds on this machine are waited for. A SIGTERM ends all processes.
     """
-    with leased_devices(arguments["recipe"]["device"], processes, gpus, say=say) as devices:
+    with leased_devices(recipe.run.device, processes, gpus, say=say) as devices:
         if processes == 1:
-            train(**arguments, device=devices[0])
-            return
-        _torchrun(devices, arguments)
+            train(recipe, screen, out, seed=seed, threads=threads, device=devices[0])
+        else:
+            job = {"recipe": recipe.to_config(), "screen": str(screen.root), "out": str(out), "seed": seed}
+            _torchrun(job | {"threads": threads, "devices": devices}, out, processes)
 
 
-def _torchrun(devices: list[str], arguments: dict[str, Any]) -> None:
-    out_dir = Path(arguments["out_dir"])
-    job, failure = out_dir / "job.json", out_dir / "failure.txt"
+def _torchrun(told: Mapping[str, object], out: Path, processes: int) -> None:
+    """Run several processes, each of which reads what it is told from a file and takes the device of its rank."""
+    job, failure = out / "job.json", out / "failure.txt"
     failure.unlink(missing_ok=True)  # of a run that was killed before it could read it
-    write_json({"devices": devices, "arguments": arguments}, job)
+    write_json(told, job)
     root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments["threads"])}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(told["threads"])}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "cwamsn.training.worker", "torchrun", str(os.getpid())]
-    command += ["--standalone", "--nproc-per-node", str(len(devices))]
+    command += ["--standalone", "--nproc-per-node", str(processes)]
     command += ["-m", "cwamsn.training.worker", "worker", str(job)]
     try:
         status = _run(command, environment)

@@ -2,8 +2,9 @@
 
 import csv
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
@@ -11,10 +12,19 @@ from torch.utils.tensorboard import SummaryWriter
 from cwamsn.files import atomic_path
 
 
-class TrainingLog:
-    """Collects numbers a step, writes one row a window: the mean of each number over the steps that gave it.
+class LogState(TypedDict):
+    """A log's rows, and the sums and counts of the window that is open."""
 
-    `state` goes into the checkpoint: a resumed log has no gap."""
+    rows: list[dict[str, float]]
+    sums: dict[str, float]
+    counts: dict[str, int]
+
+
+class TrainingLog:
+    """Collects numbers per step, writes one row per window: the mean of each number over the steps that gave it.
+
+    `state` goes into the checkpoint: a resumed log has no gap.
+    """
 
     def __init__(self, folder: Path, writes: bool = True):
         self.path, self.writes = folder / "log.csv", writes
@@ -25,19 +35,22 @@ class TrainingLog:
         self._started, self._images = time.perf_counter(), 0
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> LogState:
+        """Everything that the next row depends on."""
         return {"rows": self.rows, "sums": self.sums, "counts": self.counts}
 
-    def resume(self, state: dict[str, Any]) -> None:
+    def resume(self, state: LogState) -> None:
+        """Go on from what :attr:`state` was."""
         self.rows, self.sums, self.counts = state["rows"], state["sums"], state["counts"]
 
-    def add(self, numbers: dict[str, float], images: int) -> None:
+    def add(self, numbers: Mapping[str, float], images: int) -> None:
+        """Add the numbers of one step that saw so many images."""
         for name, value in numbers.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
         self._images += images
 
-    def close_window(self, step: int, epoch: int, numbers: dict[str, float]) -> dict[str, float]:
+    def close_window(self, step: int, epoch: int, numbers: Mapping[str, float]) -> dict[str, float]:
         """Write and return the row of the window that ends with `step` (counted from 1)."""
         means = {name: value / self.counts[name] for name, value in self.sums.items()}
         row = {"step": step, "epoch": epoch, **means, **{name: float(value) for name, value in numbers.items()}}
@@ -56,7 +69,8 @@ class TrainingLog:
         return row
 
     def write(self) -> None:
-        # a number that is not there from the first window on, or not in each, has a column all the same
+        """Write all rows to `log.csv`."""
+        # a number that only later windows have, or only some, has a column too
         columns = list(dict.fromkeys(name for row in self.rows for name in row)) or ["step", "epoch", "loss"]
         with atomic_path(self.path) as temporary, temporary.open("w", newline="") as handle:
             table = csv.DictWriter(handle, columns)
@@ -64,6 +78,7 @@ class TrainingLog:
             table.writerows(self.rows)
 
     def close(self) -> None:
+        """Write the file, also if it has no rows, and end the events."""
         if self.writes:
             self.write()
         if self.events:

@@ -1,4 +1,4 @@
-"""Everything that a training changes: encoder, head, their moving average, and the parts of the objective."""
+"""Everything that a training changes: encoder, head, their moving average, and the modules of the objective."""
 
 import copy
 from typing import Any
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from cwamsn.models import build_encoder, encoder_arguments, load_frozen
 from cwamsn.training.batch import Batch, Group
 from cwamsn.training.objectives import objective_of
+from cwamsn.training.recipe import Recipe
 
 
 class Branch(nn.Module):
@@ -23,20 +24,34 @@ class Branch(nn.Module):
 
 
 class Model(nn.Module):
-    """`anchor` is trained by gradient; `target` is its moving average, or None where the objective keeps none."""
+    """The networks of one training.
 
-    def __init__(self, recipe: dict[str, Any], channels: int, classes: int):
+    `anchor` is trained by gradient; `target` is its moving average, or None where the objective keeps none; `parts`
+    (so named in the weight files) holds the modules that the objective trains beside them.
+
+    Parameters
+    ----------
+    recipe : names the objective, the encoder and their options.
+    channels : channels of the images.
+    classes : number of perturbations.
+    """
+
+    def __init__(self, recipe: Recipe, channels: int, classes: int):
         super().__init__()
-        self.recipe = recipe
+        self.recipe, network = recipe, recipe.network
         chosen = self.objective = objective_of(recipe)
-        encoder = build_encoder(recipe["encoder"], channels, **encoder_arguments(recipe))
+        arguments = encoder_arguments(network.encoder, network.encoder_options, recipe.views.rand_size)
+        encoder = build_encoder(network.encoder, channels, attention=recipe.run.attention, **arguments)
         self.patch_size = encoder.patch_size
         self.anchor = Branch(encoder, chosen.head(recipe, encoder.num_features))
         self.target = copy.deepcopy(self.anchor).requires_grad_(False) if chosen.moving_average else None
-        self.parts = nn.ModuleDict(chosen.parts(recipe, classes, encoder))
+        self.parts = nn.ModuleDict(chosen.modules(recipe, classes, encoder))
 
     def project_anchors(self, groups: list[Group]) -> Tensor:
-        """(V·B, output_dim), view-major. One pass a view size, head included: BatchNorm sees each size alone."""
+        """(V·B, output_dim), view-major.
+
+        One forward pass per view size, head included, so BatchNorm statistics are computed per size.
+        """
         return torch.cat([self.anchor(group.images, group.keep) for group in groups])
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Which images form the pairs of a batch: perturbations without replacement, an anchor and a target image of each."""
+"""Which images form the pairs of a batch: distinct perturbations, one anchor and one target image of each."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.errors import InputError
+from cwamsn.training.recipe import PairOptions
 
 LEVELS = ["perturbation", "experiment", "plate", "well_id", "field_id"]
 # what target and anchor must not have in common
@@ -24,33 +25,33 @@ class Pairs(NamedTuple):
 class PairSampler:
     """Batches of pairs, a function of (seed, epoch) alone.
 
-    crops: one row a crop, with the columns of `LEVELS` (and plate_map where `batch_composition` is `same_plate_map`);
-    the crop numbers given out are row numbers of this frame.
-
     The target image is the anchor's own image (`target_from` `image`: plain MSN), another field of its well (`site`),
     or a field of another well of its perturbation: any (`well`: the paper), on another plate (`plate`), in another
     experiment (`batch`). Perturbations that cannot give such a pair are left out and counted in `excluded`.
 
     An epoch goes once over the perturbations, wells or images (`epoch_unit`) as anchors, as far as whole batches of
-    distinct perturbations reach; what is left over is another random part in each epoch.
+    distinct perturbations reach; what is left over differs at random from epoch to epoch.
 
-    Raises :class:`InputError` where not even one batch can be filled.
+    Parameters
+    ----------
+    crops : one row per crop, with the columns of `LEVELS` (and plate_map where `batch_composition` is
+        `same_plate_map`); the crop numbers given out are row numbers of this frame.
+    options : batch size, and where anchors and targets come from.
+    seed : decides every draw, together with the epoch.
+
+    Raises
+    ------
+    InputError
+        Not even one batch can be filled.
     """
 
-    def __init__(
-        self,
-        crops: pd.DataFrame,
-        batch_size: int,
-        seed: int,
-        target_from: str = "well",
-        epoch_unit: str = "perturbation",
-        batch_composition: str = "random",
-    ):
+    def __init__(self, crops: pd.DataFrame, options: PairOptions, seed: int):
+        batch_size, target_from, epoch_unit = options.batch_size, options.target_from, options.epoch_unit
         self.batch_size, self.seed, self.target_from, self.epoch_unit = batch_size, seed, target_from, epoch_unit
         # sorted so that whatever shares a perturbation, experiment, plate, well or field is one contiguous run
         order = crops.reset_index(drop=True).sort_values(LEVELS, kind="stable")
         everything = order["perturbation"].nunique()
-        order = order[_able(order, DIFFERS[target_from])]
+        order = order[_eligible(order, DIFFERS[target_from])]
         self._crop = order.index.to_numpy()
         codes = {name: order.groupby(LEVELS[: i + 1], sort=False).ngroup().to_numpy() for i, name in enumerate(LEVELS)}
 
@@ -63,7 +64,7 @@ class PairSampler:
         self._wells = starts, np.append(starts[1:], len(first))[: len(starts)]
         self._perturbation_crops = first[starts], np.append(first[starts][1:], len(order))[: len(starts)]
         if target_from in ("well", "plate", "batch"):
-            self._shunned = _runs(codes[DIFFERS[target_from]][first])  # wells that share plate, ... with each well
+            self._excluded = _runs(codes[DIFFERS[target_from]][first])  # wells that share plate, ... with each well
         self.perturbations = order["perturbation"].to_numpy()[first[starts]]
         self.excluded = everything - len(self.perturbations)
 
@@ -72,7 +73,8 @@ class PairSampler:
             "well": self._wells[1] - self._wells[0],
             "image": self._perturbation_crops[1] - self._perturbation_crops[0],
         }[epoch_unit]
-        groups = _plate_map_groups(order, codes["perturbation"]) if batch_composition == "same_plate_map" else None
+        same_map = options.batch_composition == "same_plate_map"
+        groups = _plate_map_groups(order, codes["perturbation"]) if same_map else None
         self._groups = [np.arange(len(starts))] if groups is None else groups
         self._counts = [count[g] for g in self._groups]
         self._batches = [_number_of_batches(c, batch_size) for c in self._counts]
@@ -85,7 +87,7 @@ class PairSampler:
             )
 
     def __len__(self) -> int:
-        """Batches an epoch; the same in every epoch."""
+        """Batches per epoch; the same in every epoch."""
         return sum(self._batches)
 
     def epoch(self, epoch: int) -> Iterator[Pairs]:
@@ -118,14 +120,14 @@ class PairSampler:
         well = self._well[anchors]
         if self.target_from == "site":
             inside = self._well_crops[0][well], self._well_crops[1][well]
-            return _outside(rng, *inside, self._field_crops[0][anchors], self._field_crops[1][anchors])
+            return _uniform_excluding(rng, *inside, self._field_crops[0][anchors], self._field_crops[1][anchors])
         perturbation = np.searchsorted(self._wells[0], well, side="right") - 1
         inside = self._wells[0][perturbation], self._wells[1][perturbation]
-        other = _outside(rng, *inside, self._shunned[0][well], self._shunned[1][well])
+        other = _uniform_excluding(rng, *inside, self._excluded[0][well], self._excluded[1][well])
         return rng.integers(self._well_crops[0][other], self._well_crops[1][other])
 
 
-def _able(order: pd.DataFrame, differs: str | None) -> np.ndarray:
+def _eligible(order: pd.DataFrame, differs: str | None) -> np.ndarray:
     """Rows that can be anchors: what must differ takes two values in their perturbation (for fields: in their well)."""
     if differs is None:
         return np.ones(len(order), dtype=bool)
@@ -146,13 +148,16 @@ def _runs(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return starts[run], np.append(starts[1:], len(codes))[: len(starts)][run]
 
 
-def _outside(rng, low, high, shun_low, shun_high) -> np.ndarray:
-    """Uniform in [low, high) without [shun_low, shun_high), elementwise, in one draw each."""
-    drawn = rng.integers(low, high - (shun_high - shun_low))
-    return np.where(drawn >= shun_low, drawn + (shun_high - shun_low), drawn)
+def _uniform_excluding(
+    rng: np.random.Generator, low: np.ndarray, high: np.ndarray, excluded_low: np.ndarray, excluded_high: np.ndarray
+) -> np.ndarray:
+    """Uniform in [low, high) without [excluded_low, excluded_high), elementwise, in one draw each."""
+    width = excluded_high - excluded_low
+    drawn = rng.integers(low, high - width)
+    return np.where(drawn >= excluded_low, drawn + width, drawn)
 
 
-def _each_once(rng, group, low, high) -> np.ndarray:
+def _each_once(rng: np.random.Generator, group: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """For each entry of `group` a member of [low[group], high[group]), none twice, in random order."""
     total = high[-1]
     owner = np.repeat(np.arange(len(low)), high - low)
@@ -194,7 +199,7 @@ def _distinct_batches(rng: np.random.Generator, count: np.ndarray, size: int, ba
 
 
 def _plate_map_groups(order: pd.DataFrame, perturbation: np.ndarray) -> list[np.ndarray]:
-    """Perturbation codes by plate map; one that stands on several belongs to the map that holds most of its crops."""
+    """Perturbation codes by plate map; one on several maps belongs to the map that holds most of its crops."""
     if "plate_map" not in order or order["plate_map"].isna().all():
         raise InputError("training.batch_composition: same_plate_map needs a plate_map in the wells table; take random")
     counts = order.groupby([perturbation, order["plate_map"].to_numpy()]).size().reset_index(name="n")

@@ -1,8 +1,13 @@
-"""Learning rate, weight decay and moving-average momentum, one value an iteration."""
+"""Learning rate, weight decay and moving-average momentum, one value per iteration."""
 
 from typing import NamedTuple
 
 import numpy as np
+
+from cwamsn.training.recipe import OptimiserOptions
+
+# start and peak learning rate by reading of the paper's sentence, see docs/method.md
+LR_READINGS = {"A": (2e-4, 1e-3), "B": (0.0, 2e-4), "B2": (2e-4, 2e-4)}
 
 
 class Schedules(NamedTuple):
@@ -12,8 +17,13 @@ class Schedules(NamedTuple):
     weight_decay: np.ndarray
     momentum: np.ndarray
 
+    def at(self, step: int) -> dict[str, float]:
+        """The values in force during optimiser step `step`, counted from 0."""
+        return {name: float(values[step]) for name, values in self._asdict().items()}
+
 
 def schedules(
+    *,
     iterations_per_epoch: int,
     epochs: int,
     warmup_epochs: float,
@@ -28,7 +38,7 @@ def schedules(
 ) -> Schedules:
     """Linear warm-up and cosine decay of the learning rate, cosine weight decay, linear momentum (as MSN does).
 
-    The schedules are computed for `stretch` times the number of iterations, as the reference does: training stops at
+    The schedules are computed for `stretch` times the number of iterations, as in the reference: training stops at
     1/stretch of each and does not reach the final values. `stretch` 1 is the paper's literal text.
     """
     steps = epochs * iterations_per_epoch
@@ -44,3 +54,26 @@ def schedules(
     # the reference truncates the length of the first two to whole iterations, not of this one
     momentum = start_momentum + (s - 1) * (final_momentum - start_momentum) / max(1, stretch * steps)
     return Schedules(np.where(s < warmup, rising, falling), decay, momentum)
+
+
+def schedules_of(options: OptimiserOptions, steps: int, batches_per_epoch: int) -> Schedules:
+    """The schedules of a training of `steps` optimiser steps. With `options.steps` the warm-up keeps its share."""
+    start, peak = LR_READINGS[options.learning_rate_reading]
+    return schedules(
+        iterations_per_epoch=1 if options.steps else batches_per_epoch,
+        epochs=steps if options.steps else options.epochs,
+        warmup_epochs=warmup_steps(options, steps) if options.steps else options.warmup_epochs,
+        start_lr=start if options.start_lr is None else options.start_lr,
+        peak_lr=peak if options.peak_lr is None else options.peak_lr,
+        final_lr=options.final_lr,
+        start_weight_decay=options.start_weight_decay,
+        final_weight_decay=options.final_weight_decay,
+        start_momentum=options.start_momentum,
+        final_momentum=options.final_momentum,
+        stretch=options.stretch,
+    )
+
+
+def warmup_steps(options: OptimiserOptions, steps: int) -> int:
+    """Optimiser steps of the warm-up, as its share of all `steps`."""
+    return int(steps * options.warmup_epochs / options.epochs)

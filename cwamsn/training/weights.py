@@ -1,6 +1,7 @@
-"""Trained weights as files: `encoder.safetensors` holds both branches and the parts, `encoder.json` the recipe."""
+"""Trained weights as files: `encoder.safetensors` holds all networks, `encoder.json` the recipe and what came of it."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,19 @@ import cwamsn
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, read_json, write_json
 from cwamsn.training.model import Model
+from cwamsn.training.recipe import Recipe
 
 FEATURES = ("cls_last_block", "cls_norm", "head")
 
 
-def save_encoder(model: Model, description: dict[str, Any], folder: str | Path) -> None:
+def save_encoder(model: Model, description: Mapping[str, object], folder: str | Path) -> None:
     """Write `encoder.safetensors` (named as in `Model.state_dict`) and `encoder.json` (description, digest)."""
     folder = Path(folder)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_path(folder / "encoder.safetensors") as temporary:
         save_file(state, temporary)
     digest = hashlib.sha256((folder / "encoder.safetensors").read_bytes()).hexdigest()
-    write_json(description | {"weights_sha256": digest}, folder / "encoder.json")
+    write_json({**description, "weights_sha256": digest}, folder / "encoder.json")
 
 
 class Embedder(nn.Module):
@@ -57,7 +59,7 @@ def restore_encoder(
             raise InputError(f"{folder / name}: no such file; train the method first")
     description = read_json(folder / "encoder.json")
     with torch.random.fork_rng(devices=[]):
-        model = Model(description["recipe"], len(description["channels"]), description["classes"])
+        model = Model(Recipe.from_config(description["recipe"]), len(description["channels"]), description["classes"])
     path = folder / "encoder.safetensors"
     try:
         model.load_state_dict(load_file(path))

@@ -8,17 +8,20 @@ from pathlib import Path
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
+from cwamsn.plan import ScreenPaths
 from cwamsn.training.loop import train
 from cwamsn.training.processes import LAUNCHER, end_with
+from cwamsn.training.recipe import Recipe
 
 
 def _worker(job: str) -> None:
     told = json.loads(Path(job).read_text())
-    arguments = told["arguments"]
+    recipe, screen, out = Recipe.from_config(told["recipe"]), ScreenPaths(Path(told["screen"])), Path(told["out"])
+    device = told["devices"][int(os.environ["LOCAL_RANK"])]
     try:
-        train(**arguments, device=told["devices"][int(os.environ["LOCAL_RANK"])])
+        train(recipe, screen, out, seed=told["seed"], threads=told["threads"], device=device)
     except InputError as error:
-        with atomic_path(Path(arguments["out_dir"]) / "failure.txt") as temporary:
+        with atomic_path(out / "failure.txt") as temporary:
             temporary.write_text(str(error))
         raise
 

@@ -17,8 +17,8 @@ from cwamsn.embeddings.images import embed
 from cwamsn.embeddings.views import views
 from cwamsn.errors import InputError
 from cwamsn.files import sha256, write_json
-from cwamsn.recipes import recipe_of
 from cwamsn.tables import check, feature_columns
+from cwamsn.training import Recipe
 from cwamsn.training.model import Model
 from cwamsn.training.weights import save_encoder
 
@@ -63,14 +63,14 @@ def options(schema):
 
 
 @pytest.fixture
-def folder(tmp_path, schema):
+def folder(tmp_path):
     """What the training stage leaves of an encoder; target and anchor differ."""
     torch.manual_seed(0)
-    recipe = recipe_of(resolve({}, schema)["training"], {"recipe": SMALL})
+    recipe = Recipe.from_config(SMALL)
     model = Model(recipe, CHANNELS, classes=5)
     for p in model.target.parameters():
         p.data += 0.05 * torch.randn_like(p)
-    description = {"recipe": recipe, "channels": ["a", "b", "c"], "classes": 5, "input_size": SIDE}
+    description = {"recipe": recipe.to_config(), "channels": ["a", "b", "c"], "classes": 5, "input_size": SIDE}
     save_encoder(model, description, tmp_path)
     return tmp_path
 

@@ -222,6 +222,5 @@ def test_networks_that_are_built_for_one_image_size_get_it():
     state = torch.get_rng_state()
     assert {name: takes_image_size(name) for name in wanted} == wanted
     assert torch.equal(state, torch.get_rng_state()), "weights are drawn from the same generator"
-    arguments = encoder_arguments(recipe(rand_size=48))
-    assert arguments == {"attention": "auto", "img_size": 48} | recipe()["encoder_options"]
-    assert encoder_arguments(recipe(encoder_options={"img_size": 64}))["img_size"] == 64
+    assert encoder_arguments("vit_tiny_patch16_224", {"depth": 2}, 48) == {"img_size": 48, "depth": 2}
+    assert encoder_arguments("vit_tiny_patch16_224", {"img_size": 64}, 48) == {"img_size": 64}

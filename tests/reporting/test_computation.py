@@ -10,6 +10,7 @@ from cwamsn.files import write_json
 from cwamsn.reporting import table_methods
 from cwamsn.reporting.computation import count_computation, write_computation
 from cwamsn.reporting.flops import Views, ViT, anchor_forward, training_step
+from cwamsn.training import Recipe
 from cwamsn.training.model import Model
 
 
@@ -51,7 +52,7 @@ def test_what_can_be_trained_can_be_counted_and_is_the_same_network(description,
     changes = {"encoder": encoder, "encoder_options": options, "mask_ratio": 0, "rand_size": 64, "focal_views": 0}
     recipe = description["recipe"] | changes
     with torch.device("meta"):
-        trained = Model(recipe, 5, classes=3).anchor.encoder
+        trained = Model(Recipe.from_config(recipe), 5, classes=3).anchor.encoder
     counted = count_computation(description | {"recipe": recipe})
     assert counted["parameters"] == sum(p.numel() for p in trained.parameters())
 

@@ -117,10 +117,10 @@ def test_a_killed_job_goes_on_with_the_rows_it_lacks(tiny, tmp_path, monkeypatch
     train = point_module.train
 
     def killed(recipe, *arguments, **options):
-        if recipe["epochs"] and "killed" not in trained:
+        if recipe.optimiser.epochs and "killed" not in trained:
             trained.append("killed")
             raise KeyboardInterrupt
-        trained.append(recipe["epochs"])
+        trained.append(recipe.optimiser.epochs)
         train(recipe, *arguments, **options)
 
     monkeypatch.setattr(point_module, "train", killed)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cwamsn.training import checkpoint
-from cwamsn.training.checkpoint import identity, load_checkpoint, save_checkpoint
+from cwamsn.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from tests.training.tiny import recipe
 
 CPU = torch.device("cpu")
@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "checkpoint" / "last.pt"
-    save_checkpoint(path, {"identity": "mine", "step": 3, "model": {"w": torch.arange(999.0)}})
+    save_checkpoint(path, {"fingerprint": "mine", "step": 3, "model": {"w": torch.arange(999.0)}})
     return path
 
 
@@ -43,14 +43,22 @@ def test_half_a_checkpoint_is_noticed(saved):
 
 
 def test_a_checkpoint_belongs_to_its_recipe_seed_data_and_code(monkeypatch):
-    own = identity(recipe(), 0, {"crops": "a"})
-    assert identity(recipe(checkpoint_minutes=1, keep_checkpoint=True), 0, {"crops": "a"}) == own
+    own = fingerprint(recipe(), "bfloat16", 0, {"crops": "a"})
+    incidental = recipe(checkpoint_minutes=1, keep_checkpoint=True)
+    assert fingerprint(incidental, "bfloat16", 0, {"crops": "a"}) == own
     others = [
-        identity(recipe(temperature=0.2), 0, {"crops": "a"}),
-        identity(recipe() | {"precision": "float32"}, 0, {"crops": "a"}),
-        identity(recipe(), 1, {"crops": "a"}),
-        identity(recipe(), 0, {"crops": "b"}),
+        fingerprint(recipe(temperature=0.2), "bfloat16", 0, {"crops": "a"}),
+        fingerprint(recipe(), "float32", 0, {"crops": "a"}),
+        fingerprint(recipe(), "bfloat16", 1, {"crops": "a"}),
+        fingerprint(recipe(), "bfloat16", 0, {"crops": "b"}),
     ]
     monkeypatch.setattr(checkpoint, "code_version", lambda: "another")
-    others.append(identity(recipe(), 0, {"crops": "a"}))
+    others.append(fingerprint(recipe(), "bfloat16", 0, {"crops": "a"}))
     assert len({own, *others}) == 6
+
+
+def test_a_checkpoint_of_an_earlier_version_is_not_used(tmp_path, capsys):
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"identity": "mine", "step": 3})
+    assert load_checkpoint(path, "mine", CPU) is None
+    assert "belongs to another recipe, precision, seed, data or code; starting afresh" in capsys.readouterr().out

@@ -3,7 +3,8 @@
 import pytest
 
 from cwamsn.training.data import select_crops
-from tests.training.tiny import crops_frame, recipe, wells_frame
+from cwamsn.training.recipe import PairOptions
+from tests.training.tiny import crops_frame, wells_frame
 
 
 def split_screen(control_split=None):
@@ -18,7 +19,7 @@ def split_screen(control_split=None):
 def test_controls_are_kept_or_dropped_on_a_screen_with_a_split(controls, control_split):
     """A split by compound gives controls no part, so that they are in none of its parts by its own words."""
     wells = split_screen(control_split)
-    frame, counts = select_crops(crops_frame(wells), wells, recipe(controls=controls), "screen")
+    frame, counts = select_crops(crops_frame(wells), wells, PairOptions(controls=controls), "screen")
     compounds = {f"P{i:02d}" for i in range(8)}
     assert set(frame["perturbation"]) == (compounds | {"DMSO"} if controls == "keep" else compounds)
     kept = 4 * 2 * 2  # plates, wells, sites
@@ -28,5 +29,5 @@ def test_controls_are_kept_or_dropped_on_a_screen_with_a_split(controls, control
 
 def test_controls_of_another_part_are_not_kept():
     wells = split_screen("test")
-    frame, counts = select_crops(crops_frame(wells), wells, recipe(controls="keep"), "screen")
+    frame, counts = select_crops(crops_frame(wells), wells, PairOptions(controls="keep"), "screen")
     assert "DMSO" not in set(frame["perturbation"]) and counts["control_crops_kept"] == 0

@@ -135,12 +135,12 @@ def losses(folder):
 
 def test_a_training_under_torchrun_is_the_training(tmp_path, store):
     small = recipe(steps=4, precision="float32")  # half precision rounds differently for each division of the batch
-    launch(2, recipe=small, **store, out_dir=str(tmp_path / "two"), seed=0, threads=1)
-    train(small, **store, out_dir=tmp_path / "one", seed=0, threads=1)
+    launch(small, store, tmp_path / "two", seed=0, threads=1, processes=2)
+    train(small, store, tmp_path / "one", seed=0, threads=1)
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
 
 
 @pytest.mark.slow
 def test_an_input_error_of_a_process_arrives_as_one(tmp_path, store):
     with pytest.raises(InputError, match="9 does not divide over 2 processes"):
-        launch(2, recipe=recipe(batch_size=9), **store, out_dir=str(tmp_path), seed=0, threads=1)
+        launch(recipe(batch_size=9), store, tmp_path, seed=0, threads=1, processes=2)

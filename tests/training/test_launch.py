@@ -12,14 +12,18 @@ import pytest
 import torch
 
 from cwamsn.errors import InputError
+from cwamsn.plan import ScreenPaths
 from cwamsn.training import launch, launcher
 from cwamsn.training.processes import process_group
 from tests.training.tiny import ROOT, recipe, write_store
 
 JOB = """
 import json, sys
-from cwamsn.training import launch
-launch(2, **json.loads(sys.argv[1]))
+from pathlib import Path
+from cwamsn.plan import ScreenPaths
+from cwamsn.training import Recipe, launch
+recipe, screen, out = sys.argv[1:]
+launch(Recipe.from_config(json.loads(recipe)), ScreenPaths(Path(screen)), Path(out), seed=0, threads=1, processes=2)
 """
 
 
@@ -31,9 +35,9 @@ def store(tmp_path_factory):
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_trains_on_when_its_job_is_ended(tmp_path, store, sent):
     endless = recipe(steps=10**6, checkpoint_minutes=0)
-    arguments = {"recipe": endless, **store, "out_dir": str(tmp_path), "seed": 0, "threads": 1}
+    arguments = [json.dumps(endless.to_config()), str(store.root), str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    job = subprocess.Popen([sys.executable, "-c", JOB, json.dumps(arguments)], env=environment)
+    job = subprocess.Popen([sys.executable, "-c", JOB, *arguments], env=environment)
     deadline = time.monotonic() + 300
     while not (tmp_path / "checkpoint" / "last.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -51,7 +55,7 @@ def test_the_reason_of_an_earlier_run_is_not_given_for_this_one(tmp_path, monkey
     (tmp_path / "failure.txt").write_text("an old reason")
     monkeypatch.setattr(launcher, "_run", lambda *_: 1)
     with pytest.raises(InputError, match=r"^torchrun ended with status 1; see the log$"):
-        launch(2, recipe={"device": "cpu"}, out_dir=str(tmp_path), threads=1)
+        launch(recipe(device="cpu"), ScreenPaths(tmp_path), tmp_path, seed=0, threads=1, processes=2)
     assert not (tmp_path / "job.json").exists()
 
 
@@ -59,9 +63,9 @@ def test_gpus_that_cannot_be_used_are_a_refusal_not_the_cpu(tmp_path, monkeypatc
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for count in (1, 2):
         with pytest.raises(InputError, match=rf"training\.gpus: {count}, but torch can use no GPU here"):
-            launch(count, gpus=count, recipe=recipe(), out_dir=str(tmp_path), threads=1)
+            launch(recipe(), ScreenPaths(tmp_path), tmp_path, seed=0, threads=1, processes=count, gpus=count)
     with pytest.raises(InputError, match=r"training\.device: 'gpu' is not a device"):
-        launch(1, recipe=recipe() | {"device": "gpu"}, out_dir=str(tmp_path), threads=1)
+        launch(recipe(device="gpu"), ScreenPaths(tmp_path), tmp_path, seed=0, threads=1)
 
 
 def test_a_world_size_that_is_not_torchruns_means_nothing(monkeypatch):

@@ -133,12 +133,12 @@ def test_sinkhorn_converges_to_equal_use_and_survives_an_unused_prototype():
 def test_schedules_are_the_reference_s(golden, case):
     want = load(golden, "schedules.npz", case)
     got = schedules(
-        int(want["ipe"]),
-        int(want["epochs"]),
-        float(want["warmup_epochs"]),
-        float(want["start_lr"]),
-        float(want["ref_lr"]),
-        float(want["final_lr"]),
+        iterations_per_epoch=int(want["ipe"]),
+        epochs=int(want["epochs"]),
+        warmup_epochs=float(want["warmup_epochs"]),
+        start_lr=float(want["start_lr"]),
+        peak_lr=float(want["ref_lr"]),
+        final_lr=float(want["final_lr"]),
         start_weight_decay=float(want["wd0"]),
         final_weight_decay=float(want["wd1"]),
         stretch=float(want["stretch"]),

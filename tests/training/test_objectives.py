@@ -10,14 +10,15 @@ from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
 from cwamsn.files import read_json
 from cwamsn.recipes import recipe_of
-from cwamsn.training import OBJECTIVES, restore_encoder, train
-from cwamsn.training.batch import Batch, Group, ViewMaker
+from cwamsn.training import OBJECTIVES, Recipe, restore_encoder, train
+from cwamsn.training.batch import Batch, Group
+from cwamsn.training.data import ChannelStatistics
 from cwamsn.training.model import Model
+from cwamsn.training.multicrop import MultiCropViews
 from cwamsn.training.objectives.cropmae import visible_patches
 from cwamsn.training.objectives.molecules import caption, fingerprints, hashed_trigrams
-from cwamsn.training.sampler import Pairs
 from cwamsn.training.views import nested_boxes, random_boxes
-from tests.training.tiny import ROOT, recipe, wells_frame, write_store
+from tests.training.tiny import ROOT, STATISTICS, recipe, same_pairs, wells_frame, write_store
 
 SMILES = ["CCO", "c1ccccc1", "CC(=O)O", "CN", "CCN(CC)CC", "C1CCCCC1", "OCC(O)CO", "N#N", "C=O", "CSC", "CCCl"]
 SMILES += ["no molecule"]
@@ -52,7 +53,7 @@ def test_every_objective_is_tried_here():
 @pytest.mark.parametrize("name", ROWS)
 def test_objective_learns_and_is_restored(name, store, tmp_path):
     chosen = recipe(objective=name, steps=12, log_every=3, **(PLAIN | ROWS[name]))
-    train(chosen, **store, out_dir=tmp_path, seed=0, threads=1)
+    train(chosen, store, tmp_path, seed=0, threads=1)
     log = pd.read_csv(tmp_path / "log.csv")
     assert log["loss"].iloc[-1] < log["loss"].iloc[0], log["loss"].tolist()
     description = read_json(tmp_path / "encoder.json")
@@ -72,12 +73,11 @@ def model_and_batch(name, **changes):
     chosen = recipe(objective=name, **(PLAIN | ROWS.get(name, {}) | changes))
     model = Model(chosen, 5, classes=10)
     table = pd.DataFrame({"perturbation": [f"P{i}" for i in range(10)], "smiles": SMILES[:10]})
-    if OBJECTIVES[name].prepare:
-        OBJECTIVES[name].prepare(model, table)
-    maker = ViewMaker(chosen, (40, 48), model.patch_size, {"mean": [120.0] * 5, "std": [60.0] * 5}, torch.device("cpu"))
-    pairs = Pairs(torch.arange(10).numpy(), None, None)
+    if molecules := OBJECTIVES[name].molecules:
+        molecules.prepare(model, table)
+    views = MultiCropViews(chosen.views, (40, 48), model.patch_size, STATISTICS, torch.device("cpu"))
     images = torch.randint(0, 256, (2, 10, 5, 40, 48), dtype=torch.uint8)
-    return model, maker(pairs, images[0], images[1], slice(0, 10), 0, 0)
+    return model, views(same_pairs(0, 10, images), seed=0)
 
 
 def without_gradient(model):
@@ -173,7 +173,7 @@ def test_frozen_network_has_public_weights_and_keeps_them(store, tmp_path):
     from cwamsn.models import load_pretrained
 
     chosen = recipe(objective="molphenix", steps=2, **(PLAIN | CHANNELWISE))
-    train(chosen, **store, out_dir=tmp_path, seed=0, threads=1)
+    train(chosen, store, tmp_path, seed=0, threads=1)
     trained = restore_encoder(tmp_path)[0].encoder.frozen.state_dict()
     public = load_pretrained("efficientnet-lite0", 3)[0].state_dict()
     assert all(torch.equal(trained[name], public[name]) for name in public)
@@ -182,7 +182,7 @@ def test_frozen_network_has_public_weights_and_keeps_them(store, tmp_path):
 def test_every_row_of_a_table_takes_the_same_number_of_steps(store, tmp_path):
     taken = {}
     for target in ("image", "site", "well", "plate", "batch"):
-        train(recipe(target_from=target, steps=2), **store, out_dir=tmp_path / target, seed=0, threads=1)
+        train(recipe(target_from=target, steps=2), store, tmp_path / target, seed=0, threads=1)
         taken[target] = read_json(tmp_path / target / "encoder.json")["steps"]
     assert set(taken.values()) == {2}
 
@@ -234,7 +234,7 @@ def test_molecules_are_needed_where_they_are_needed(tmp_path):
     paths = write_store(tmp_path)  # no column smiles
     with pytest.raises(InputError, match="no perturbation has SMILES"):
         chosen = recipe(objective="cloome", **(PLAIN | ROWS["cloome"]))
-        train(chosen, **paths, out_dir=tmp_path / "out", seed=0, threads=1)
+        train(chosen, paths, tmp_path / "out", seed=0, threads=1)
 
 
 def test_fingerprints_follow_rdkit_and_refuse_what_rdkit_refuses():
@@ -293,8 +293,9 @@ def test_a_nested_target_shows_part_of_the_anchor_view():
     y, x = torch.meshgrid(torch.arange(120), torch.arange(150), indexing="ij")
     images = torch.stack([y, x]).to(torch.uint8).expand(6, 2, 120, 150)
     chosen = recipe(**(PLAIN | {"target_view": "nested", "rand_scale": [0.1, 0.5], "target_scale": [0.3, 0.6]}))
-    maker = ViewMaker(chosen, (120, 150), (8, 8), {"mean": [0.0] * 2, "std": [1.0] * 2}, torch.device("cpu"))
-    batch = maker(Pairs(torch.arange(6).numpy(), None, None), images, images, slice(0, 6), 0, 0)
+    statistics = ChannelStatistics([0.0] * 2, [1.0] * 2, ["y", "x"])
+    views = MultiCropViews(chosen.views, (120, 150), (8, 8), statistics, torch.device("cpu"))
+    batch = views(same_pairs(0, 6, (images, images)), seed=0)
     anchor, target = batch.anchors[0].images.flatten(2), batch.target.flatten(2)
     assert (target.amin(2) >= anchor.amin(2) - 1.5).all() and (target.amax(2) <= anchor.amax(2) + 1.5).all()
     assert (target.amax(2) - target.amin(2) < anchor.amax(2) - anchor.amin(2)).all()
@@ -336,7 +337,7 @@ def test_shipped_rows_build_and_can_be_counted():
     assert {objective for objective, _ in networks} == set(OBJECTIVES)
     for chosen in networks.values():
         with torch.device("meta"):
-            model = Model(chosen, 5, classes=20)
+            model = Model(Recipe.from_config(chosen), 5, classes=20)
         description = {"recipe": chosen, "channels": list("abcde"), "images": 1, "steps": 1, "networks": []}
         counted = count_computation(description)
         assert counted["parameters"] == sum(p.numel() for p in model.anchor.encoder.parameters())

@@ -32,8 +32,8 @@ def gradients(name, rank, size):
     torch.manual_seed(0)
     torch.set_num_threads(1)
     model = Model(recipe(objective=name, **NAMES[name]), channels=5, classes=B).double().train()
-    if OBJECTIVES[name].prepare:
-        OBJECTIVES[name].prepare(model, pd.DataFrame({"perturbation": SMILES, "smiles": SMILES}))
+    if molecules := OBJECTIVES[name].molecules:
+        molecules.prepare(model, pd.DataFrame({"perturbation": SMILES, "smiles": SMILES}))
     generator = torch.Generator().manual_seed(3)
     views = torch.randn(2, B, 5, 32, 32, generator=generator, dtype=torch.float64)
     codes = torch.arange(B) // (2 if name == "supcon" else 1)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cwamsn.errors import InputError
 from cwamsn.training import PairSampler
+from cwamsn.training.recipe import PairOptions
 from cwamsn.training.sampler import DIFFERS, _number_of_batches
 from tests.training.tiny import crops_frame, wells_frame
 
@@ -27,9 +28,13 @@ def screens(draw):
     return pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=int(rng.integers(1000)))
 
 
+def sampler_of(crops, seed, **options):
+    return PairSampler(crops, PairOptions(**options), seed)
+
+
 def sampler_or_none(crops, **options):
     try:
-        return PairSampler(crops, **options)
+        return sampler_of(crops, **options)
     except InputError:
         return None
 
@@ -78,7 +83,7 @@ def test_an_epoch_is_a_function_of_seed_and_number(crops, options):
     sampler = sampler_or_none(crops, **options)
     if sampler is None:
         return
-    again = PairSampler(crops, **options)
+    again = sampler_of(crops, **options)
     list(again.epoch(0))  # what was drawn before does not matter
     for one, two in zip(sampler.epoch(1), again.epoch(1)):
         assert all((a == b).all() for a, b in zip(one, two))
@@ -105,7 +110,7 @@ def test_every_eligible_perturbation_is_drawn_and_the_remainder_changes():
     crops = crops_frame(wells_frame(perturbations=10, controls=0)).merge(
         wells_frame(perturbations=10, controls=0)[["well_id", "experiment"]]
     )
-    sampler = PairSampler(crops, batch_size=4, seed=1)
+    sampler = sampler_of(crops, batch_size=4, seed=1)
     left_out = [
         set(range(10)) - set(np.concatenate([b.perturbation for b in sampler.epoch(e)]).tolist()) for e in range(30)
     ]
@@ -116,7 +121,7 @@ def test_every_eligible_perturbation_is_drawn_and_the_remainder_changes():
 def test_targets_are_uniform_over_the_other_wells():
     wells = wells_frame(perturbations=2, plates=4, controls=0)
     crops = crops_frame(wells, sites=1).merge(wells[["well_id", "experiment"]])
-    sampler = PairSampler(crops, batch_size=2, seed=0)
+    sampler = sampler_of(crops, batch_size=2, seed=0)
     seen = np.zeros((4, 4))
     for epoch in range(600):
         for batch in sampler.epoch(epoch):
@@ -131,18 +136,18 @@ def test_perturbations_with_one_well_are_excluded_and_counted():
     wells = wells_frame(perturbations=5, controls=0)
     wells = wells[(wells["perturbation"] != "P03") | (wells["plate"] == "plate0")]
     crops = crops_frame(wells).merge(wells[["well_id", "experiment"]])
-    sampler = PairSampler(crops, batch_size=4, seed=0)
+    sampler = sampler_of(crops, batch_size=4, seed=0)
     assert sampler.excluded == 1 and "P03" not in sampler.perturbations
-    assert PairSampler(crops, batch_size=5, seed=0, target_from="image").excluded == 0
+    assert sampler_of(crops, batch_size=5, seed=0, target_from="image").excluded == 0
 
 
 def test_no_full_batch_is_an_input_error():
     wells = wells_frame(perturbations=3, controls=0)
     crops = crops_frame(wells).merge(wells[["well_id", "experiment"]])
     with pytest.raises(InputError, match=r"batch_size: 4 .* only 3 can give one with target_from: well \(0 cannot\)"):
-        PairSampler(crops, batch_size=4, seed=0)
+        sampler_of(crops, batch_size=4, seed=0)
     with pytest.raises(InputError, match="plate_map"):
-        PairSampler(crops, batch_size=2, seed=0, batch_composition="same_plate_map")
+        sampler_of(crops, batch_size=2, seed=0, batch_composition="same_plate_map")
 
 
 def test_an_epoch_of_the_paper_s_size_takes_no_search():
@@ -155,7 +160,7 @@ def test_an_epoch_of_the_paper_s_size_takes_no_search():
     crops = pd.DataFrame({"perturbation": p, "experiment": rng.integers(0, 30, n), "plate": rng.integers(0, 400, n)})
     crops["well_id"] = np.arange(n)
     crops = pd.concat([crops.assign(field_id=crops["well_id"] * 6 + s) for s in range(6)])
-    sampler = PairSampler(crops, batch_size=64, seed=0)
+    sampler = sampler_of(crops, batch_size=64, seed=0)
     assert len(sampler) == 115
     start = time.process_time()
     drawn = sum(len(b.anchor) for b in sampler.epoch(0))

@@ -5,14 +5,9 @@ import math
 import pytest
 import torch
 
-from cwamsn import tables
-from cwamsn.crops import CropStore
-from cwamsn.training import PairSampler, loop
-from cwamsn.training.batch import ViewMaker
-from cwamsn.training.data import read_statistics, select_crops
-from cwamsn.training.log import TrainingLog
-from cwamsn.training.model import Model
-from tests.training.tiny import CHANNELS, recipe, write_store
+from cwamsn.training import Trainer
+from cwamsn.training.data import read_training_data
+from tests.training.tiny import recipe, write_store
 
 HEADS, EPS = 2, 1e-6  # of the tiny encoder; of timm's layer norms
 
@@ -90,19 +85,19 @@ def loss_of(weights, batch, chosen):
         return e / e.sum()
 
     with torch.no_grad():
-        q = torch.stack([softmax(z, chosen["temperature"] * chosen["sharpening"]) for z in targets])
-        for _ in range(chosen["sinkhorn_iterations"]):
+        q = torch.stack([softmax(z, chosen.loss.temperature * chosen.loss.sharpening) for z in targets])
+        for _ in range(chosen.loss.sinkhorn_iterations):
             q = q / q.sum(dim=0, keepdim=True)
             q = q / q.sum(dim=1, keepdim=True)
     crosses, probabilities = [], []
     for view in views:
         for z, wanted in zip(view, q):
-            p = softmax(z, chosen["temperature"])
+            p = softmax(z, chosen.loss.temperature)
             probabilities.append(p)
             crosses.append(-(wanted * p.log()).sum())
     mean = torch.stack(probabilities).mean(dim=0)
     me_max = math.log(len(prototypes)) + (mean * mean.log()).sum()
-    return torch.stack(crosses).mean() + chosen["me_max_weight"] * me_max
+    return torch.stack(crosses).mean() + chosen.loss.me_max_weight * me_max
 
 
 def step_of(weights, batch, chosen, plan):
@@ -111,7 +106,7 @@ def step_of(weights, batch, chosen, plan):
     loss = loss_of(weights | trained, batch, chosen)
     gradient = dict(zip(trained, torch.autograd.grad(loss, trained.values())))
     norm = math.sqrt(sum(g.square().sum().item() for k, g in gradient.items() if "prototypes" not in k))
-    shrink = min(1.0, chosen["clip_gradient"] / (norm + 1e-6))
+    shrink = min(1.0, chosen.optimiser.clip_gradient / (norm + 1e-6))
     after = {}
     for key, value in weights.items():
         if key not in trained:
@@ -119,7 +114,7 @@ def step_of(weights, batch, chosen, plan):
         g = gradient[key] if "prototypes" in key else gradient[key] * shrink
         decay = plan.weight_decay[0] if value.ndim > 1 and "prototypes" not in key else 0.0
         # the first step: both moments, corrected for their start, are the gradient and its square
-        after[key] = value * (1 - plan.lr[0] * decay) - plan.lr[0] * g / (g.abs() + chosen["adam_eps"])
+        after[key] = value * (1 - plan.lr[0] * decay) - plan.lr[0] * g / (g.abs() + chosen.optimiser.adam_eps)
     for key, value in weights.items():
         if key.startswith("target."):
             momentum = plan.momentum[0]
@@ -128,37 +123,38 @@ def step_of(weights, batch, chosen, plan):
 
 
 @pytest.mark.parametrize("clip", [3.0, 0.01])
-def test_a_step_in_float64_is_the_method_written_out(tmp_path, monkeypatch, clip):
+def test_a_step_in_float64_is_the_method_written_out(tmp_path, clip):
     """To 1e-10: where anything of the step is cut to float32, it differs by 1e-8 and more."""
-    paths = write_store(tmp_path)
+    screen = write_store(tmp_path)
     # an epsilon above rounding: AdamW's first step makes a full one of the gradient 1e-17 of a bias before BatchNorm
-    chosen = recipe(steps=1, clip_gradient=clip, start_lr=1e-3, peak_lr=2e-3, start_momentum=0.9, adam_eps=1e-4)
-    chosen |= {"log_every": 1, "precision": "float32"}
-    seen = []
+    chosen = recipe(
+        steps=1,
+        clip_gradient=clip,
+        start_lr=1e-3,
+        peak_lr=2e-3,
+        start_momentum=0.9,
+        adam_eps=1e-4,
+        precision="float32",
+    )
+    trainer = Trainer(chosen, read_training_data(screen, chosen), seed=0, device=torch.device("cpu"))
+    model, views, seen = trainer.model.double(), trainer.views, []
 
-    class Float64Views(ViewMaker):
-        def __call__(self, *arguments):
-            batch = super().__call__(*arguments)
-            batch.anchors = [group._replace(images=group.images.double()) for group in batch.anchors]
-            batch.target = batch.target.double()
-            seen.append(batch)
-            return batch
+    def float64_views(images, seed):
+        batch = views(images, seed)
+        batch.anchors = [group._replace(images=group.images.double()) for group in batch.anchors]
+        batch.target = batch.target.double()
+        seen.append(batch)
+        return batch
 
-    monkeypatch.setattr(loop, "ViewMaker", Float64Views)
-    store = CropStore(paths["index_path"], paths["data_root"])
-    crops, _ = select_crops(store.frame, tables.read("wells", paths["wells_path"]), chosen, "screen")
-    torch.manual_seed(0)
-    model = Model(chosen, 5, classes=12).double()
+    trainer.views = float64_views
     for parameter in model.anchor.parameters():  # biases and norms start at 0 and 1, where they would hide themselves
         torch.nn.init.normal_(parameter, std=0.3)
     before = {key: value.detach().clone() for key, value in model.named_parameters()}
-    statistics = read_statistics(paths["statistics_path"], list(CHANNELS))
-    sampler, log = PairSampler(crops, chosen["batch_size"], seed=0), TrainingLog(tmp_path / "out")
-    loop.optimise(model, sampler, 1, chosen, store, crops, statistics, log, tmp_path / "last.pt", 0, "step")
-    log.close()
-    loss, norm, after = step_of(before, seen[0], chosen, loop.plan_of(chosen, 1, len(sampler)))
-    assert log.rows[0]["loss"] == pytest.approx(loss, abs=1e-12)
-    assert log.rows[0]["gradient_norm"] == pytest.approx(norm, rel=1e-10)
+    (images,) = trainer.remaining()
+    numbers, _ = trainer.step(images)
+    loss, norm, after = step_of(before, seen[0], chosen, trainer.schedules)
+    assert numbers["loss"] == pytest.approx(loss, abs=1e-12)
+    assert numbers["gradient_norm"] == pytest.approx(norm, rel=1e-10)
     assert {v.dtype for v in model.state_dict().values()} == {torch.float64, torch.int64}
     largest = {key: (value - after[key]).abs().max().item() for key, value in model.named_parameters()}
     assert max(largest.values()) < 1e-10, largest

@@ -14,16 +14,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cwamsn.errors import InputError
+from cwamsn.errors import InputError, TrainingStopped
 from cwamsn.models.precision import resolve_precision
-from cwamsn.training import launch, loop, restore_encoder, train
+from cwamsn.training import checkpoint, launch, restore_encoder, train, trainer
 from cwamsn.training.stopping import told_to_stop
 from tests.training.tiny import ROOT, recipe, wells_frame, write_store
 
 KILLED = """
 import json, sys
-from cwamsn.training import train
-train(**json.loads(sys.argv[1]))
+from pathlib import Path
+from cwamsn.plan import ScreenPaths
+from cwamsn.training import Recipe, train
+recipe, screen, out = sys.argv[1:]
+train(Recipe.from_config(json.loads(recipe)), ScreenPaths(Path(screen)), Path(out), seed=0, threads=1)
 """
 
 
@@ -33,7 +36,7 @@ def store(tmp_path_factory):
 
 
 def run(folder, store, seed=0, **changes):
-    train(recipe(**changes), **store, out_dir=folder, seed=seed, threads=1)
+    train(recipe(**changes), store, folder, seed=seed, threads=1)
     return load_file(folder / "encoder.safetensors")
 
 
@@ -51,13 +54,13 @@ def test_a_training_leaves_its_files(tmp_path, store, capsys):
     assert equal(weights, run(tmp_path / "b", store))
     assert not equal(weights, run(tmp_path / "c", store, seed=1))
     description = json.loads((tmp_path / "a" / "encoder.json").read_text())
-    assert description["recipe"] == recipe() and description["steps"] == 6 and description["seed"] == 0
+    assert description["recipe"] == recipe().to_config() and description["steps"] == 6 and description["seed"] == 0
     assert description["channels"] == list("abcde") and description["input_size"] == 32
     assert description["counts"]["control_crops_dropped"] == 16 and description["counts"]["perturbations"] == 12
     assert len(description["data_sha256"]["crops"]) == 64
     assert description["precision"] == resolve_precision("auto", torch.device("cpu"))
     assert description["attention"] == ("fused" if description["precision"] == "float32" else "eager")
-    assert recipe()["precision"] == recipe()["attention"] == "auto"
+    assert recipe().run.precision == recipe().run.attention == "auto"
     assert f"precision {description['precision']}, attention {description['attention']}, on " in capsys.readouterr().out
     log = rows(tmp_path / "a")
     assert [row["step"] for row in log] == ["2", "4", "6"]
@@ -109,7 +112,7 @@ def test_damaged_weights_are_refused(tmp_path, store):
 @pytest.mark.parametrize("precision,near", [("float32", 1e-9), ("bfloat16", 0.03), ("float16", 0.03)])
 def test_every_precision_trains_to_nearly_the_same_weights(tmp_path, store, monkeypatch, precision, near):
     if precision == "float16":  # a scale at which no step is left out
-        monkeypatch.setattr(loop, "gradient_scaler", lambda *_: torch.amp.GradScaler("cpu", init_scale=256.0))
+        monkeypatch.setattr(trainer, "gradient_scaler", lambda *_: torch.amp.GradScaler("cpu", init_scale=256.0))
     exact = run(tmp_path / "exact", store, precision="float32")
     weights = run(tmp_path / precision, store, precision=precision)
     name = "anchor.encoder.vit.blocks.0.attn.qkv.weight"
@@ -122,7 +125,7 @@ def test_every_precision_trains_to_nearly_the_same_weights(tmp_path, store, monk
 def test_float16_leaves_out_a_step_that_overflows_and_goes_on(tmp_path, store, monkeypatch):
     """With a scale that float16 cannot hold steps overflow until the scaler has halved it often enough."""
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**28)
-    monkeypatch.setattr(loop, "gradient_scaler", lambda *_: scaler)
+    monkeypatch.setattr(trainer, "gradient_scaler", lambda *_: scaler)
     before = run(tmp_path / "untrained", store, epochs=0)
     after = run(tmp_path / "trained", store, precision="float16", steps=24)
     log = rows(tmp_path / "trained")
@@ -133,8 +136,8 @@ def test_float16_leaves_out_a_step_that_overflows_and_goes_on(tmp_path, store, m
 
 def test_a_float16_training_whose_steps_all_overflow_leaves_no_encoder(tmp_path, store, monkeypatch):
 
-    monkeypatch.setattr(loop, "gradient_scaler", lambda *_: torch.amp.GradScaler("cpu", init_scale=2.0**100))
-    with pytest.raises(InputError, match="every step overflowed in float16"):
+    monkeypatch.setattr(trainer, "gradient_scaler", lambda *_: torch.amp.GradScaler("cpu", init_scale=2.0**100))
+    with pytest.raises(TrainingStopped, match="every step overflowed in float16"):
         run(tmp_path, store, precision="float16")
     assert not (tmp_path / "encoder.safetensors").exists()
 
@@ -150,7 +153,7 @@ class Stopped(Exception):
 def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch, after, changes):
     whole = run(tmp_path / "whole", store, **changes)
 
-    save, saved = loop.save_checkpoint, []
+    save, saved = checkpoint.save_checkpoint, []
 
     def save_and_stop(path, state):
         save(path, state)
@@ -158,7 +161,7 @@ def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch,
         if state["step"] == after:
             raise Stopped
 
-    monkeypatch.setattr(loop, "save_checkpoint", save_and_stop)
+    monkeypatch.setattr(checkpoint, "save_checkpoint", save_and_stop)
     with pytest.raises(Stopped):
         run(tmp_path / "parts", store, checkpoint_minutes=0, **changes)
     assert saved[-1] == after
@@ -190,7 +193,7 @@ def signals_as_on_a_terminal():
 def test_an_interrupted_training_goes_on_from_the_step_it_was_at(tmp_path, store, monkeypatch, capsys, number, raised):
     """Though five minutes, after which it writes a checkpoint by itself, are far off."""
     whole = run(tmp_path / "whole", store)
-    before, averaged, steps = signal.getsignal(number), loop.averaged, []
+    before, averaged, steps = signal.getsignal(number), trainer.averaged, []
 
     def interrupted(numbers):
         steps.append(1)
@@ -199,7 +202,7 @@ def test_an_interrupted_training_goes_on_from_the_step_it_was_at(tmp_path, store
         return averaged(numbers)
 
     with monkeypatch.context() as patch, pytest.raises(raised):
-        patch.setattr(loop, "averaged", interrupted)
+        patch.setattr(trainer, "averaged", interrupted)
         run(tmp_path / "parts", store)
     assert signal.getsignal(number) == before
     assert "stopped after step 3 of 6; the same command goes on from there" in capsys.readouterr().out
@@ -229,22 +232,22 @@ def test_a_killed_training_gives_the_same_weights(tmp_path, store):
     """SIGKILL at whatever moment, twice over."""
     changes = {"steps": 40, "checkpoint_minutes": 0}
     whole = run(tmp_path / "whole", store, **changes)
-    job = {"recipe": recipe(**changes), **store, "out_dir": str(tmp_path / "killed"), "seed": 0, "threads": 1}
+    job = [json.dumps(recipe(**changes).to_config()), str(store.root), str(tmp_path / "killed")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    checkpoint = tmp_path / "killed" / "checkpoint" / "last.pt"
+    last = tmp_path / "killed" / "checkpoint" / "last.pt"
     delays, seen = iter(np.random.default_rng(0).uniform(0.02, 0.3, 2)), None
     for delay in delays:
-        process = subprocess.Popen([sys.executable, "-c", KILLED, json.dumps(job)], env=environment)
+        process = subprocess.Popen([sys.executable, "-c", KILLED, *job], env=environment)
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:  # a checkpoint of this process's own
-            if checkpoint.exists() and checkpoint.stat().st_mtime_ns != seen:
+            if last.exists() and last.stat().st_mtime_ns != seen:
                 break
             time.sleep(0.005)
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        seen = checkpoint.stat().st_mtime_ns if checkpoint.exists() else seen
-    subprocess.run([sys.executable, "-c", KILLED, json.dumps(job)], env=environment, check=True)
+        seen = last.stat().st_mtime_ns if last.exists() else seen
+    subprocess.run([sys.executable, "-c", KILLED, *job], env=environment, check=True)
     assert equal(whole, load_file(tmp_path / "killed" / "encoder.safetensors"))
 
 
@@ -265,32 +268,33 @@ def test_a_training_without_a_full_batch_is_an_input_error(tmp_path, store):
 
 def test_what_is_not_finite_stops_the_run(tmp_path, store):
     # nothing is advised that is so already
-    with pytest.raises(InputError, match=r"training stopped: step \d+ gave .*nan.*; lower training\.peak_lr$"):
+    with pytest.raises(TrainingStopped, match=r"training stopped: step \d+ gave .*nan.*; lower training\.peak_lr$"):
         run(tmp_path, store, peak_lr=1e30, start_lr=1e30, clip_gradient=None, precision="float32")
     assert not (tmp_path / "encoder.safetensors").exists()
 
 
 def test_collapse_stops_the_run_with_its_cause(tmp_path, store):
     with pytest.raises(
-        InputError, match=r"collapsed at step 2: .*min_prototype_use: 100\.0%.*lower training\.peak_lr$"
+        TrainingStopped, match=r"collapsed at step 2: .*min_prototype_use: 100\.0%.*lower training\.peak_lr$"
     ):
         run(tmp_path, store, min_prototype_use=1.0)
-    with pytest.raises(InputError, match=r"peak_lr, or take sinkhorn_iterations: 3 in place of 0$"):
+    with pytest.raises(TrainingStopped, match=r"peak_lr, or take sinkhorn_iterations: 3 in place of 0$"):
         run(tmp_path, store, min_prototype_use=1.0, sinkhorn_iterations=0)
     assert not (tmp_path / "encoder.safetensors").exists()
     run(tmp_path, store, min_prototype_use=0)
 
 
-def test_statistics_of_another_store_are_refused(tmp_path, store):
-    wrong = tmp_path / "statistics.json"
+def test_statistics_of_another_store_are_refused(tmp_path):
+    store = write_store(tmp_path / "screen")
+    wrong = store.statistics
     wrong.write_text(json.dumps({"mean": [1.0] * 4, "std": [1.0] * 4}))
     with pytest.raises(InputError, match="holds 4 channels, the crop store 5"):
-        run(tmp_path, {**store, "statistics_path": str(wrong)})
+        run(tmp_path, store)
     wrong.write_text(json.dumps({"mean": [1.0] * 5, "std": [1.0] * 4 + [0.0]}))
     with pytest.raises(InputError, match="constant or not finite"):
-        run(tmp_path, {**store, "statistics_path": str(wrong)})
+        run(tmp_path, store)
 
 
 def test_launch_of_one_process_is_train(tmp_path, store):
-    launch(1, recipe=recipe(), **store, out_dir=str(tmp_path / "a"), seed=0, threads=1)
+    launch(recipe(), store, tmp_path / "a", seed=0, threads=1)
     assert equal(load_file(Path(tmp_path) / "a" / "encoder.safetensors"), run(tmp_path / "b", store))

@@ -7,10 +7,9 @@ from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2 import functional as tv
 
 from cwamsn.training import random_boxes, resized_crop
-from cwamsn.training.batch import ViewMaker
-from cwamsn.training.sampler import Pairs
+from cwamsn.training.multicrop import MultiCropViews
 from cwamsn.training.views import normalise, quarter_turns, random_turns
-from tests.training.tiny import recipe
+from tests.training.tiny import STATISTICS, recipe, same_pairs
 
 
 def generator(seed=0):
@@ -91,10 +90,9 @@ def test_normalised_views_are_contiguous():
 
 def make(changes=None, share=slice(0, 6), seed=0, step=0, total=6):
     small = recipe(**{"mask_ratio": 0.25, **(changes or {})})
-    maker = ViewMaker(small, (40, 48), (8, 8), {"mean": [120.0] * 5, "std": [60.0] * 5}, torch.device("cpu"))
+    views = MultiCropViews(small.views, (40, 48), (8, 8), STATISTICS, torch.device("cpu"))
     images = torch.randint(0, 256, (total, 5, 40, 48), dtype=torch.uint8, generator=generator(5))
-    numbers = np.arange(total)
-    return maker(Pairs(numbers, numbers, numbers), images[share], images[share], share, seed, step)
+    return views(same_pairs(step, total, (images[share], images[share]), share), seed)
 
 
 def test_views_of_a_batch():

@@ -9,10 +9,16 @@ from cwamsn import tables
 from cwamsn.config import load_schema, resolve
 from cwamsn.crops.store import ShardWriter
 from cwamsn.files import write_json
+from cwamsn.plan import ScreenPaths
 from cwamsn.recipes import recipe_of
+from cwamsn.training import Recipe
+from cwamsn.training.data import ChannelStatistics
+from cwamsn.training.loader import PairImages
+from cwamsn.training.sampler import Pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANNELS = ("a", "b", "c", "d", "e")
+STATISTICS = ChannelStatistics([120.0] * 5, [60.0] * 5, list(CHANNELS))
 SMALL = {
     "batch_size": 8,
     "steps": 6,
@@ -31,8 +37,15 @@ SMALL = {
 
 
 def recipe(**changes):
+    """The recipe of the default configuration, small, with these keys of the section `training`."""
     schema = load_schema(ROOT / "config" / "schemas")
-    return recipe_of(resolve({}, schema)["training"], {"recipe": SMALL | changes})
+    return Recipe.from_config(recipe_of(resolve({}, schema)["training"], {"recipe": SMALL | changes}))
+
+
+def same_pairs(step, total, images, share=None):
+    """What the views of a step are cut from: `images` of this process's share, each its own target."""
+    numbers = np.arange(total)
+    return PairImages(step, Pairs(numbers, numbers, numbers), share or slice(0, total), *images)
 
 
 def wells_frame(perturbations=12, plates=4, controls=2, split="train"):
@@ -84,7 +97,7 @@ def crops_frame(wells, sites=2, size=(40, 48)):
 
 
 def write_store(folder, wells=None, size=(40, 48), **changes):
-    """Files of a screen in `folder`; returns the arguments of `train` that name them."""
+    """Write a screen to `folder` and return its paths."""
     folder = Path(folder)
     wells = wells_frame() if wells is None else wells
     crops = crops_frame(wells, size=size)
@@ -98,10 +111,5 @@ def write_store(folder, wells=None, size=(40, 48), **changes):
             writer.add(crop_id, image.astype(np.uint8))
     tables.write(crops, "crops", folder / "crops.parquet")
     tables.write(wells, "wells", folder / "wells.parquet")
-    write_json({"mean": [120.0] * 5, "std": [60.0] * 5, "channels": list(CHANNELS)}, folder / "statistics.json")
-    return {
-        "index_path": str(folder / "crops.parquet"),
-        "data_root": str(folder),
-        "statistics_path": str(folder / "statistics.json"),
-        "wells_path": str(folder / "wells.parquet"),
-    }
+    write_json(STATISTICS._asdict(), folder / "statistics.json")
+    return ScreenPaths(folder)

@@ -67,17 +67,20 @@ def test_the_new_objective_trains_in_the_shared_loop(copy, blocks, tmp_path):
     recipe = yaml.safe_load(blocks["my_objective.yaml"])["models"]["barlow-twins"]["recipe"]
     program = f"""
 import csv, sys
+from pathlib import Path
 sys.path.insert(0, {str(copy)!r})
 from cwamsn.config import load_schema, resolve
 from cwamsn.recipes import recipe_of
-from cwamsn.training import restore_encoder, train
+from cwamsn.plan import ScreenPaths
+from cwamsn.training import Recipe, restore_encoder, train
 training = resolve({{}}, load_schema({str(copy / "config" / "schemas")!r}))["training"]
-recipe = recipe_of(training, {{"recipe": {SMALL | recipe | {"steps": 20, "peak_lr": 0.003}!r}}})
-train(recipe, **{write_store(tmp_path / "screen")!r}, out_dir={str(tmp_path / "out")!r}, seed=0, threads=1)
-losses = [float(row["loss"]) for row in csv.DictReader(open({str(tmp_path / "out" / "log.csv")!r}))]
+recipe = Recipe.from_config(recipe_of(training, {{"recipe": {SMALL | recipe | {"steps": 20, "peak_lr": 0.003}!r}}}))
+out = Path({str(tmp_path / "out")!r})
+train(recipe, ScreenPaths(Path({str(write_store(tmp_path / "screen").root)!r})), out, seed=0, threads=1)
+losses = [float(row["loss"]) for row in csv.DictReader((out / "log.csv").open())]
 assert losses[-1] < 0.9 * losses[0], losses
-restore_encoder({str(tmp_path / "out")!r})
-print("trained", recipe["objective"])
+restore_encoder(out)
+print("trained", recipe.objective)
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 0, result.stderr[-3000:]

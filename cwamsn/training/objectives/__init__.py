@@ -6,9 +6,9 @@ See :mod:`cwamsn.training.objectives.registry` for what an objective is.
 import importlib
 from pathlib import Path
 
-from cwamsn.training.objectives.registry import OBJECTIVES, Objective, objective, objective_of, options_of
+from cwamsn.training.objectives.registry import OBJECTIVES, Molecules, Objective, objective, objective_of, options_of
 
-__all__ = ["OBJECTIVES", "Objective", "objective", "objective_of", "options_of"]
+__all__ = ["OBJECTIVES", "Molecules", "Objective", "objective", "objective_of", "options_of"]
 
 # every file of this folder, so that a new objective is one new file and no other change
 for _path in sorted(Path(__file__).parent.glob("[!_]*.py")):

@@ -1,7 +1,6 @@
 """CellCLIP: channel-wise features of a frozen encoder against captions, continuously weighted contrastive loss."""
 
 import math
-from typing import Any
 
 import pandas as pd
 import torch
@@ -10,9 +9,11 @@ from torch import Tensor, nn
 
 from cwamsn.errors import InputError
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives.across import gather_with_gradient, mean_over_views
+from cwamsn.training.batch import Batch
+from cwamsn.training.objectives.gathering import gather_with_gradient, mean_over_views
 from cwamsn.training.objectives.molecules import caption, has_molecule, hashed_trigrams, language_model_features
-from cwamsn.training.objectives.registry import objective, options_of
+from cwamsn.training.objectives.registry import Features, Molecules, Networks, no_head, objective, options_of
+from cwamsn.training.recipe import Recipe
 
 STAND_IN = "hashed-trigrams"
 LOG_SCALE = math.log(14.3)  # of the inverse temperature, where it starts
@@ -37,7 +38,7 @@ def cwcl(profiles: Tensor, images: Tensor, texts: Tensor, log_scale: float | Ten
 
 
 class TextEncoder(nn.Module):
-    """Features of each perturbation's caption, made once, and a trained linear map: codes (B,) to (B, out_features)."""
+    """Caption features, computed once, and a trained linear map: codes (B,) to (B, out_features)."""
 
     def __init__(self, classes: int, features: int, out_features: int):
         super().__init__()
@@ -61,18 +62,19 @@ class TextEncoder(nn.Module):
         self.features[: len(values)] = torch.from_numpy(values).to(self.features)
 
 
-def prepare(model: nn.Module, perturbations: pd.DataFrame) -> None:
+def prepare(model: Networks, perturbations: pd.DataFrame) -> None:
+    """Fill in the captions' features of `model`."""
     options = options_of(model.recipe)
     model.parts["texts"].read(perturbations, options["text_encoder"], options["cells"])
 
 
-def text_encoder(recipe: dict[str, Any], classes: int, encoder: nn.Module) -> dict[str, nn.Module]:
+def text_encoder(recipe: Recipe, classes: int, encoder: nn.Module) -> dict[str, nn.Module]:
     if not hasattr(encoder, "profiles"):
         raise InputError("training.encoder: cellclip looks at each channel alone; take channelwise")
     return {"texts": TextEncoder(classes, options_of(recipe)["text_features"], encoder.num_features)}
 
 
-def features(model, batch, recipe) -> dict[str, Tensor]:
+def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     """Profiles (V·B, C, E) and encodings (V·B, D) of the anchor views, view-major, texts (B, D), trained scale."""
     encoder, texts = model.anchor.encoder, model.parts["texts"]
     profiles = torch.cat([encoder.profiles(group.images, group.keep) for group in batch.anchors])
@@ -87,15 +89,14 @@ def features(model, batch, recipe) -> dict[str, Tensor]:
 @objective(
     "cellclip",
     features,
-    parts=text_encoder,
-    head=lambda recipe, features: nn.Identity(),
+    modules=text_encoder,
+    head=no_head,
     options={"text_encoder": STAND_IN, "text_features": 2048, "cells": "U2OS"},
-    usable=has_molecule,
-    prepare=prepare,
+    molecules=Molecules(usable=has_molecule, prepare=prepare),
 )
-def cellclip(recipe, profiles, images, texts, log_scale) -> dict[str, Tensor]:
-    """Images of the anchors against captions of their compounds, weighted by the likeness of the frozen features; the
-    mean over anchor views.
+def cellclip(recipe: Recipe, profiles: Tensor, images: Tensor, texts: Tensor, log_scale: Tensor) -> dict[str, Tensor]:
+    """Images of the anchors against captions of their compounds, weighted by the similarity of the frozen features;
+    the mean over anchor views.
 
     Differs from CellCLIP in that the text encoder is not trained (only the map after it) and that a bag is one field.
     `text_encoder` is the folder of a BERT model, or the stand-in `hashed-trigrams`, which knows no language.

@@ -5,9 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives.across import diagonal, gather_with_gradient, mean_over_views
-from cwamsn.training.objectives.molecules import MoleculeEncoder, has_molecule
-from cwamsn.training.objectives.registry import objective, options_of
+from cwamsn.training.batch import Batch
+from cwamsn.training.objectives.gathering import diagonal, gather_with_gradient, mean_over_views
+from cwamsn.training.objectives.molecules import MoleculeEncoder, has_molecule, read_fingerprints
+from cwamsn.training.objectives.registry import Features, Molecules, Networks, objective, options_of
+from cwamsn.training.recipe import Recipe
 
 
 def hopfield(stored: Tensor, state: Tensor, beta: float) -> Tensor:
@@ -40,7 +42,7 @@ def cloob(images: Tensor, molecules: Tensor, beta: float = 14.3, inverse_tempera
     return info_loob(*from_images, inverse_temperature) + info_loob(*from_molecules, inverse_temperature)
 
 
-def features(model, batch, recipe) -> dict[str, Tensor]:
+def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     """Projected anchor views (V·B, D), view-major, and encoded molecules (B, D)."""
     return {
         "images": model.project_anchors(batch.anchors),
@@ -51,13 +53,12 @@ def features(model, batch, recipe) -> dict[str, Tensor]:
 @objective(
     "cloome",
     features,
-    parts=lambda recipe, classes, encoder: {"molecules": MoleculeEncoder(classes, recipe["output_dim"])},
-    head=lambda recipe, features: nn.Linear(features, recipe["output_dim"]),
+    modules=lambda recipe, classes, encoder: {"molecules": MoleculeEncoder(classes, recipe.network.output_dim)},
+    head=lambda recipe, features: nn.Linear(features, recipe.network.output_dim),
     options={"beta": 14.3, "inverse_temperature": 14.3},
-    usable=has_molecule,
-    prepare=lambda model, perturbations: model.parts["molecules"].read(perturbations),
+    molecules=Molecules(usable=has_molecule, prepare=read_fingerprints),
 )
-def cloome(recipe, images, molecules) -> dict[str, Tensor]:
+def cloome(recipe: Recipe, images: Tensor, molecules: Tensor) -> dict[str, Tensor]:
     """Images of the anchors against the fingerprints of their compounds; the mean over anchor views."""
     options = options_of(recipe)
     return {"loss": mean_over_views(lambda view: cloob(view, molecules, **options), len(molecules), images)}

@@ -1,23 +1,24 @@
 """CropMAE: reconstruct a view that is almost entirely hidden with the help of another view."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
 from cwamsn.models import world
-from cwamsn.training.objectives.across import mean_over_views
+from cwamsn.training.batch import Batch
+from cwamsn.training.objectives.gathering import mean_over_views
 from cwamsn.training.objectives.reconstruction import CrossDecoder, masked_pixel_loss
-from cwamsn.training.objectives.registry import objective, options_of
+from cwamsn.training.objectives.registry import Features, Networks, no_head, objective, options_of
+from cwamsn.training.recipe import Recipe
 
 
-def decoder(recipe: dict[str, Any], classes: int, encoder: nn.Module) -> dict[str, nn.Module]:
+def decoder(recipe: Recipe, classes: int, encoder: nn.Module) -> dict[str, nn.Module]:
     if not hasattr(encoder, "tokens"):
         raise InputError("training.encoder: cropmae hides patches; take a ViT such as vit_small_patch16_224")
     options, channels = options_of(recipe), encoder.vit.patch_embed.proj.in_channels
-    patches = math.prod(recipe["rand_size"] // side for side in encoder.patch_size)
+    patches = math.prod(recipe.views.rand_size // side for side in encoder.patch_size)
     ratio = options["mask_ratio"]
     if not 0 < ratio < 1 or visible_count(patches, ratio) >= patches:
         raise InputError(
@@ -47,7 +48,7 @@ def visible_patches(samples: int, patches: int, mask_ratio: float, generator: to
     return order[samples * rank : samples * (rank + 1), : visible_count(patches, mask_ratio)]
 
 
-def features(model, batch, recipe) -> dict[str, Any]:
+def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     """Predicted pixels of the target view (V·B, N, pixels), one prediction with each anchor view, view-major; the
     target views (B, C, H, W), their patch size, and which of their patches were hidden (B, N)."""
     encoder, images = model.anchor.encoder, batch.target
@@ -72,11 +73,13 @@ def features(model, batch, recipe) -> dict[str, Any]:
 @objective(
     "cropmae",
     features,
-    parts=decoder,
-    head=lambda recipe, features: nn.Identity(),
+    modules=decoder,
+    head=no_head,
     options={"mask_ratio": 0.985, "decoder_width": 256, "decoder_depth": 4, "decoder_heads": 8},
 )
-def cropmae(recipe, predictions, images, patch_size, hidden) -> dict[str, Tensor]:
+def cropmae(
+    recipe: Recipe, predictions: Tensor, images: Tensor, patch_size: tuple[int, int], hidden: Tensor
+) -> dict[str, Tensor]:
     """Pixels of the target view's hidden patches, from its few visible patches and a whole anchor view; the mean over
     anchor views.
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cwamsn.errors import InputError
 from cwamsn.models import GlobalBatchNorm1d
+from cwamsn.training.objectives.registry import Networks
 
 FINGERPRINT_RADIUS, FINGERPRINT_SIZE = 3, 1024
 
@@ -114,3 +115,8 @@ class MoleculeEncoder(nn.Module):
         """Fill in the fingerprints of the perturbations, in the order of their codes."""
         bits, _ = fingerprints(perturbations["smiles"])
         self.fingerprints[: len(bits)] = torch.from_numpy(bits)
+
+
+def read_fingerprints(model: Networks, perturbations: pd.DataFrame) -> None:
+    """Fill in the fingerprints of a model whose objective has a :class:`MoleculeEncoder` called `molecules`."""
+    model.parts["molecules"].read(perturbations)

@@ -7,9 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives.across import gather_with_gradient, mean_over_views
-from cwamsn.training.objectives.molecules import MoleculeEncoder, has_molecule
-from cwamsn.training.objectives.registry import objective, options_of
+from cwamsn.training.batch import Batch
+from cwamsn.training.objectives.gathering import gather_with_gradient, mean_over_views
+from cwamsn.training.objectives.molecules import MoleculeEncoder, has_molecule, read_fingerprints
+from cwamsn.training.objectives.registry import Features, Molecules, Networks, no_head, objective, options_of
+from cwamsn.training.recipe import Recipe
 
 LOG_SCALE, BIAS = math.log(10), -1.0  # where scale and bias of the logits start
 
@@ -18,6 +20,7 @@ LOG_SCALE, BIAS = math.log(10), -1.0  # where scale and bias of the logits start
 def s2l(
     images: Tensor,
     molecules: Tensor,
+    *,
     log_scale: float | Tensor = LOG_SCALE,
     bias: float | Tensor = BIAS,
     width: float = 0.3,
@@ -25,7 +28,7 @@ def s2l(
     gamma: float = 1.7,
     delta: float = 0.75,
 ) -> Tensor:
-    """Soft sigmoid loss of MolPhenix (Fradkin et al. 2024, arXiv:2409.08302): alike images count as part positive.
+    """Soft sigmoid loss of MolPhenix (Fradkin et al. 2024, arXiv:2409.08302): similar images count as partly positive.
 
     images, molecules: (B, D). With logits x = exp(log_scale)·cos + bias and w_ij = 1 - 4/π·atan(d²_ij/width) of the
     squared distance between images i and j (length 1), 0 below `threshold`, the loss is
@@ -52,7 +55,7 @@ class Scale(nn.Module):
         self.log_scale, self.bias = nn.Parameter(torch.tensor(log_scale)), nn.Parameter(torch.tensor(bias))
 
 
-def features(model, batch, recipe) -> dict[str, Tensor]:
+def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     """Anchor views (V·B, D), view-major, encoded molecules (B, D), and the trained scale and bias of the logits."""
     scale = model.parts["scale"]
     return {
@@ -66,20 +69,22 @@ def features(model, batch, recipe) -> dict[str, Tensor]:
 @objective(
     "molphenix",
     features,
-    parts=lambda recipe, classes, encoder: {
+    modules=lambda recipe, classes, encoder: {
         "molecules": MoleculeEncoder(classes, encoder.num_features),
         "scale": Scale(LOG_SCALE, BIAS),
     },
-    head=lambda recipe, features: nn.Identity(),
+    head=no_head,
     options={"width": 0.3, "threshold": 0.75, "gamma": 1.7, "delta": 0.75},
-    usable=has_molecule,
-    prepare=lambda model, perturbations: model.parts["molecules"].read(perturbations),
+    molecules=Molecules(usable=has_molecule, prepare=read_fingerprints),
 )
-def molphenix(recipe, images, molecules, log_scale, bias) -> dict[str, Tensor]:
+def molphenix(recipe: Recipe, images: Tensor, molecules: Tensor, log_scale: Tensor, bias: Tensor) -> dict[str, Tensor]:
     """Images of the anchors against fingerprints, the mean over anchor views; take a `channelwise` encoder.
 
     MolPhenix-style: in place of a pretrained graph network it has a perceptron on Morgan fingerprints, and no dose.
     """
     options = options_of(recipe)
-    loss = mean_over_views(lambda view: s2l(view, molecules, log_scale, bias, **options), len(molecules), images)
-    return {"loss": loss}
+
+    def loss(view: Tensor) -> Tensor:
+        return s2l(view, molecules, log_scale=log_scale, bias=bias, **options)
+
+    return {"loss": mean_over_views(loss, len(molecules), images)}

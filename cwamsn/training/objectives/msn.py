@@ -3,11 +3,13 @@
 from torch import Tensor
 
 from cwamsn.models import Prototypes, gather_rows
+from cwamsn.training.batch import Batch
 from cwamsn.training.loss import msn_loss
-from cwamsn.training.objectives.registry import objective
+from cwamsn.training.objectives.registry import Features, Networks, objective
+from cwamsn.training.recipe import Recipe
 
 
-def features(model, batch, recipe) -> dict[str, Tensor]:
+def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     """Projected anchor views (V·B, D), view-major, targets (B, D) without gradient, and the prototypes (K, D)."""
     return {
         "anchors": model.project_anchors(batch.anchors),
@@ -19,20 +21,22 @@ def features(model, batch, recipe) -> dict[str, Tensor]:
 @objective(
     "msn",
     features,
-    parts=lambda recipe, classes, encoder: {"prototypes": Prototypes(recipe["prototypes"], recipe["output_dim"])},
+    modules=lambda recipe, classes, encoder: {
+        "prototypes": Prototypes(recipe.loss.prototypes, recipe.network.output_dim)
+    },
     moving_average=True,
 )
-def msn(recipe, anchors, targets, prototypes) -> dict[str, Tensor]:
+def msn(recipe: Recipe, anchors: Tensor, targets: Tensor, prototypes: Tensor) -> dict[str, Tensor]:
     """Masked Siamese Network, and with pairs across wells CWA-MSN: anchors agree with the target on prototypes."""
     result = msn_loss(
         anchors,
         targets,
         prototypes,
-        num_views=recipe["rand_views"] + recipe["focal_views"],
-        temperature=recipe["temperature"],
-        sharpening=recipe["sharpening"],
-        me_max_weight=recipe["me_max_weight"],
-        sinkhorn_iterations=recipe["sinkhorn_iterations"],
+        num_views=recipe.views.rand_views + recipe.views.focal_views,
+        temperature=recipe.loss.temperature,
+        sharpening=recipe.loss.sharpening,
+        me_max_weight=recipe.loss.me_max_weight,
+        sinkhorn_iterations=recipe.loss.sinkhorn_iterations,
     )
     nearest = gather_rows(result.nearest)
     p = result.mean_assignment

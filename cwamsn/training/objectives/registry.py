@@ -1,14 +1,15 @@
-"""What a row is trained for. An objective is two functions and one registration.
+"""The registry of objectives: what a network is trained for. An objective is two functions and one registration.
 
 `features(model, batch, recipe)` runs the networks, in the precision of the training: it gets the
-:class:`~cwamsn.training.model.Model`, a :class:`~cwamsn.training.batch.Batch` and the recipe, and returns a dictionary
-of what the loss needs. `loss(recipe, **features)` gets these by name, in float32 or better and with autocast switched
-off, and returns a dictionary: the `loss`, a scalar with gradient, and whatever numbers the log shall hold. Each
-objective is a file of this folder; the package imports them all, and so registers them.
+:class:`~cwamsn.training.model.Model`, a :class:`~cwamsn.training.batch.Batch` and the
+:class:`~cwamsn.training.recipe.Recipe`, and returns a dictionary of what the loss needs. `loss(recipe, **features)`
+gets these by name, in float32 or better and with autocast switched off, and returns a dictionary: the `loss`, a scalar
+with gradient, and whatever numbers the log shall hold. Each objective is one file of this folder; the package imports
+them all, and so registers them. No objective imports the package, only this module.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,70 +18,112 @@ from torch import Tensor, nn
 from cwamsn.errors import InputError, nearest
 from cwamsn.models import ProjectionHead
 from cwamsn.training.arithmetic import full_precision
+from cwamsn.training.batch import Batch, Group
+from cwamsn.training.recipe import Recipe
+
+Features = dict[str, Any]  # what an objective's two functions hand each other by name
+Loss = Callable[..., dict[str, Tensor]]
+
+
+class Networks(Protocol):
+    """What an objective uses of a :class:`~cwamsn.training.model.Model`."""
+
+    recipe: Recipe
+    anchor: Any
+    parts: nn.ModuleDict
+
+    def project_anchors(self, groups: list[Group]) -> Tensor: ...
+    def project_target(self, images: Tensor) -> Tensor: ...
+
+
+class Molecules(NamedTuple):
+    """How an objective uses the molecules of the perturbations, a table with columns `perturbation` and `smiles`."""
+
+    usable: Callable[[pd.DataFrame], np.ndarray]
+    """(perturbations) -> (N,) which of them the objective can learn from."""
+    prepare: Callable[[Networks, pd.DataFrame], None]
+    """(model, perturbations in the order of the batch's codes) -> None, called once before training."""
 
 
 class Objective(NamedTuple):
     """See :func:`objective`."""
 
-    features: Callable[..., dict[str, Any]]
-    loss: Callable[..., dict[str, Tensor]]
-    parts: Callable[[dict[str, Any], int, nn.Module], dict[str, nn.Module]]
-    head: Callable[[dict[str, Any], int], nn.Module]
+    features: Callable[[Networks, Batch, Recipe], Features]
+    loss: Loss
+    modules: Callable[[Recipe, int, nn.Module], dict[str, nn.Module]]
+    head: Callable[[Recipe, int], nn.Module]
     moving_average: bool
-    options: dict[str, Any]
-    usable: Callable[[pd.DataFrame], np.ndarray] | None
-    prepare: Callable[[nn.Module, pd.DataFrame], None] | None
+    options: Mapping[str, Any]
+    molecules: Molecules | None
 
 
 OBJECTIVES: dict[str, Objective] = {}
 
 
-def projection_head(recipe: dict[str, Any], features: int) -> nn.Module:
-    return ProjectionHead(features, recipe["hidden_dim"], recipe["output_dim"])
+def no_modules(recipe: Recipe, classes: int, encoder: nn.Module) -> dict[str, nn.Module]:
+    """Nothing is trained beside encoder and head."""
+    return {}
+
+
+def projection_head(recipe: Recipe, features: int) -> nn.Module:
+    """The MSN reference's projection head."""
+    return ProjectionHead(features, recipe.network.hidden_dim, recipe.network.output_dim)
+
+
+def no_head(recipe: Recipe, features: int) -> nn.Module:
+    """The encoder's own features."""
+    return nn.Identity()
 
 
 def objective(
     name: str,
-    features: Callable[..., dict[str, Any]],
+    features: Callable[[Networks, Batch, Recipe], Features],
     *,
-    parts: Callable = lambda recipe, classes, encoder: {},
-    head: Callable = projection_head,
+    modules: Callable[[Recipe, int, nn.Module], dict[str, nn.Module]] = no_modules,
+    head: Callable[[Recipe, int], nn.Module] = projection_head,
     moving_average: bool = False,
-    options: dict[str, Any] | None = None,
-    usable: Callable | None = None,
-    prepare: Callable | None = None,
-):
+    options: Mapping[str, Any] | None = None,
+    molecules: Molecules | None = None,
+) -> Callable[[Loss], Loss]:
     """Register an objective: decorates its loss, and switches autocast off in it.
 
-    features: what the networks make of a batch, see above. parts: (recipe, number of perturbations, encoder) -> what is
-    trained beside encoder and head (prototypes, a classifier, a decoder), by name. head: (recipe, features of the
-    encoder) -> the head, `nn.Identity` where none is wanted. moving_average: whether the model keeps a second encoder
-    and head, the moving average of the trained ones. options: the keys of `training.objective_options` that it knows,
-    with their defaults.
-    usable: (perturbations) -> (N,) which of them it can learn from; prepare: (model, perturbations) -> None, called
-    once before training. perturbations has the columns `perturbation` and `smiles`, in the order of the batch's codes.
+    Parameters
+    ----------
+    name : its name in the configuration.
+    features : what the networks make of a batch, see above.
+    modules : (recipe, number of perturbations, encoder) -> what is trained beside encoder and head (prototypes, a
+        classifier, a decoder), by name.
+    head : (recipe, features of the encoder) -> the head; :func:`no_head` for none.
+    moving_average : whether the model keeps a second encoder and head, the moving average of the trained ones.
+    options : the keys of `training.objective_options` that it knows, with their defaults.
+    molecules : for objectives that look at molecules.
     """
 
-    def register(loss):
-        OBJECTIVES[name] = Objective(
-            features, full_precision(loss), parts, head, moving_average, options or {}, usable, prepare
-        )
+    def register(loss: Loss) -> Loss:
+        exact = full_precision(loss)
+        OBJECTIVES[name] = Objective(features, exact, modules, head, moving_average, options or {}, molecules)
         return loss
 
     return register
 
 
-def objective_of(recipe: dict[str, Any]) -> Objective:
-    """The recipe's objective. Raises InputError for an unknown name or option, with the nearest known ones, and for an
-    option of another kind than its default."""
-    name = recipe["objective"]
+def objective_of(recipe: Recipe) -> Objective:
+    """The recipe's objective.
+
+    Raises
+    ------
+    InputError
+        The name or an option is not known (with the nearest known ones), or an option is of another kind than its
+        default.
+    """
+    name = recipe.objective
     if name not in OBJECTIVES:
         raise InputError(f"training.objective: {name!r} is not known; {nearest(name, OBJECTIVES)}")
-    for key, value in recipe["objective_options"].items():
-        if key not in OBJECTIVES[name].options:
-            known = nearest(key, OBJECTIVES[name].options)
-            raise InputError(f"training.objective_options.{key}: is no option of {name}; {known}")
-        default = OBJECTIVES[name].options[key]
+    known = OBJECTIVES[name].options
+    for key, value in recipe.objective_options.items():
+        if key not in known:
+            raise InputError(f"training.objective_options.{key}: is no option of {name}; {nearest(key, known)}")
+        default = known[key]
         kinds = (int, float) if isinstance(default, float) else type(default)
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise InputError(
@@ -89,6 +132,6 @@ def objective_of(recipe: dict[str, Any]) -> Objective:
     return OBJECTIVES[name]
 
 
-def options_of(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The objective's options with the recipe's own values in place of the defaults."""
-    return OBJECTIVES[recipe["objective"]].options | recipe["objective_options"]
+def options_of(recipe: Recipe) -> dict[str, Any]:
+    """The objective's options, with the recipe's own values in place of the defaults."""
+    return {**OBJECTIVES[recipe.objective].options, **recipe.objective_options}

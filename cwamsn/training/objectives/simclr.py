@@ -1,14 +1,14 @@
 """SimCLR: two views of one image attract, all other views of the batch repel."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives.across import diagonal, gather_with_gradient, mean_over_views
-from cwamsn.training.objectives.registry import objective
+from cwamsn.training.batch import Batch
+from cwamsn.training.objectives.gathering import diagonal, gather_with_gradient, mean_over_views
+from cwamsn.training.objectives.registry import Features, Networks, objective
+from cwamsn.training.recipe import Recipe
 
 
 @full_precision
@@ -25,21 +25,21 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float = 0.1) -> Tensor:
     return F.cross_entropy(similarity, positive)
 
 
-def perceptron_head(recipe: dict[str, Any], features: int) -> nn.Module:
+def perceptron_head(recipe: Recipe, features: int) -> nn.Module:
     """Linear, ReLU, Linear to `output_dim`: the projector of SimCLR and SupCon."""
-    return nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, recipe["output_dim"]))
+    return nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, recipe.network.output_dim))
 
 
-def features(model, batch, recipe) -> dict[str, Tensor]:
+def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     """Projected anchor views (V·B, D), view-major, and target views (B, D)."""
     return {"anchors": model.project_anchors(batch.anchors), "targets": model.anchor(batch.target)}
 
 
 @objective("simclr", features, head=perceptron_head)
-def simclr(recipe, anchors, targets) -> dict[str, Tensor]:
+def simclr(recipe: Recipe, anchors: Tensor, targets: Tensor) -> dict[str, Tensor]:
     """NT-Xent of the anchor and the target view. With `target_from: image` both are of one image, as in SimCLR.
 
     Of several anchor views each is compared with the target view, and the mean is taken.
     """
-    temperature = recipe["temperature"]
+    temperature = recipe.loss.temperature
     return {"loss": mean_over_views(lambda view: nt_xent(view, targets, temperature), len(targets), anchors)}

@@ -5,9 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cwamsn.training.arithmetic import full_precision
-from cwamsn.training.objectives.across import diagonal, gather_with_gradient
-from cwamsn.training.objectives.registry import objective
+from cwamsn.training.batch import Batch
+from cwamsn.training.objectives.gathering import diagonal, gather_with_gradient
+from cwamsn.training.objectives.registry import Features, Networks, objective
 from cwamsn.training.objectives.simclr import perceptron_head
+from cwamsn.training.recipe import Recipe
 
 
 @full_precision
@@ -27,13 +29,13 @@ def sup_con(features: Tensor, labels: Tensor, temperature: float = 0.1) -> Tenso
     return each.sum() / (count > 0).sum().clamp_min(1)
 
 
-def labelled_views(model, batch, recipe) -> dict[str, Tensor]:
+def labelled_views(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     """Head outputs of all anchor and target views ((V + 1)·B, D), view-major, and the perturbation of each."""
     features = torch.cat([model.project_anchors(batch.anchors), model.anchor(batch.target)])
     return {"features": features, "labels": batch.perturbation.repeat(len(features) // len(batch.perturbation))}
 
 
 @objective("supcon", labelled_views, head=perceptron_head)
-def supcon(recipe, features, labels) -> dict[str, Tensor]:
+def supcon(recipe: Recipe, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """SupCon over the anchor and target images; with `target_from: well` two wells of each perturbation."""
-    return {"loss": sup_con(features, labels, recipe["temperature"])}
+    return {"loss": sup_con(features, labels, recipe.loss.temperature)}

@@ -1,6 +1,6 @@
-"""What the contrastive losses share: the rows of all processes, and the views of a sample.
+"""What the contrastive losses share: samples of all processes, and views of a sample.
 
-Each loss takes one row a sample and, in a torch.distributed job, compares the rows of all processes: every process
+Each loss takes one row per sample and, in a torch.distributed job, compares the rows of all processes: every process
 computes the loss of the global batch.
 """
 

@@ -1,0 +1,203 @@
+"""One training: its networks, optimiser, schedules and views, and the step that changes them."""
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from cwamsn.models import (
+    autocast,
+    averaged,
+    device_name,
+    gradient_scaler,
+    resolve_attention,
+    resolve_precision,
+    set_attention,
+    world,
+)
+from cwamsn.training.checkpoint import fingerprint
+from cwamsn.training.data import TrainingData, agreement_codes, perturbation_table
+from cwamsn.training.health import check_finite
+from cwamsn.training.loader import PairImages, PairLoader
+from cwamsn.training.model import Model
+from cwamsn.training.multicrop import MultiCropViews
+from cwamsn.training.recipe import Recipe
+from cwamsn.training.sampler import Pairs, PairSampler
+from cwamsn.training.schedule import schedules_of
+from cwamsn.training.weights import code_version
+
+
+class Step(NamedTuple):
+    """What one optimiser step gave."""
+
+    numbers: dict[str, float]
+    """Means over all processes, by name."""
+    images: int
+    """Different images that were seen."""
+
+
+class Trainer:
+    """Takes the optimiser steps of one training: data → pairs → images → views → objective → optimiser.
+
+    Parameters
+    ----------
+    recipe : what is trained, and how.
+    data : crops of the training part, from :func:`~cwamsn.training.data.read_training_data`.
+    seed : decides initial weights, pairs and views.
+    device : where everything is computed; in a torch.distributed job, this process's own.
+
+    Attributes
+    ----------
+    model : the networks; initial weights until steps are taken.
+    steps, done : optimiser steps in all, and those taken. `steps` is 0 where the recipe has no epochs: then only
+        `model` and the descriptions can be used.
+    precision, attention : what `auto` means on `device`.
+
+    Raises
+    ------
+    InputError
+        No batch can be filled, or the recipe asks for what does not exist.
+    """
+
+    def __init__(self, recipe: Recipe, data: TrainingData, seed: int, device: torch.device):
+        self.recipe, self.data, self.seed, self.device = recipe, data, seed, device
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.model = Model(recipe, len(data.statistics.channels), data.classes).to(device)
+        self.model.load_frozen()
+        self.precision = resolve_precision(recipe.run.precision, device)
+        self.attention = resolve_attention(recipe.run.attention, device, self.precision)
+        set_attention(self.model, self.attention)
+        self.counts, self.steps, self.done = dict(data.counts), 0, 0
+        if recipe.optimiser.epochs:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """Everything that steps need and initial weights do not."""
+        options, data = self.recipe.optimiser, self.data
+        self.sampler = PairSampler(data.crops, self.recipe.pairs, self.seed)
+        self.counts |= {"perturbations_excluded": self.sampler.excluded, "batches_per_epoch": len(self.sampler)}
+        self.steps = options.steps or options.epochs * len(self.sampler)
+        if molecules := self.model.objective.molecules:
+            molecules.prepare(self.model, perturbation_table(data.crops, self.sampler.perturbations))
+        self.loader = PairLoader(data, self.sampler, self.device)
+        self.schedules = schedules_of(options, self.steps, len(self.sampler))
+        groups = self.model.parameter_groups()
+        self.optimiser = torch.optim.AdamW(groups, betas=options.betas, eps=options.adam_eps, fused=True)
+        self.scaler = gradient_scaler(self.device, self.precision)
+        self._clipped = [p for g in groups if g["clip"] for p in g["params"]]
+        self._unclipped = [p for g in groups if not g["clip"] for p in g["params"]]
+        self._codes = agreement_codes(data.crops)
+        self.views = MultiCropViews(
+            self.recipe.views, data.image_size, self.model.patch_size, data.statistics, self.device
+        )
+        self.model.train()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What a checkpoint of this training belongs to."""
+        return fingerprint(self.recipe, self.precision, self.seed, self.data.sha256)
+
+    @cached_property
+    def _parallel(self) -> torch.nn.Module:
+        """The model, its gradients averaged over processes; made at the first step, when the weights are in place."""
+        return DistributedDataParallel(self.model, forward_sync_buffers=False) if world()[1] > 1 else self.model
+
+    def remaining(self) -> Iterator[PairImages]:
+        """The batches of the steps that are still to be taken."""
+        return self.loader.steps(self.done, self.steps)
+
+    def step(self, images: PairImages) -> Step:
+        """Take one optimiser step.
+
+        Raises
+        ------
+        TrainingStopped
+            The loss or the gradient is not finite.
+        """
+        batch = self.views(images, self.seed)
+        with autocast(self.device, self.precision):
+            numbers = self._parallel(batch)
+        result = self._descend(numbers, images.step)
+        self.model.update_target(self.schedules.momentum[images.step])
+        self.done = images.step + 1
+        pairs = images.pairs
+        return Step(result | self._agreement(pairs), images=len({*pairs.anchor, *pairs.target}))
+
+    def _descend(self, numbers: dict[str, Tensor | float], step: int) -> dict[str, float]:
+        """Backward pass, clipping and the optimiser's step; `numbers` and what comes in addition, as plain numbers."""
+        scaler, options = self.scaler, self.recipe.optimiser
+        self.optimiser.zero_grad(set_to_none=True)
+        for group in self.optimiser.param_groups:
+            group["lr"] = float(self.schedules.lr[step])
+            group["weight_decay"] = float(self.schedules.weight_decay[step]) if group["decay"] else 0.0
+        scaler.scale(numbers["loss"]).backward()
+        scaler.unscale_(self.optimiser)
+        if options.reference_prototype_gradients:
+            torch._foreach_mul_([p.grad for p in self._unclipped], world()[1])
+        numbers["gradient_norm"] = torch.nn.utils.clip_grad_norm_(self._clipped, options.clip_gradient or math.inf)
+        plain = averaged(numbers)
+        # float16 starts with too large a scale on purpose: the scaler leaves such a step out and halves the scale
+        overflow = not math.isfinite(plain["gradient_norm"]) and scaler.is_enabled() and scaler.get_scale() > 1
+        check_finite(plain, step + 1, self.precision, overflow=overflow)
+        scale = scaler.get_scale()
+        scaler.step(self.optimiser)
+        scaler.update()
+        if scaler.is_enabled():
+            plain["skipped_steps"] = float(scaler.get_scale() < scale)
+        if overflow:
+            del plain["gradient_norm"]
+        return plain
+
+    def _agreement(self, pairs: Pairs) -> dict[str, float]:
+        """Share of the pairs whose images have the same well, plate, ..."""
+        return {name: float(np.mean(code[pairs.anchor] == code[pairs.target])) for name, code in self._codes.items()}
+
+    def epoch(self) -> int:
+        """Epoch of the last step taken, counted from 0."""
+        return (self.done - 1) // len(self.sampler)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "rng": torch.get_rng_state(),
+            "step": self.done,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where :meth:`state_dict` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        torch.set_rng_state(state["rng"].cpu())
+        self.done = state["step"]
+
+    def description(self) -> dict[str, object]:
+        """Content of `encoder.json`: the recipe, and what came of it on this data and this device."""
+        statistics = self.data.statistics
+        return {
+            "recipe": self.recipe.to_config(),
+            "seed": self.seed,
+            "steps": self.steps,
+            "channels": list(statistics.channels),
+            "mean": list(statistics.mean),
+            "std": list(statistics.std),
+            "input_size": self.recipe.views.rand_size,
+            "classes": self.data.classes,
+            "counts": self.counts,
+            "images": self.data.crops["crop"].nunique() if self.steps else 0,
+            "networks": ["anchor"] if self.model.target is None else ["anchor", "target"],
+            "data_sha256": dict(self.data.sha256),
+            "code_version": code_version(),
+            "device": device_name(self.device),
+            "precision": self.precision,
+            "attention": self.attention,
+        }

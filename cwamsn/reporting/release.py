@@ -1,29 +1,38 @@
 """Releases: versioned copies of a run's tables and figures, with a digest of every file, that are never overwritten."""
 
-import json
 import shutil
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, sha256
+from cwamsn.products import PRODUCTS
+from cwamsn.reporting.crate import CRATE, WORKFLOW, crate
+from cwamsn.reporting.provenance import read_provenance
 
 DIGESTS = "SHA256SUMS"
-CRATE = "ro-crate-metadata.json"
 
 
 def release(results: str | Path, files: Iterable[str | Path], releases: str | Path, workflow: str | Path) -> Path:
     """Copy the `files` of the run in `results` (tables, figures, provenance, report, scores) to a release.
 
-    It lies in `<releases>/<run>-<version>/` and holds these files and `workflow`, the Snakefile; what else lies in the
-    run's folders is of another configuration. Returns the release's folder. A release that is there already is checked:
-    equal files are left alone, another content under the same version is refused.
+    The release is `<releases>/<run>-<version>/`, with these files and `workflow`, the Snakefile; other files in the
+    run's folders belong to another configuration. An existing release is checked: equal files are left alone.
+
+    Returns
+    -------
+    pathlib.Path
+        The release's folder.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, or the same version was released with another content.
     """
     results = Path(results)
-    record = json.loads((results / "provenance.json").read_text())
+    record = read_provenance(results / "provenance.json")
     target = Path(releases) / f"{record['run']}-{record['version']}"
-    files = _named(results, files) | {"Snakefile": Path(workflow)}
+    files = _named(results, files) | {WORKFLOW: Path(workflow)}
     if target.exists():
         new = {name: sha256(path) for name, path in files.items() if not _varies(name)}
         old = {name: digest for name, digest in read_digests(target).items() if name in new or not _varies(name)}
@@ -31,7 +40,7 @@ def release(results: str | Path, files: Iterable[str | Path], releases: str | Pa
         if new != old:
             differing = sorted(n for n in new.keys() | old.keys() if new.get(n) != old.get(n))
             raise InputError(
-                f"{target}: is there already and differs in {', '.join(differing[:5])}; a release is never "
+                f"{target}: exists and differs in {', '.join(differing[:5])}; a release is never "
                 "overwritten: delete it by hand, or commit the change that makes the difference"
             )
         if faults := verify(target):
@@ -42,7 +51,7 @@ def release(results: str | Path, files: Iterable[str | Path], releases: str | Pa
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, folder / name)
         digests = {name: sha256(folder / name) for name in files}
-        (folder / CRATE).write_text(json.dumps(crate(record, folder, digests), indent=2, sort_keys=True) + "\n")
+        (folder / CRATE).write_text(crate(record, digests))
         digests[CRATE] = sha256(folder / CRATE)
         lines = [f"{digest}  {name}\n" for name, digest in sorted(digests.items())]
         (folder / DIGESTS).write_text("".join(lines))
@@ -53,7 +62,7 @@ def _named(results: Path, files: Iterable[str | Path]) -> dict[str, Path]:
     """The files by their path below the run's folder."""
     found = {Path(p).relative_to(results).as_posix(): Path(p) for p in files}
     if not any(name.startswith("tables/") for name in found):
-        raise InputError(f"{results}: this run makes no table; choose rows and benchmarks that make one")
+        raise InputError(f"{results}: this run makes no table; choose methods and benchmarks that make one")
     if missing := sorted(name for name, path in found.items() if not path.exists()):
         raise InputError(f"{results}: lacks {', '.join(missing[:5])}; run `snakemake` first")
     return found
@@ -61,8 +70,10 @@ def _named(results: Path, files: Iterable[str | Path]) -> dict[str, Path]:
 
 def _varies(name: str) -> bool:
     """Whether a file holds times or the machine, which differ between equal runs."""
+    path = PurePath(name)
+    product = PRODUCTS.get(path.stem)
     return name in ("provenance.json", "report.html") or (
-        name.startswith("tables/table4") and not name.endswith(".csv")
+        product is not None and product.timed and path.suffix != ".csv"
     )
 
 
@@ -70,7 +81,7 @@ def read_digests(folder: Path) -> dict[str, str]:
     """Digests that a release was made with, by file name."""
     path = folder / DIGESTS
     if not path.exists():
-        raise InputError(f"{path}: no such file; this folder is no release")
+        raise InputError(f"{path}: no such file; this folder is not a release")
     return {line[66:]: line[:64] for line in path.read_text().splitlines() if line}
 
 
@@ -98,95 +109,3 @@ def verify_all(releases: str | Path) -> list[str]:
     if faults:
         raise InputError("; ".join(faults))
     return [f"{folder}: {len(read_digests(folder))} files unchanged" for folder in folders]
-
-
-WORKFLOW = "https://w3id.org/ro/wfrun"
-
-
-def crate(record: dict[str, Any], folder: Path, digests: dict[str, str]) -> dict[str, Any]:
-    """Metadata of a release as an RO-Crate 1.1 after the Workflow Run Crate profile 0.5.
-
-    The workflow is the Snakefile at the commit that ran; the run is one CreateAction with the data manifests as
-    objects, the configuration as a property value and every file of the release as a result.
-    """
-    code = record["code"]
-    conforms = [{"@id": f"{WORKFLOW}/{p}"} for p in ("process/0.5", "workflow/0.5")]
-    conforms.append({"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"})
-    workflow = "Snakefile"
-    files = [
-        {"@id": name, "@type": "File", "name": name, "sha256": digest, "encodingFormat": _media_type(name)}
-        for name, digest in sorted(digests.items())
-        if name != workflow
-    ]
-    inputs = [
-        {"@id": f"#data-{name}", "@type": "CreativeWork", "name": name, "identifier": f"sha256:{item['sha256']}"}
-        for name, item in sorted(record["data"].items())
-    ]
-    setting = {
-        "@id": "#configuration",
-        "@type": "PropertyValue",
-        "name": "configuration",
-        "value": json.dumps(record["configuration"], sort_keys=True, default=str),
-    }
-    action = {
-        "@id": f"#run-{record['run']}-{record['version']}",
-        "@type": "CreateAction",
-        "name": f"Run {record['run']} of the workflow, version {record['version']}",
-        "instrument": {"@id": workflow},
-        "object": [{"@id": item["@id"]} for item in [*inputs, setting]],
-        "result": [{"@id": item["@id"]} for item in files],
-        "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
-    }
-    root = {
-        "@id": "./",
-        "@type": "Dataset",
-        "name": record["configuration"].get("title") or record["run"],
-        "description": "Tables and figures with their provenance",
-        "license": "https://spdx.org/licenses/BSD-3-Clause",
-        "version": record["version"],
-        "conformsTo": conforms,
-        "mainEntity": {"@id": workflow},
-        "hasPart": [{"@id": workflow}, *({"@id": item["@id"]} for item in files)],
-        "mentions": [{"@id": action["@id"]}],
-    }
-    main = {
-        "@id": workflow,
-        "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
-        "name": "Snakefile",
-        "sha256": digests[workflow],
-        "version": code["commit"] or code["version"],
-        "programmingLanguage": {"@id": "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"},
-    }
-    language = {
-        "@id": "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
-        "@type": "ComputerLanguage",
-        "name": "Snakemake",
-        "url": {"@id": "https://snakemake.readthedocs.io"},
-        "version": record["packages"].get("snakemake"),
-    }
-    descriptor = {
-        "@id": CRATE,
-        "@type": "CreativeWork",
-        "about": {"@id": "./"},
-        "conformsTo": [
-            {"@id": "https://w3id.org/ro/crate/1.1"},
-            {"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"},
-        ],
-    }
-    context = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
-    graph = [descriptor, root, main, language, action, setting, *inputs, *files]
-    return {"@context": context, "@graph": graph}
-
-
-def _media_type(name: str) -> str:
-    kinds = {
-        ".csv": "text/csv",
-        ".md": "text/markdown",
-        ".tex": "application/x-tex",
-        ".html": "text/html",
-        ".png": "image/png",
-        ".svg": "image/svg+xml",
-        ".json": "application/json",
-        ".parquet": "application/vnd.apache.parquet",
-    }
-    return kinds.get(Path(name).suffix, "application/octet-stream")

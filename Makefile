@@ -15,7 +15,7 @@ STAMP := .venv/installed
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help env run test test-full lint format docs lock audit dag clean
+.PHONY: help env run test test-full lint format docs site lock audit dag clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,10 @@ format: env  ## reformat Python and Snakemake files
 
 docs: env  ## config/README.md from the schemas
 	$(BIN)/python -m cwamsn.config_docs config/schemas > config/README.md
+
+site: env  ## the documentation as a site in site/, links checked
+	$(BIN)/mkdocs build --quiet --strict
+	@echo "read it: $(BIN)/python -m http.server --directory site, then http://localhost:8000"
 
 dag: env  ## docs/images/dag.svg: the rules of the default run
 	$(BIN)/snakemake --rulegraph dot | dot -Tsvg > docs/images/dag.svg

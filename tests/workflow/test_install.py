@@ -63,7 +63,7 @@ def test_every_machine_takes_the_same_packages_but_for_cuda(lock, python, instal
     assert {name for name in linux - mac if not install.CUDA.match(f"{name}==")} <= {"greenlet"}
     assert linux == arm and mac <= linux
     assert {"torch", "numpy", "snakemake", "setuptools"} <= mac
-    assert not {"pywin32", "pyreadline3"} & linux, "packages of Windows"
+    assert not {"colorama", "pyreadline3"} & linux, "packages of Windows"
 
 
 def test_the_lock_names_no_host_and_pins_every_line(lock):

@@ -4,12 +4,14 @@ import csv
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from cwamsn.files import atomic_path
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class LogState(TypedDict):
@@ -60,6 +62,8 @@ class TrainingLog:
         self.sums, self.counts = {}, {}
         self._started, self._images = time.perf_counter(), 0
         if self.writes:
+            from torch.utils.tensorboard import SummaryWriter  # absent where weights are only read
+
             # events of steps that a killed run had taken after its last checkpoint are hidden by purge_step
             self.events = self.events or SummaryWriter(str(self.path.parent / "events"), purge_step=step)
             for name, value in row.items():

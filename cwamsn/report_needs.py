@@ -118,12 +118,12 @@ class ReportNeeds:
     def context(self, screen: str) -> dict[str, Any]:
         """What holds for every table and figure of a screen."""
         used = self._screens_of(self.plan.methods, [screen])
-        title = self.config["title"]
         return self.version | {
             "null": self.config["gene_gene"]["null_rows"],
             "simulated": any(self.plan.is_simulated(name) for name in used),
             "on_rxrx3_core": self.plan.source(screen) == "rxrx3-core",
-            "run_title": title if screen == self.plan.only_screen else f"{title}: {screen}",
+            "screen": "" if screen == self.plan.only_screen else screen,
+            "run_title": self.config["title"],
             "quoted_rows": self.config["reporting"]["quoted_rows"],
             "notes": self.config["reporting"]["notes"],
         }

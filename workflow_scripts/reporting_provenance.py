@@ -5,11 +5,13 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn.benchmarks.symbols import table_path
     from cwamsn.notes import read_notes
+    from cwamsn.plan import evaluated
     from cwamsn.reporting.method_notes import notes_by_method
     from cwamsn.reporting.provenance import Notes, ProvenanceInputs, write_provenance
 
     config, params = snakemake.config, snakemake.params
-    symbols = table_path(config["gene_gene"]["aliases"]) if "gene_gene" in config["benchmarks"] else None
+    used = any("gene_gene" in benchmarks for benchmarks in evaluated(config).values())
+    symbols = table_path(config["gene_gene"]["aliases"]) if used else None
     inputs = ProvenanceInputs(
         config=config,
         code=params.code,

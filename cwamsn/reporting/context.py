@@ -46,11 +46,13 @@ class TableMethod:
     """Device it was trained on."""
 
     @classmethod
-    def from_values(cls, values: Mapping[str, object], counted: Mapping[str, object] | None = None) -> "TableMethod":
+    def from_values(cls, values: Mapping[str, Any], counted: Mapping[str, Any] | None = None) -> "TableMethod":
         """From plain values, any of the fields and others, None as not given; `counted` fills in what they lack."""
-        given: dict[str, Any] = {**(counted or {}), **{k: v for k, v in values.items() if v is not None}}
-        known = {f.name for f in fields(cls)}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in known})
+        given = {**(counted or {}), **{k: v for k, v in values.items() if v is not None}}
+        known: dict[str, Any] = {f.name: given[f.name] for f in fields(cls) if f.name in given}
+        for name in known.keys() & {"seeds", "tables"}:
+            known[name] = tuple(known[name])
+        return cls(**known)
 
     @property
     def ranked(self) -> bool:
@@ -58,7 +60,7 @@ class TableMethod:
         return KINDS[self.kind].ranked
 
 
-def table_methods(values: Iterable[Mapping[str, object]], computations: Sequence[str | Path] = ()) -> list[TableMethod]:
+def table_methods(values: Iterable[Mapping[str, Any]], computations: Sequence[str | Path] = ()) -> list[TableMethod]:
     """Methods from plain values; `<method>/computation.json` files fill in what the values do not state."""
     counted = {Path(path).parent.name: read_json(path) for path in computations}
     return [TableMethod.from_values(method, counted.get(method["name"])) for method in values]

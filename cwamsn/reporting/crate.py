@@ -62,7 +62,7 @@ def crate(record: Provenance, digests: Mapping[str, str]) -> str:
     root = _entity(
         "./",
         "Dataset",
-        name=record["configuration"].get("title") or record["run"],
+        name=record["configuration"]["title"],
         description="Tables and figures with their provenance",
         license="https://spdx.org/licenses/BSD-3-Clause",
         version=record["version"],

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -12,7 +13,7 @@ import matplotlib.pyplot as plt
 
 from cwamsn.files import atomic_path
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib types the keys as a literal of every parameter there is
     "svg.hashsalt": "cwamsn",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",

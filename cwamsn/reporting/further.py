@@ -33,7 +33,7 @@ def _table(
     product: Product, columns: Sequence[Column], rows: list[Row], context: TableContext, notes: Sequence[str]
 ) -> Table:
     closing = [note for note in (*notes, MARKS, SPREAD, *context.versions) if note]
-    return Table(product.name, context.titled(product.title), columns, rows, closing)
+    return Table(product.name, context.titled(product.title), list(columns), rows, closing)
 
 
 def replicates_table(

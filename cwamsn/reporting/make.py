@@ -64,7 +64,7 @@ def make_table(
 class TableInputs:
     """What the workflow hands over for one table: plain values and files."""
 
-    methods: Sequence[Mapping[str, object]]
+    methods: Sequence[Mapping[str, Any]]
     """See :meth:`TableMethod.from_values`."""
     context: ContextValues
     scores: Sequence[str | Path]

@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from cwamsn.files import atomic_path
+from cwamsn.plan import NO_SCREEN, evaluated
 from cwamsn.products import PRODUCTS
 from cwamsn.reporting.curves import training_of
 from cwamsn.reporting.pages import render
@@ -69,7 +70,7 @@ def write_report(inputs: ReportInputs, output: str | Path) -> None:
     screens = {name: quality_of(Path(folder), inputs.examples) for name, folder in inputs.screens.items()}
     page = render(
         "report.html.j2",
-        title=record["configuration"].get("title") or record["run"],
+        title=record["configuration"]["title"],
         record=record,
         simulated=inputs.simulated,
         warnings=_warnings(inputs, screens),
@@ -110,15 +111,16 @@ def _overview(record: Provenance) -> dict[str, str | None]:
     """Code, configuration, data and machine in a line each."""
     config, code, machine = record["configuration"], record["code"], record["machine"]
     state = {True: "clean", False: "with uncommitted changes", None: ""}[code["clean"]]
-    screens = dict.fromkeys(filter(None, [config.get("training_screen"), config.get("evaluation_screen")]))
+    evaluation = {name: benchmarks for name, benchmarks in evaluated(config).items() if name != NO_SCREEN}
+    screens = dict.fromkeys(filter(None, [config["training_screen"], *evaluation]))
     resources = record.get("resources", {})
     return {
         "Code": f"{code['commit'] or code['version']} {state}",
         "Configuration": record["configuration_sha256"][:12],
-        "Benchmarks": ", ".join(config["benchmarks"]),
+        "Benchmarks": _benchmarks(evaluated(config)),
         "Seeds": ", ".join(map(str, record["seeds"])),
-        "Training screen": config.get("training_screen"),
-        "Evaluation screen": config.get("evaluation_screen"),
+        "Training screen": config["training_screen"],
+        "Evaluation screen" if len(evaluation) < 2 else "Evaluation screens": ", ".join(evaluation),
         "Sources": ", ".join(f"{name}: {config['screens'][name]['source']}" for name in screens),
         "Data manifest": ", ".join(f"{name} {digest['sha256'][:12]}" for name, digest in record["data"].items()),
         "Looked up in": ", ".join(f"{name}: {r['file']} {r['sha256'][:12]}" for name, r in resources.items()),
@@ -126,6 +128,12 @@ def _overview(record: Provenance) -> dict[str, str | None]:
         f"{(machine['memory_bytes'] or 0) / 2**30:.0f} GiB",
         "Python": machine["python"],
     }
+
+
+def _benchmarks(evaluation: Mapping[str, Sequence[str]]) -> str:
+    """The benchmarks, by screen where there are several."""
+    texts = {screen: ", ".join(benchmarks) for screen, benchmarks in evaluation.items()}
+    return next(iter(texts.values()), "") if len(texts) < 2 else "; ".join(f"{s}: {text}" for s, text in texts.items())
 
 
 def _methods(inputs: ReportInputs) -> pd.DataFrame:

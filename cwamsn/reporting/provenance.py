@@ -22,13 +22,18 @@ class Machine(TypedDict):
     memory_bytes: int | None
 
 
-class Usage(TypedDict):
-    """Cost of a job, or of one of its repetitions; None where it was too short to be measured."""
+class Measurement(TypedDict):
+    """Cost of one repetition of a job; None where it was too short to be measured."""
 
-    job: str
     wall_seconds: float | None
     cpu_seconds: float | None
     max_rss_mb: float | None
+
+
+class Usage(Measurement):
+    """The same with the job's name."""
+
+    job: str
 
 
 class Notes(TypedDict):
@@ -96,14 +101,18 @@ def computed(files: Mapping[str, str | Path]) -> dict[str, dict[str, str]]:
     return {name: {key: made[key] for key in wanted if key in made} for name, made in descriptions.items()}
 
 
-NUMBERS = {"s": "wall_seconds", "cpu_time": "cpu_seconds", "max_rss": "max_rss_mb"}
-
-
-def measurements(path: str | Path) -> list[dict[str, float | None]]:
+def measurements(path: str | Path) -> list[Measurement]:
     """Wall and CPU seconds and memory in MB of each repetition in one of Snakemake's measurement files."""
     header, *lines = Path(path).read_text().splitlines() or [""]
     rows = (dict(zip(header.split("\t"), line.split("\t"), strict=False)) for line in lines)
-    return [{name: _number(row.get(key)) for key, name in NUMBERS.items()} for row in rows]
+    return [
+        Measurement(
+            wall_seconds=_number(row.get("s")),
+            cpu_seconds=_number(row.get("cpu_time")),
+            max_rss_mb=_number(row.get("max_rss")),
+        )
+        for row in rows
+    ]
 
 
 def training_hours(usage: Mapping[str, Sequence[str | Path]]) -> dict[str, float]:
@@ -117,13 +126,13 @@ def training_hours(usage: Mapping[str, Sequence[str | Path]]) -> dict[str, float
     return mean
 
 
-def usage(files: Mapping[str, str | Path]) -> list[dict[str, object]]:
+def usage(files: Mapping[str, str | Path]) -> list[Usage]:
     """Every measurement in `files`, by the job's name; a job that was not measured in this run is left out.
 
     Images that another run made have their measurements there.
     """
     return [
-        {"job": job} | measured
+        Usage(job=job, **measured)
         for job, path in sorted(files.items())
         if Path(path).exists()
         for measured in measurements(path)

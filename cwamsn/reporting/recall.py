@@ -16,7 +16,9 @@ from cwamsn.reporting.table import Cell, Column, Table, mark
 from cwamsn.vocabulary import SOURCES
 
 TITLES = {"HuMAP": "hu.MAP"}
-ALIASES = {5: {"CWA-MSN": "1024"}}  # table 5 names the method by its number of prototypes
+ALIASES: dict[int | str, dict[str, str]] = {
+    5: {"CWA-MSN": "1024"}
+}  # table 5 names the method by its number of prototypes
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def recall_table(
     product: Product, methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext
 ) -> Table:
     """Recall of known gene-gene relationships by source."""
-    number, lead = product.number, LEADS[product.lead]
+    number, lead = product.number or product.name, LEADS[product.lead]
     found = recalls(scores, context.selection)
     sources = [s for s in SOURCES if s in set(found["source"]) or s in set(published.numbers(number)["source"])]
     columns = [*(c.column for c in lead.columns), *(Column(s, TITLES.get(s, s), better="high") for s in sources)]

@@ -44,7 +44,7 @@ def measured(values: pd.Series, beside: Cell | None = None, scale: float = 1.0) 
 class PublishedRows:
     """The published rows of one table: beside measured ones first, then those that were not used below them."""
 
-    table: int
+    table: int | str
     context: TableContext
     cell: Callable[[str, str], Cell]
     """Cell of a published row and a column key, its number or none."""

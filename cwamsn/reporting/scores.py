@@ -80,7 +80,7 @@ def compound_gene(scores: pd.DataFrame, selection: ScoreSelection) -> pd.DataFra
     """
     found = select(selected(scores, selection), benchmark="compound_gene")
     found = found[found["draw"].isna() & found["concentration"].notna()]
-    names = {}
+    names: dict[str, tuple[str, str]] = {}
     for metric, name in METRICS.items():
         names |= {f"{name}_{part}": (metric, part) for part in ("mean", "std", "z")}
         names |= {f"baseline_{name}_{part}": (metric, f"baseline_{part}") for part in ("mean", "std")}

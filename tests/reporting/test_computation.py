@@ -29,15 +29,15 @@ def description(root):
 
 def test_the_papers_recipe_gives_the_formulas_counts(description):
     counted = count_computation(description)
-    assert counted["inference_gflops"] == pytest.approx(9.274, abs=5e-4)
-    assert counted["gflops"] == pytest.approx(anchor_forward(ViT(), Views()) / 1e9, rel=1e-12)
-    assert counted["gflops"] == pytest.approx(24.118, abs=5e-4)
-    assert counted["step_gflops"] == pytest.approx(training_step(ViT(), Views()) / 1e9, rel=1e-12)
-    assert counted["parameters"] / 1e6 == pytest.approx(21.86, abs=0.005)
+    assert counted.inference_gflops == pytest.approx(9.274, abs=5e-4)
+    assert counted.gflops == pytest.approx(anchor_forward(ViT(), Views()) / 1e9, rel=1e-12)
+    assert counted.gflops == pytest.approx(24.118, abs=5e-4)
+    assert counted.step_gflops == pytest.approx(training_step(ViT(), Views()) / 1e9, rel=1e-12)
+    assert counted.parameters / 1e6 == pytest.approx(21.86, abs=0.005)
 
 
 def test_nothing_trained_has_no_training_cost(description):
-    assert count_computation(description | {"steps": 0})["step_gflops"] is None
+    assert count_computation(description | {"steps": 0}).step_gflops is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_can_be_trained_can_be_counted_and_is_the_same_network(description,
     with torch.device("meta"):
         trained = Model(Recipe.from_config(recipe), 5, classes=3).anchor.encoder
     counted = count_computation(description | {"recipe": recipe})
-    assert counted["parameters"] == sum(p.numel() for p in trained.parameters())
+    assert counted.parameters == sum(p.numel() for p in trained.parameters())
 
 
 def test_counts_fill_in_what_a_row_does_not_state(description, tmp_path):

@@ -67,6 +67,7 @@ RECORD = {
         "benchmarks": ["gene_gene"],
         "screens": {"s": {"source": "simulated-bray"}},
         "training_screen": "s",
+        "evaluation_screen": "s",
     },
     "configuration_sha256": "1" * 64,
     "data": {"s": {"sha256": "2" * 64}},
@@ -174,7 +175,11 @@ def test_reasons_that_differ_in_numbers_alone_are_counted_together():
 
 
 def test_a_page_of_a_finished_map_needs_no_images(tmp_path):
-    record = RECORD | {"configuration": {"title": "", "benchmarks": []}, "usage": [], "data": {}}
+    record = RECORD | {
+        "configuration": {"title": "T", "training_screen": None, "evaluation_screen": None, "benchmarks": []},
+        "usage": [],
+        "data": {},
+    }
     write_report(ReportInputs(record=record), tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert "No image was needed" in text and "No method of this run was trained" in text and "Simulated" not in text

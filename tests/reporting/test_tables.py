@@ -194,7 +194,7 @@ def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(methods, scor
                 notes=said,
                 methods=[asdict(e) for e in methods],
             ),
-            wildcards=SimpleNamespace(table="table1"),
+            wildcards=SimpleNamespace(product="table1"),
         )
 
     gaps = write_partial_tables([job(paths)])

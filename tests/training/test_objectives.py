@@ -340,5 +340,5 @@ def test_shipped_rows_build_and_can_be_counted():
             model = Model(Recipe.from_config(chosen), 5, classes=20)
         description = {"recipe": chosen, "channels": list("abcde"), "images": 1, "steps": 1, "networks": []}
         counted = count_computation(description)
-        assert counted["parameters"] == sum(p.numel() for p in model.anchor.encoder.parameters())
-        assert counted["inference_gflops"] > 1
+        assert counted.parameters == sum(p.numel() for p in model.anchor.encoder.parameters())
+        assert counted.inference_gflops > 1

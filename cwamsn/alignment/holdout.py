@@ -30,7 +30,10 @@ def control_holdout_report(
     mean and population standard deviation). A fitting alignment has a mean near 0 (of the order of
     sqrt(1/n_fit + 1/n_held_out)) and, where it scales, a std near 1.
 
-    Raises InputError when an experiment has fewer than 4 controls.
+    Raises
+    ------
+    InputError
+        When an experiment has fewer than 4 controls.
     """
     options = options or AlignOptions()
     groups = batches(wells)

@@ -49,8 +49,11 @@ def align(
     -------
     (N, D') float64 array in the order of `features`. Its digits do not depend on that order.
 
-    Raises InputError for an unknown method, and for an experiment with fewer than 2 controls or with controls that all
-    have the same vector.
+    Raises
+    ------
+    InputError
+        For an unknown method, and for an experiment with fewer than 2 controls or with controls that all have the same
+        vector.
     """
     options = replace(options or AlignOptions(), **own)
     name, components = parse_method(method or options.method)

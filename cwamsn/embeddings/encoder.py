@@ -37,8 +37,11 @@ def load_encoder(
     A module from images (B, C, H, W) to features (B, D), in evaluation mode and without gradients; and the content of
     `encoder.json` with the keys of :class:`EncoderMeta`.
 
-    Raises InputError when a file is missing, the weights are not those that `encoder.json` was written with, or a
-    weight is missing, surplus or of another shape (as with another number of channels).
+    Raises
+    ------
+    InputError
+        When a file is missing, the weights are not those that `encoder.json` was written with, or a weight is missing,
+        surplus or of another shape (as with another number of channels).
     """
     folder = Path(folder)
     weights, description = folder / "encoder.safetensors", folder / "encoder.json"

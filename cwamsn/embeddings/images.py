@@ -56,7 +56,7 @@ def embed(
     ----------
     encoder : (B, C, s, s) → (B, D), as :func:`cwamsn.embeddings.encoder.load_encoder` returns it
     meta : its description, returned with it; `in_channels`, `view_size` and `channels` are used
-    statistics : of this very screen, since another screen's stains and 8-bit scaling differ
+    statistics : of this screen itself, since another screen's stains and 8-bit scaling differ
     options : section `embedding`; its `device` and `gpus` are the caller's concern
     device : where to compute; None: the CPU
 
@@ -65,7 +65,10 @@ def embed(
     Embeddings (contract `embeddings`), sorted by well_id. The crops of a well are summed in float64 in the order of
     their ids, so that the batch size changes only the rounding inside the encoder.
 
-    Raises InputError when the channels of encoder, crops and statistics disagree, or a feature is not finite.
+    Raises
+    ------
+    InputError
+        When the channels of encoder, crops and statistics disagree, or a feature is not finite.
     """
     if not len(store.frame):
         raise InputError("crops: the evaluation screen has no crop; see its qc.parquet for the reasons")

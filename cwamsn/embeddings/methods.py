@@ -83,7 +83,10 @@ def embed_method(
     Embeddings (contract `embeddings`) sorted by well_id; and counts of wells with and without an embedding, with what
     the kind adds: arithmetic and device of a network, description of public weights, names of measured columns.
 
-    Raises InputError for a kind that does not embed wells, and whatever the kind's own function raises.
+    Raises
+    ------
+    InputError
+        For a kind that does not embed wells, and whatever the kind's own function raises.
     """
     if method.kind not in _KINDS:
         raise InputError(f"{method.name}: a method of kind {method.kind.name} has no embeddings of wells")

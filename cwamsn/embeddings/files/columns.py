@@ -90,8 +90,11 @@ def choose(
     keys : columns with another use (ids, perturbations); never features unless a list names them
     read : returns the values of a column; called where the type does not decide
 
-    Raises InputError where a column that may be a feature holds a value that is not a number, or no value at all, where
-    no feature is left, and where the name of a feature appears twice.
+    Raises
+    ------
+    InputError
+        Where a column that may be a feature holds a value that is not a number, or no value at all, where no feature is
+        left, and where the name of a feature appears twice.
     """
     types = dict(zip(schema.names, schema.types))
     if isinstance(wanted, str | None):

@@ -36,8 +36,11 @@ def read_map(path: str | Path, entry: Mapping[str, Any] | MapFile) -> tuple[pd.D
     -------
     Map (contract `map`) sorted by its key, and the numbers of its `rows` and `features`.
 
-    Raises InputError for an unreadable file, a value that is NaN or not a number, a missing or repeated perturbation,
-    and for vectors that tell nothing apart.
+    Raises
+    ------
+    InputError
+        For an unreadable file, a value that is NaN or not a number, a missing or repeated perturbation, and for vectors
+        that tell nothing apart.
     """
     path, entry = Path(path), entry if isinstance(entry, MapFile) else MapFile.from_config(entry)
     check_digest(path, entry.sha256)

@@ -34,7 +34,10 @@ def read_embeddings(
     Embeddings (contract `embeddings`) sorted by well_id, and the counts `wells`, `rows`, `matched`, `missing`,
     `surplus` (rows of unknown wells) and `repeated` (wells with several rows).
 
-    Raises InputError for an unreadable file, a NaN or infinite feature, or too many missing wells.
+    Raises
+    ------
+    InputError
+        For an unreadable file, a NaN or infinite feature, or too many missing wells.
     """
     path, entry = Path(path), entry if isinstance(entry, WellsFile) else WellsFile.from_config(entry)
     check_digest(path, entry.sha256)
@@ -84,7 +87,10 @@ def load_features(path: str | Path, wells: pd.DataFrame) -> tuple[np.ndarray, pd
     -------
     Features (N, D) float32, and the N wells in the same order, their index starting at 0.
 
-    Raises InputError when the file holds a well that `wells` does not, or vectors that tell nothing apart.
+    Raises
+    ------
+    InputError
+        When the file holds a well that `wells` does not, or vectors that tell nothing apart.
     """
     path = Path(path)
     source = open_source(path, WellsFile(format="parquet"))

@@ -1,5 +1,6 @@
 """Networks, their weights, and the device and arithmetic they run on: what training and embeddings share."""
 
+from cwamsn.models.base import Encoder
 from cwamsn.models.build import build_encoder, encoder_arguments, load_frozen, takes_image_size
 from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
 from cwamsn.models.devices import choose_devices, leased_devices
@@ -23,6 +24,7 @@ __all__ = [
     "PRETRAINED",
     "ChannelwiseEncoder",
     "CrossChannelFormer",
+    "Encoder",
     "GlobalBatchNorm1d",
     "PooledEncoder",
     "Pretrained",

@@ -3,7 +3,8 @@
 import difflib
 import functools
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import timm
@@ -12,8 +13,9 @@ from timm.layers import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from cwamsn.errors import InputError
-from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
+from cwamsn.errors import InputError, nearest
+from cwamsn.models.base import Encoder
+from cwamsn.models.channelwise import ChannelwiseEncoder, ChannelwiseOptions, CrossChannelFormer
 from cwamsn.models.pretrained import build_pretrained, load_pretrained
 from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_attention
 
@@ -21,17 +23,17 @@ CHANNELWISE = "channelwise"  # the encoder's name where else a timm model is nam
 # networks that can look at one channel, and the colours that they want of it
 FROZEN = {"efficientnet-lite0": 3, "vit-small-imagenet": 3, "dinov2-giant": 3, "openphenom": 1}
 
-# arguments of the networks that the training itself sets, and what says them in their place
+# arguments of the networks that the training itself sets, and the key that sets them
 SET_ELSEWHERE = {
     "attention": "training.attention",
     "in_channels": "the images",
     "in_chans": "the images",
     "num_classes": "the objective",
     "name": "training.encoder",
-    "pretrained": "nothing: training starts from scratch; a row of kind pretrained takes published weights",
+    "pretrained": "nothing: training starts from scratch; a method of kind pretrained takes published weights",
     "pretrained_cfg": "nothing: training starts from scratch",
     "checkpoint_path": "nothing: training starts from scratch",
-    "features_only": "nothing: the encoder gives one vector an image",
+    "features_only": "nothing: the encoder gives one vector per image",
     "patch_drop_rate": "training.mask_ratio",
 }
 # what a network raises of arguments that it does not know, or that do not fit together
@@ -45,7 +47,7 @@ def takes_image_size(name: str) -> bool:
         return False
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         family = type(timm.create_model(name, pretrained=False)).__mro__
-    return any("img_size" in inspect.signature(kind.__init__).parameters for kind in family if kind is not object)
+    return any("img_size" in inspect.signature(kind.__init__).parameters for kind in family if kind is not object)  # type: ignore[misc]
 
 
 def encoder_arguments(name: str, options: Mapping[str, object], image_size: int) -> dict[str, Any]:
@@ -59,29 +61,40 @@ def encoder_arguments(name: str, options: Mapping[str, object], image_size: int)
         An option is one that the training itself sets.
     """
     for key in SET_ELSEWHERE.keys() & options.keys():
-        raise InputError(f"training.encoder_options.{key}: is no option here; it is said by {SET_ELSEWHERE[key]}")
+        raise InputError(f"training.encoder_options.{key}: is no option here; it is set by {SET_ELSEWHERE[key]}")
     return ({"img_size": image_size} if takes_image_size(name) else {}) | dict(options)
 
 
-def _refused(name: str, options: dict[str, Any], error: Exception) -> InputError:
+def _refused(name: str, options: Mapping[str, object], error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:200]
     return InputError(f"training.encoder_options: {name} does not take {options}: {reason or type(error).__name__}")
 
 
-def build_encoder(name: str, in_channels: int, **overrides: Any) -> nn.Module:
+def build_encoder(name: str, in_channels: int, **overrides: Any) -> Encoder:
     """An untrained encoder around the timm model `name` with `in_channels` input channels.
 
     The name `channelwise` stands for :class:`cwamsn.models.channelwise.ChannelwiseEncoder`.
 
-    overrides: `final_norm` (default True: apply the final LayerNorm), `attention` (`eager`, `fused` or `auto`, see
-    :func:`set_attention`) and any argument of the timm model, such as `embed_dim`, `depth`, `num_heads`, `patch_size`,
-    `img_size`. Weights are drawn as the MSN reference draws them, from torch's global generator.
+    Weights are drawn as the MSN reference draws them, from torch's global generator.
+
+    Parameters
+    ----------
+    name : of the timm model.
+    in_channels : channels of the images.
+    **overrides : `final_norm` (default True: apply the final LayerNorm), `attention` (`eager`, `fused` or `auto`, see
+        :func:`set_attention`) and any argument of the timm model, such as `embed_dim`, `depth`, `num_heads`,
+        `patch_size`, `img_size`.
+
+    Raises
+    ------
+    InputError
+        There is no such model, it does not take the options, or it is a ViT without a class token of its own.
     """
     if name == CHANNELWISE:
         options = {key: value for key, value in overrides.items() if key != "attention"}
-        _refuse_unknown(options, set(inspect.signature(build_channelwise).parameters) - {"in_channels"})
+        chosen = channelwise_options(options)
         try:
-            return build_channelwise(in_channels, **options)
+            return build_channelwise(in_channels, chosen)
         except _REFUSALS as error:
             raise _refused(name, options, error) from error
     final_norm, attention = overrides.pop("final_norm", True), overrides.pop("attention", "auto")
@@ -89,11 +102,11 @@ def build_encoder(name: str, in_channels: int, **overrides: Any) -> nn.Module:
         close = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.4)
         raise InputError(f"training.encoder: timm has no model {name!r}; nearest: {', '.join(close) or 'none'}")
     try:
-        model = timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, **overrides)
+        model: Any = timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, **overrides)
     except _REFUSALS as error:
         raise _refused(name, overrides, error) from error
     if not isinstance(model, VisionTransformer):
-        return PooledEncoder(model)
+        return PooledEncoder(model, model.num_features)
     plain = model.cls_token is not None and model.num_prefix_tokens == 1 and not model.no_embed_class
     if not plain or model.pos_embed is None or type(model.patch_embed) is not PatchEmbed:
         raise InputError(
@@ -113,39 +126,28 @@ def build_encoder(name: str, in_channels: int, **overrides: Any) -> nn.Module:
     return ViTEncoder(model, final_norm)
 
 
-def _refuse_unknown(options: Iterable[str], known: set[str]) -> None:
+def channelwise_options(options: Mapping[str, Any]) -> ChannelwiseOptions:
+    """The options of the encoder `channelwise`. Raises InputError for an unknown one, with the nearest known ones."""
+    known = [field.name for field in fields(ChannelwiseOptions)]
     for key in options:
         if key not in known:
-            close = difflib.get_close_matches(str(key), sorted(known), n=3, cutoff=0.5)
-            hint = f"nearest: {', '.join(close)}" if close else f"known: {', '.join(sorted(known))}"
-            raise InputError(f"training.encoder_options.{key}: is no option of {CHANNELWISE}; {hint}")
+            raise InputError(f"training.encoder_options.{key}: is no option of {CHANNELWISE}; {nearest(key, known)}")
+    return ChannelwiseOptions(**options)
 
 
-def build_channelwise(
-    in_channels: int,
-    frozen: str = "efficientnet-lite0",
-    frozen_path: str | None = None,
-    width: int | None = None,
-    out_features: int = 512,
-    depth: int = 12,
-    heads: int = 8,
-    accept_noncommercial: bool = False,
-) -> ChannelwiseEncoder:
+def build_channelwise(in_channels: int, options: ChannelwiseOptions) -> ChannelwiseEncoder:
     """A :class:`ChannelwiseEncoder` around public weights, which :func:`load_frozen` loads.
 
-    frozen: name of the weights; frozen_path: a local copy of their file. width: what the channels' features are
-    narrowed to, None for no narrowing. accept_noncommercial: what the run's `accept_noncommercial_licence` says. The
-    frozen network normalises each channel of each image itself.
+    The frozen network normalises each channel of each image itself.
     """
-    if frozen not in FROZEN:
-        raise InputError(f"training.encoder_options.frozen: {frozen!r} is not one of {', '.join(FROZEN)}")
-    network = build_pretrained(frozen, FROZEN[frozen])
+    if options.frozen not in FROZEN:
+        raise InputError(f"training.encoder_options.frozen: {options.frozen!r} is not one of {', '.join(FROZEN)}")
+    network = build_pretrained(options.frozen, FROZEN[options.frozen])
     network.normalise = "image"
-    narrow = None if width is None else nn.Linear(network.num_features, width)
-    former = CrossChannelFormer(width or network.num_features, in_channels, out_features, depth, heads)
-    encoder = ChannelwiseEncoder(network, former, narrow)
-    encoder.source = (frozen, frozen_path, accept_noncommercial)
-    return encoder
+    narrow = None if options.width is None else nn.Linear(network.num_features, options.width)
+    width = options.width or network.num_features
+    former = CrossChannelFormer(width, in_channels, options.out_features, options.depth, options.heads)
+    return ChannelwiseEncoder(network, former, narrow, options)
 
 
 def load_frozen(encoder: nn.Module) -> None:
@@ -155,7 +157,11 @@ def load_frozen(encoder: nn.Module) -> None:
     """
     if not isinstance(encoder, ChannelwiseEncoder) or encoder.source is None:
         return
-    name, path, accepted = encoder.source
-    key = "training.encoder_options.frozen_path"
-    weights, _ = load_pretrained(name, encoder.frozen.colours, path=path, key=key, accept_noncommercial=accepted)
+    weights, _ = load_pretrained(
+        encoder.source.frozen,
+        encoder.frozen.colours,
+        path=encoder.source.frozen_path,
+        key="training.encoder_options.frozen_path",
+        accept_noncommercial=encoder.source.accept_noncommercial,
+    )
     encoder.frozen.load_state_dict(weights.state_dict())

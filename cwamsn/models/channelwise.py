@@ -1,9 +1,12 @@
 """Image encoders that look at each channel with a frozen network and join the channels with a small transformer."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
+from cwamsn.models.base import Encoder, PublishedNetwork, refuse_mask
 
 
 def quick_gelu(x: Tensor) -> Tensor:
@@ -14,8 +17,8 @@ def quick_gelu(x: Tensor) -> Tensor:
 class CrossChannelFormer(nn.Module):
     """Features of each channel (B, C, E) to one vector (B, out_features), as in CellCLIP (Lu et al. 2025).
 
-    A learned vector a channel is added, a class token prepended; `depth` pre-norm blocks attend over the channels; the
-    class token is normed and mapped to `out_features`.
+    A learned vector per channel is added, a class token prepended; `depth` pre-norm blocks attend over the channels;
+    the class token is normed and mapped to `out_features`.
     """
 
     def __init__(self, features: int, channels: int, out_features: int, depth: int = 12, heads: int = 8):
@@ -38,20 +41,46 @@ class CrossChannelFormer(nn.Module):
         return self.ln_post(self.blocks(x)[:, 0]) @ self.proj
 
 
-class ChannelwiseEncoder(nn.Module):
+@dataclass(frozen=True, kw_only=True)
+class ChannelwiseOptions:
+    """`training.encoder_options` of the encoder `channelwise`."""
+
+    frozen: str = "efficientnet-lite0"
+    """Name of the frozen network's weights."""
+    frozen_path: str | None = None
+    """A local copy of their file."""
+    width: int | None = None
+    """What the channels' features are narrowed to; None for no narrowing."""
+    out_features: int = 512
+    depth: int = 12
+    heads: int = 8
+    accept_noncommercial: bool = False
+    """What the run's `accept_noncommercial_licence` says."""
+
+
+class ChannelwiseEncoder(Encoder):
     """A frozen network on each channel alone (grey as RGB where it wants colours), then a CrossChannelFormer.
 
-    narrow: what the channels' features go through before it; the identity unless the former is narrower than they are.
+    Parameters
+    ----------
+    frozen : looks at each channel; never trained.
+    former : joins the channels' features.
+    narrow : what the channels' features go through before it; the identity unless the former is narrower than they are.
+    source : where the frozen network's weights come from, see :func:`cwamsn.models.build.load_frozen`.
     """
 
-    patch_size = (1, 1)
-
-    def __init__(self, frozen: nn.Module, former: CrossChannelFormer, narrow: nn.Module | None = None):
+    def __init__(
+        self,
+        frozen: PublishedNetwork,
+        former: CrossChannelFormer,
+        narrow: nn.Module | None = None,
+        source: ChannelwiseOptions | None = None,
+    ):
         super().__init__()
-        self.frozen, self.former = frozen.eval().requires_grad_(False), former
+        self.frozen: PublishedNetwork = frozen.eval().requires_grad_(False)
+        self.former, self.source = former, source
         self.narrow = nn.Identity() if narrow is None else narrow
         self.num_features = former.proj.shape[1]
-        self.source: tuple[str, str | None, bool] | None = None
 
     def train(self, mode: bool = True) -> "ChannelwiseEncoder":
         super().train(mode)
@@ -61,8 +90,7 @@ class ChannelwiseEncoder(nn.Module):
     @torch.no_grad()
     def profiles(self, images: Tensor, keep: Tensor | None = None) -> Tensor:
         """(B, C, E) features of the channels of images (B, C, H, W)."""
-        if keep is not None:
-            raise InputError("training.mask_ratio: this encoder has no patches to mask; set it to 0 or take a ViT")
+        refuse_mask(keep)
         grey = images.flatten(0, 1).unsqueeze(1)
         return self.frozen(grey.expand(-1, self.frozen.colours, -1, -1)).unflatten(0, images.shape[:2])
 

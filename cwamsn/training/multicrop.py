@@ -70,6 +70,8 @@ class MultiCropViews:
                 if where is None:
                     where = nested_boxes(drawn[0][:total], target_scale, generator), drawn[1][:total]
                 anchors.append(Group(self._cut(anchor_table, drawn, total, share, size), keep))
+        if where is None:
+            raise InputError("training.rand_views: must be at least 1 where target_view is nested")
         target_views = self._cut(target_table, where, total, share, options.rand_size)
         codes = torch.as_tensor(images.pairs.perturbation[share], device=self.device)
         return Batch(anchors, target_views, codes, generator)

@@ -64,7 +64,9 @@ class PairSampler:
         self._wells = starts, np.append(starts[1:], len(first))[: len(starts)]
         self._perturbation_crops = first[starts], np.append(first[starts][1:], len(order))[: len(starts)]
         if target_from in ("well", "plate", "batch"):
-            self._excluded = _runs(codes[DIFFERS[target_from]][first])  # wells that share plate, ... with each well
+            self._excluded = _runs(
+                codes[str(DIFFERS[target_from])][first]
+            )  # wells that share plate, ... with each well
         self.perturbations = order["perturbation"].to_numpy()[first[starts]]
         self.excluded = everything - len(self.perturbations)
 

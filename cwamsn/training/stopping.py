@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -16,7 +17,7 @@ def told_to_stop() -> Iterator[Callable[[], int | None]]:
     A signal that is ignored stays so. Signals belong to the main thread: in any other nothing is changed.
     """
     came: list[int] = []
-    before = {}
+    before: dict[signal.Signals, Any] = {}  # handlers, as the standard library types them
 
     def remember(number: int, frame: FrameType | None) -> None:
         came.append(number)

@@ -129,7 +129,7 @@ class Trainer:
         pairs = images.pairs
         return Step(result | self._agreement(pairs), images=len({*pairs.anchor, *pairs.target}))
 
-    def _descend(self, numbers: dict[str, Tensor | float], step: int) -> dict[str, float]:
+    def _descend(self, numbers: dict[str, Tensor], step: int) -> dict[str, float]:
         """Backward pass, clipping and the optimiser's step; `numbers` and what comes in addition, as plain numbers."""
         scaler, options = self.scaler, self.recipe.optimiser
         self.optimiser.zero_grad(set_to_none=True)

@@ -51,7 +51,7 @@ def nested_boxes(outer: Tensor, scale: tuple[float, float], generator: torch.Gen
     box's area.
     """
     grain = 1000
-    y, x, h, w = random_boxes(len(outer), grain, grain, tuple(scale), generator).unbind(dim=1)
+    y, x, h, w = random_boxes(len(outer), grain, grain, scale, generator).unbind(dim=1)
     top, left, height, width = outer.unbind(dim=1)
     h, w = (h * height / grain).round().long().clamp_min(1), (w * width / grain).round().long().clamp_min(1)
     y = top + (y * height / grain).round().long().minimum(height - h)
@@ -77,6 +77,12 @@ def _taps(start: Tensor, length: Tensor, out: int, antialias: bool) -> tuple[Ten
     return (pixel.minimum(length - 1) + start).long(), (weight / weight.sum(dim=-1, keepdim=True)).float()
 
 
+def _mirrored(taps: tuple[Tensor, Tensor], chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """The taps of the chosen boxes in the opposite order."""
+    pixels, weights = (torch.where(chosen, t.flip(1), t) for t in taps)
+    return pixels, weights
+
+
 class PixelTable(NamedTuple):
     """Images as rows of float32 pixels: strips of `STRIP` pixels of one image row of one channel."""
 
@@ -87,15 +93,15 @@ class PixelTable(NamedTuple):
 def pixel_table(images: Tensor, buffer: Tensor | None = None) -> PixelTable:
     """The table that :func:`resized_crop` reads; made once for all views cut from the same images (B, C, H, W).
 
-    buffer: rows of an earlier table, whose memory is used again where it fits.
+    buffer : rows of an earlier table, whose memory is reused if it fits.
     """
-    width = images.shape[3]
-    padded = (*images.shape[:3], width + -width % STRIP)
+    batch, channels, height, width = images.shape
+    padded = (batch, channels, height, width + -width % STRIP)
     if buffer is None or buffer.numel() != math.prod(padded):
         buffer = torch.zeros(padded, device=images.device)
     buffer = buffer.view(padded)
     buffer[..., :width] = images
-    return PixelTable(buffer.view(-1, STRIP), tuple(images.shape))
+    return PixelTable(buffer.view(-1, STRIP), (batch, channels, height, width))
 
 
 def _weighted_sums(table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
@@ -130,10 +136,9 @@ def resized_crop(
     vertical, horizontal = _taps(y, h, out_h, antialias), _taps(x, w, out_w, antialias)
     if mirror is not None:
         chosen = mirror.bool()[:, :, None, None]
-        horizontal = tuple(torch.where(chosen[:, 0], t.flip(1), t) for t in horizontal)
-        vertical = tuple(torch.where(chosen[:, 1], t.flip(1), t) for t in vertical)
+        horizontal, vertical = _mirrored(horizontal, chosen[:, 0]), _mirrored(vertical, chosen[:, 1])
 
-    # a unit is one strip of one box; boxes differ in their number of strips, so units are numbered through
+    # a unit is one strip of one box; boxes differ in their number of strips, so units are numbered over all boxes
     first = x // STRIP
     units = (x + w - 1) // STRIP - first + 1
     before = units.cumsum(0) - units
@@ -165,7 +170,7 @@ def quarter_turns(images: Tensor, quarters: Tensor) -> Tensor:
 def random_turns(count: int, generator: torch.Generator, horizontal: bool, vertical: bool, quarters: bool) -> Tensor:
     """(count, 3): mirror left-right and up-down, each with probability 1/2; quarter turns, uniform. What is off is 0.
 
-    The same numbers are drawn whatever is switched on, so that a switch changes nothing else.
+    Always draws the same random numbers, so toggling one augmentation leaves the others unchanged.
     """
     mirrored = torch.rand(count, 2, generator=generator) < 0.5
     turned = torch.randint(0, 4, (count, 1), generator=generator)
@@ -173,6 +178,6 @@ def random_turns(count: int, generator: torch.Generator, horizontal: bool, verti
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor, out: Tensor | None = None) -> Tensor:
-    """(images - mean) / std a channel, contiguous; images (N, C, H, W), both statistics (C,) in 0-255 units."""
+    """(images - mean) / std per channel, contiguous; images (N, C, H, W), both statistics (C,) in 0-255 units."""
     out = torch.empty(images.shape, device=images.device) if out is None else out
     return torch.addcmul((-mean / std)[:, None, None], images, (1 / std)[:, None, None], out=out)

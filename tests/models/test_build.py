@@ -111,7 +111,7 @@ def test_images_of_any_multiple_of_the_patch_size(height, width):
     images = torch.randn(2, 3, height, width)
     assert encoder(images).shape == (2, 192)
     assert encoder.position_embedding(height // 16, width // 16).shape == (1, 1 + height * width // 256, 192)
-    with pytest.raises(InputError, match="no multiple of the patch size"):
+    with pytest.raises(InputError, match="not a multiple of the patch size"):
         encoder(torch.randn(1, 3, height + 8, width))
 
 
@@ -190,7 +190,7 @@ def test_without_the_final_norm_it_is_not_trained():
         (
             "vit_tiny_patch16_224",
             {"attention": "fused"},
-            "attention: is no option here; it is said by training.attention",
+            "attention: is no option here; it is set by training.attention",
         ),
         ("vit_tiny_patch16_224", {"in_channels": 3}, "in_channels: is no option here"),
         ("vit_tiny_patch16_224", {"num_heads": 5}, "encoder_options: vit_tiny_patch16_224 does not take"),

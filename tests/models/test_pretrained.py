@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from cwamsn.errors import InputError
 from cwamsn.models import pretrained
 from cwamsn.models.build import build_channelwise, load_frozen
-from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
+from cwamsn.models.channelwise import ChannelwiseEncoder, ChannelwiseOptions, CrossChannelFormer
 from cwamsn.models.pretrained import PRETRAINED, load_pretrained
 from cwamsn.models.published import ChannelAgnosticViT, CloomeResNet, TimmFeatures
 from cwamsn.models.weight_files import load_strictly, read_state
@@ -289,6 +289,6 @@ def test_the_frozen_network_of_a_row_is_fetched_once_its_licence_is_accepted(mon
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
     options = {"frozen": "openphenom", "width": 8, "out_features": 8, "depth": 1, "heads": 1}
     with pytest.raises(InputError, match="accept_noncommercial_licence"):
-        load_frozen(build_channelwise(5, **options))
+        load_frozen(build_channelwise(5, ChannelwiseOptions(**options)))
     with pytest.raises(InputError, match="connection refused"):
-        load_frozen(build_channelwise(5, **options, accept_noncommercial=True))
+        load_frozen(build_channelwise(5, ChannelwiseOptions(**options, accept_noncommercial=True)))

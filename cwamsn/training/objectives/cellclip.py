@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
+from cwamsn.models import ChannelwiseEncoder, Encoder
 from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.batch import Batch
 from cwamsn.training.objectives.gathering import gather_with_gradient, mean_over_views
@@ -40,6 +41,8 @@ def cwcl(profiles: Tensor, images: Tensor, texts: Tensor, log_scale: float | Ten
 class TextEncoder(nn.Module):
     """Caption features, computed once, and a trained linear map: codes (B,) to (B, out_features)."""
 
+    features: Tensor
+
     def __init__(self, classes: int, features: int, out_features: int):
         super().__init__()
         self.register_buffer("features", torch.zeros(classes, features))
@@ -68,8 +71,8 @@ def prepare(model: Networks, perturbations: pd.DataFrame) -> None:
     model.parts["texts"].read(perturbations, options["text_encoder"], options["cells"])
 
 
-def text_encoder(recipe: Recipe, classes: int, encoder: nn.Module) -> dict[str, nn.Module]:
-    if not hasattr(encoder, "profiles"):
+def text_encoder(recipe: Recipe, classes: int, encoder: Encoder) -> dict[str, nn.Module]:
+    if not isinstance(encoder, ChannelwiseEncoder):
         raise InputError("training.encoder: cellclip looks at each channel alone; take channelwise")
     return {"texts": TextEncoder(classes, options_of(recipe)["text_features"], encoder.num_features)}
 

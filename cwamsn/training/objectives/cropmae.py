@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
-from cwamsn.models import world
+from cwamsn.models import Encoder, ViTEncoder, world
 from cwamsn.training.batch import Batch
 from cwamsn.training.objectives.gathering import mean_over_views
 from cwamsn.training.objectives.reconstruction import CrossDecoder, masked_pixel_loss
@@ -14,8 +14,8 @@ from cwamsn.training.objectives.registry import Features, Networks, no_head, obj
 from cwamsn.training.recipe import Recipe
 
 
-def decoder(recipe: Recipe, classes: int, encoder: nn.Module) -> dict[str, nn.Module]:
-    if not hasattr(encoder, "tokens"):
+def decoder(recipe: Recipe, classes: int, encoder: Encoder) -> dict[str, nn.Module]:
+    if not isinstance(encoder, ViTEncoder):
         raise InputError("training.encoder: cropmae hides patches; take a ViT such as vit_small_patch16_224")
     options, channels = options_of(recipe), encoder.vit.patch_embed.proj.in_channels
     patches = math.prod(recipe.views.rand_size // side for side in encoder.patch_size)

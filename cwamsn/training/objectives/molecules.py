@@ -22,7 +22,7 @@ def fingerprints(smiles: Iterable[str | None]) -> tuple[np.ndarray, np.ndarray]:
 
     Rows of missing or refused SMILES are zeros and marked unreadable; the caller leaves them out and counts them.
     """
-    from rdkit import Chem, RDLogger  # only rows that look at molecules need RDKit
+    from rdkit import Chem, RDLogger  # only objectives that look at molecules need RDKit
     from rdkit.Chem import rdFingerprintGenerator
 
     generator = rdFingerprintGenerator.GetMorganGenerator(
@@ -30,14 +30,14 @@ def fingerprints(smiles: Iterable[str | None]) -> tuple[np.ndarray, np.ndarray]:
     )
     smiles = list(smiles)
     bits, readable = np.zeros((len(smiles), FINGERPRINT_SIZE), np.uint8), np.zeros(len(smiles), bool)
-    RDLogger.DisableLog("rdApp.*")  # refused molecules are counted, not printed one by one
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]  # refused molecules are counted, not printed one by one
     try:
         for i, text in enumerate(smiles):
             molecule = Chem.MolFromSmiles(text) if isinstance(text, str) and text.strip() else None
             if molecule is not None and molecule.GetNumAtoms():
                 bits[i], readable[i] = generator.GetFingerprintAsNumPy(molecule), True
     finally:
-        RDLogger.EnableLog("rdApp.*")
+        RDLogger.EnableLog("rdApp.*")  # type: ignore[attr-defined]
     return bits, readable
 
 
@@ -103,13 +103,15 @@ class Perceptron(nn.Module):
 class MoleculeEncoder(nn.Module):
     """Codes of perturbations (B,) to (B, out_features): their Morgan fingerprints through a :class:`Perceptron`."""
 
+    fingerprints: Tensor
+
     def __init__(self, classes: int, out_features: int):
         super().__init__()
         self.register_buffer("fingerprints", torch.zeros(classes, FINGERPRINT_SIZE, dtype=torch.uint8))
         self.perceptron = Perceptron(FINGERPRINT_SIZE, out_features)
 
     def forward(self, codes: Tensor) -> Tensor:
-        return self.perceptron(self.fingerprints[codes].to(self.perceptron.layers[0].weight.dtype))
+        return self.perceptron(self.fingerprints[codes].to(next(self.perceptron.parameters()).dtype))
 
     def read(self, perturbations: pd.DataFrame) -> None:
         """Fill in the fingerprints of the perturbations, in the order of their codes."""

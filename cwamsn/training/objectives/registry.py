@@ -16,7 +16,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError, nearest
-from cwamsn.models import ProjectionHead
+from cwamsn.models import Encoder, ProjectionHead
 from cwamsn.training.arithmetic import full_precision
 from cwamsn.training.batch import Batch, Group
 from cwamsn.training.recipe import Recipe
@@ -30,7 +30,7 @@ class Networks(Protocol):
 
     recipe: Recipe
     anchor: Any
-    parts: nn.ModuleDict
+    parts: Any
 
     def project_anchors(self, groups: list[Group]) -> Tensor: ...
     def project_target(self, images: Tensor) -> Tensor: ...
@@ -50,7 +50,7 @@ class Objective(NamedTuple):
 
     features: Callable[[Networks, Batch, Recipe], Features]
     loss: Loss
-    modules: Callable[[Recipe, int, nn.Module], dict[str, nn.Module]]
+    modules: Callable[[Recipe, int, Any], dict[str, nn.Module]]
     head: Callable[[Recipe, int], nn.Module]
     moving_average: bool
     options: Mapping[str, Any]
@@ -60,7 +60,7 @@ class Objective(NamedTuple):
 OBJECTIVES: dict[str, Objective] = {}
 
 
-def no_modules(recipe: Recipe, classes: int, encoder: nn.Module) -> dict[str, nn.Module]:
+def no_modules(recipe: Recipe, classes: int, encoder: Encoder) -> dict[str, nn.Module]:
     """Nothing is trained beside encoder and head."""
     return {}
 
@@ -79,7 +79,7 @@ def objective(
     name: str,
     features: Callable[[Networks, Batch, Recipe], Features],
     *,
-    modules: Callable[[Recipe, int, nn.Module], dict[str, nn.Module]] = no_modules,
+    modules: Callable[[Recipe, int, Any], dict[str, nn.Module]] = no_modules,
     head: Callable[[Recipe, int], nn.Module] = projection_head,
     moving_average: bool = False,
     options: Mapping[str, Any] | None = None,

@@ -1,0 +1,33 @@
+"""What every image encoder is."""
+
+from torch import Tensor, nn
+
+from cwamsn.errors import InputError
+
+
+class Encoder(nn.Module):
+    """Images (B, C, H, W) to features (B, num_features).
+
+    `forward` takes `keep`, the indices of the patches to look at (None: all), and `final_norm`, whether the last
+    LayerNorm is applied (None: the encoder's own setting); encoders without patches refuse the one, encoders without
+    that norm ignore the other.
+    """
+
+    num_features: int
+    patch_size: tuple[int, int] = (1, 1)
+    """Height and width of a patch in pixels; sides of images are multiples of it."""
+
+
+class PublishedNetwork(nn.Module):
+    """Images in 0-1 (B, colours, H, W) to features (B, num_features): a network whose weights are public."""
+
+    num_features: int
+    colours: int
+    """Channels that it takes at a time."""
+    normalise: str = "image"
+
+
+def refuse_mask(keep: Tensor | None) -> None:
+    """For encoders without patches: raise InputError where some are to be left out."""
+    if keep is not None:
+        raise InputError("training.mask_ratio: this encoder has no patches to mask; set it to 0 or take a ViT")

@@ -37,3 +37,11 @@ def check_names(names: Iterable[str], label: str, taken: Iterable[str] = ()) -> 
         other = known.setdefault(name.casefold(), name)
         if other != name:
             raise InputError(f"{label}s {other!r} and {name!r} differ by case only; write one name in one way")
+
+
+def plate_text(value: object) -> str:
+    """A plate id as text: `24,277`, `24277.0` and ` 24277 ` are all `24277`; other ids pass unchanged."""
+    text = str(value).strip()
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.0+)?|\d+\.0+", text):
+        text = text.replace(",", "").split(".")[0]
+    return text

@@ -41,14 +41,6 @@ def parse_addresses(column: pd.Series, source: str) -> pd.DataFrame:
     )
 
 
-def plate_text(value: object) -> str:
-    """A plate id as text: `24,277`, `24277.0` and ` 24277 ` are all `24277`; other ids pass unchanged."""
-    text = str(value).strip()
-    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.0+)?|\d+\.0+", text):
-        text = text.replace(",", "").split(".")[0]
-    return text
-
-
 class BrayFile(NamedTuple):
     """What a Bray image name says."""
 

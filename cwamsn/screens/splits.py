@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
-from cwamsn.screens.names import parse_address, plate_text
+from cwamsn.naming import plate_text
+from cwamsn.screen_specs.bray import SPLITS
+from cwamsn.screens.names import parse_address
 from cwamsn.vocabulary import BRAY_STAINS
-
-PARTS = ("train", "val", "test")
 
 
 def block(inchikey: pd.Series) -> pd.Series:
@@ -100,7 +100,7 @@ def own_split(compounds: pd.Series, seed: int) -> pd.Series:
     order = np.random.default_rng(seed).permutation(len(unique))
     first, second = int(0.7 * len(unique)), int(0.8 * len(unique))
     labels = np.empty(len(unique), dtype=object)
-    for name, members in zip(PARTS, np.split(order, [first, second])):
+    for name, members in zip(SPLITS, np.split(order, [first, second])):
         labels[members] = name
     return pd.Series(labels, index=unique)
 
@@ -133,7 +133,7 @@ def settle_shared_blocks(
             f"{source}: {len(shared)} compounds stand in two parts, first {first} ({shared.iloc[0]}); "
             "set shared_blocks: keep_in_first, or split: own"
         )
-    rank = wells["split"].map({name: k for k, name in enumerate(PARTS)})
+    rank = wells["split"].map({name: k for k, name in enumerate(SPLITS)})
     best = rank.groupby(compound).transform("min")
     out = wells["split"].notna() & (rank > best)
     wells = wells.assign(split=wells["split"].mask(out, None))

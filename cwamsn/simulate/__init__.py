@@ -1,38 +1,40 @@
-"""Simulated screens, written in the file layouts of the real hosts; docs/simulation.md tells what is simulated.
-
-Only :func:`simulated_units` is called while a workflow is parsed, so everything heavier is imported when it is needed.
-"""
+"""Simulated screens, written in the file layouts of the real hosts; docs/simulation.md tells what is simulated."""
 
 from pathlib import Path
 
 from cwamsn.errors import InputError
-from cwamsn.simulate.names import simulated_units
+from cwamsn.screen_specs import ScreenSpec, SimulatedBraySpec, SimulatedRxRx3Spec
+from cwamsn.simulate import bray, rxrx3_core
 
-__all__ = ["simulate_layout", "simulate_unit", "simulated_units"]
-
-
-def _screen(spec: dict):
-    """The module that writes the layout of `spec["source"]`."""
-    if spec["source"] == "simulated-bray":
-        from cwamsn.simulate import bray as screen
-    elif spec["source"] == "simulated-rxrx3-core":
-        from cwamsn.simulate import rxrx3_core as screen
-    else:
-        raise InputError(f"source: {spec['source']!r} is not simulated; use simulated-bray or simulated-rxrx3-core")
-    return screen
+__all__ = ["bray", "rxrx3_core", "simulate_layout", "simulate_unit"]
 
 
-def simulate_layout(spec: dict, host_dir: str | Path) -> None:
-    """Write every metadata file of the simulated screen below `host_dir`, and the ground truth in `truth/`.
+def simulate_layout(spec: ScreenSpec, host_dir: str | Path) -> None:
+    """Write every metadata file of a simulated screen below `host_dir`, and the ground truth in `truth/`.
 
-    `spec` is the screen's entry of the configuration with its defaults filled in. `truth/wells.parquet` holds one row
-    per well of the layout: `well_id` and the latent `phenotype_*` and `nuisance_*` columns.
+    `truth/wells.parquet` holds one row per well of the layout: `well_id` and the latent `phenotype_*` and `nuisance_*`
+    columns. Raises InputError for a screen that is not simulated.
     """
-    _screen(spec).write_layout(spec, Path(host_dir))
+    if isinstance(spec, SimulatedBraySpec):
+        bray.write_layout(spec, Path(host_dir))
+    elif isinstance(spec, SimulatedRxRx3Spec):
+        rxrx3_core.write_layout(spec, Path(host_dir))
+    else:
+        raise _not_simulated(spec)
 
 
-def simulate_unit(spec: dict, host_dir: str | Path, part: str) -> None:
-    """Write the images of one part (a plate's five zips, or one shard). The bytes depend on (`spec`, `part`) alone."""
-    if part not in simulated_units(spec):
-        raise InputError(f"part {part!r} is none of this screen; known: {', '.join(simulated_units(spec)[:4])}, ...")
-    _screen(spec).write_part(spec, Path(host_dir), part)
+def simulate_unit(spec: ScreenSpec, host_dir: str | Path, unit: str) -> None:
+    """Write the images of one plate (five zips) or shard. The bytes depend on (`spec`, `unit`) alone."""
+    if not isinstance(spec, SimulatedBraySpec | SimulatedRxRx3Spec):
+        raise _not_simulated(spec)
+    known = spec.units()
+    if unit not in known:
+        raise InputError(f"unit {unit!r} is not in this screen; known: {', '.join(known[:4])}, ...")
+    if isinstance(spec, SimulatedBraySpec):
+        bray.write_unit(spec, Path(host_dir), unit)
+    else:
+        rxrx3_core.write_unit(spec, Path(host_dir), unit)
+
+
+def _not_simulated(spec: ScreenSpec) -> InputError:
+    return InputError(f"source: {spec.source!r} is not simulated; use simulated-bray or simulated-rxrx3-core")

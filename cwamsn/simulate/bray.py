@@ -1,4 +1,4 @@
-"""A training screen in the layout of Bray et al.: five channel zips a plate, plate maps, annotations, split files."""
+"""A training screen in the layout of Bray et al.: five channel zips per plate, plate maps, annotations, split files."""
 
 import io
 import zipfile
@@ -9,15 +9,14 @@ import pandas as pd
 import tifffile
 
 from cwamsn.files import atomic_path
+from cwamsn.screen_specs.simulated import SimulatedBraySpec
 from cwamsn.simulate.compounds import broad_samples, inchikey, smiles
-from cwamsn.simulate.names import address, dmso_wells, plate_groups
 from cwamsn.simulate.phenotypes import draw_group, shared_axes
 from cwamsn.simulate.render import Camera
 from cwamsn.simulate.seeding import file_uuid, generator
-from cwamsn.simulate.wells import Simulation, draw_magnitudes, write_csv
+from cwamsn.simulate.wells import Simulation, address, draw_magnitudes, write_csv
 from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
 
-CHANNELS = list(BRAY_STAINS)
 CIL = "cil/broad_data"
 GALLERY = "gallery/cpg0012-wawer-bioactivecompoundprofiling/broad/workspace/metadata/platemaps/CDRP"
 # Levels of the published example plate: minimum as background, distance to the 99th percentile as signal of a cell.
@@ -30,20 +29,20 @@ CAMERA = Camera(
 MECHANISM_SIZE = 4  # compounds that act alike
 
 
-def design(spec: dict) -> pd.DataFrame:
+def design(spec: SimulatedBraySpec) -> pd.DataFrame:
     """Every well, in the order of acquisition: well_id, plate_map, batch, plate, row, column, address, compound.
 
     `compound` is the compound's number, -1 for DMSO. `batch` is the group of plates made together.
     """
-    rows, columns, groups = spec["plate_rows"], spec["plate_columns"], plate_groups(spec)
-    rng = generator(spec["seed"], "layout")
+    rows, columns, groups = spec.plate_rows, spec.plate_columns, spec.plate_groups()
+    rng = generator(spec.seed, "layout")
     wells = rng.permutation(rows * columns)
     # DMSO stands at the same positions on every plate, as in the real screen.
-    dmso, free = wells[: dmso_wells(spec)], np.sort(wells[dmso_wells(spec) :])
+    dmso, free = wells[: spec.dmso_wells()], np.sort(wells[spec.dmso_wells() :])
     parts = []
-    if spec["layout"] == "bray":
+    if spec.layout == "bray":
         for number, plates in enumerate(groups):
-            compounds = np.arange(number, spec["compounds"], len(groups))
+            compounds = np.arange(number, spec.compounds, len(groups))
             positions = rng.permutation(free)[: len(compounds)]
             for plate in plates:
                 parts.append((f"H-SIMU-{number // 4 + 1:03d}-{number % 4 + 1}", number, plate, positions, compounds))
@@ -78,9 +77,9 @@ def _flat(groups: list[list[str]]) -> list[tuple[int, str]]:
     return [(number, plate) for number, plates in enumerate(groups) for plate in plates]
 
 
-def _randomise(rng: np.random.Generator, spec: dict, groups: list[list[str]]) -> list[np.ndarray]:
+def _randomise(rng: np.random.Generator, spec: SimulatedBraySpec, groups: list[list[str]]) -> list[np.ndarray]:
     """Compounds of each plate: every one on `plates_per_compound` different plates, the plates evenly filled."""
-    replicates = spec["plates_per_compound"]
+    replicates = spec.plates_per_compound
     plates = len(groups) * replicates
     # One replicate of every compound per column of this table; dealing each column to its own residue class of plates
     # keeps the replicates of a compound on different plates.
@@ -88,50 +87,50 @@ def _randomise(rng: np.random.Generator, spec: dict, groups: list[list[str]]) ->
     slots = rng.permutation(plates)
     for replicate in range(replicates):
         mine = slots[replicate::replicates]
-        for place, compound in enumerate(rng.permutation(spec["compounds"])):
+        for place, compound in enumerate(rng.permutation(spec.compounds)):
             members[mine[place % len(mine)]].append(int(compound))
     return [np.sort(m) for m in members]
 
 
-def simulation(spec: dict) -> Simulation:
+def simulation(spec: SimulatedBraySpec) -> Simulation:
     wells = design(spec)
-    compounds, phenotype = spec["compounds"], spec["phenotype"]
-    rng = generator(spec["seed"], "compound phenotypes")
-    allowed = shared_axes(phenotype["axes"], phenotype["evaluation_only"])
+    compounds, phenotype = spec.compounds, spec.phenotype
+    rng = generator(spec.seed, "compound phenotypes")
+    allowed = shared_axes(phenotype.axes, phenotype.evaluation_only)
     groups = -(-compounds // MECHANISM_SIZE)
-    unit = np.concatenate([draw_group(rng, MECHANISM_SIZE, phenotype["similarity"], allowed) for _ in range(groups)])
+    unit = np.concatenate([draw_group(rng, MECHANISM_SIZE, phenotype.similarity, allowed) for _ in range(groups)])
     # Shuffled, so that compounds that act alike share neither a map nor a position.
     unit = unit[rng.permutation(len(unit))[:compounds]]
-    effects = np.vstack([unit * draw_magnitudes(rng, compounds, phenotype)[:, None], np.zeros(phenotype["axes"])])
-    return Simulation(spec, wells, effects[wells["compound"].to_numpy()], CHANNELS, "U2OS", CAMERA)
+    effects = np.vstack([unit * draw_magnitudes(rng, compounds, phenotype)[:, None], np.zeros(phenotype.axes)])
+    return Simulation(spec, wells, effects[wells["compound"].to_numpy()], BRAY_STAINS, "U2OS", CAMERA)
 
 
-def images(spec: dict, plate: str, addresses: np.ndarray) -> pd.DataFrame:
+def images(spec: SimulatedBraySpec, plate: str, addresses: np.ndarray) -> pd.DataFrame:
     """Image files of a plate's wells that exist: address, site, channel, name (without .tif). Some are missing."""
-    rng = generator(spec["seed"], "missing", plate)
+    rng = generator(spec.seed, "missing", plate)
     kept = addresses
     # The last plates of the first map were imaged in part, like plate 24278 (82 of 384 wells).
-    partial = plate_groups(spec)[0][::-1][: spec["partial_plates"]]
+    partial = spec.plate_groups()[0][::-1][: spec.partial_plates]
     if plate in partial:
         kept = np.sort(rng.permutation(kept)[: max(1, round(len(kept) * 82 / 384))])
     rows = []
     for well in kept:
-        for site in range(1, spec["sites"] + 1):
-            field_missing = rng.random() < spec["missing_fields"]
-            channel_missing = rng.random(len(CHANNELS)) < spec["missing_channels"]
-            for channel, missing in zip(CHANNELS, channel_missing):
+        for site in range(1, spec.sites + 1):
+            field_missing = rng.random() < spec.missing_fields
+            channel_missing = rng.random(len(BRAY_STAINS)) < spec.missing_channels
+            for channel, missing in zip(BRAY_STAINS, channel_missing):
                 if not (field_missing or missing):
-                    uuid = file_uuid(spec["seed"], plate, well, site, channel)
+                    uuid = file_uuid(spec.seed, plate, well, site, channel)
                     name = f"cdp2bioactives_{well.lower()}_s{site}_w{BRAY_WAVELENGTHS[channel]}{uuid}"
                     rows.append((well, site, channel, name))
     return pd.DataFrame(rows, columns=["address", "site", "channel", "name"])
 
 
-def write_layout(spec: dict, host_dir: Path) -> None:
+def write_layout(spec: SimulatedBraySpec, host_dir: Path) -> None:
     """Plate maps, chemical annotations, split files and the ground truth."""
     wells = design(spec)
-    samples = np.array([*broad_samples(spec["seed"], spec["compounds"]), ""])
-    texts = np.array([*smiles(spec["world_seed"], "training", spec["compounds"]), ""])
+    samples = np.array([*broad_samples(spec.seed, spec.compounds), ""])
+    texts = np.array([*smiles(spec.world_seed, "training", spec.compounds), ""])
     maps = wells.drop_duplicates("plate")[["plate", "plate_map"]]
     write_csv(
         maps.rename(columns={"plate": "Assay_Plate_Barcode", "plate_map": "Plate_Map_Name"}),
@@ -172,10 +171,10 @@ def write_layout(spec: dict, host_dir: Path) -> None:
     simulation(spec).write_truth(host_dir)
 
 
-def _split_tables(spec: dict, wells: pd.DataFrame, samples, names, texts) -> dict[str, pd.DataFrame]:
+def _split_tables(spec: SimulatedBraySpec, wells: pd.DataFrame, samples, names, texts) -> dict[str, pd.DataFrame]:
     """The published split files: one row per complete field of a treated well, 70/10/20 by InChIKey."""
     keys = np.array([inchikey(s) for s in texts[:-1]])
-    order = generator(spec["seed"], "splits").permutation(len(keys))
+    order = generator(spec.seed, "splits").permutation(len(keys))
     first, second = round(0.7 * len(keys)), round(0.8 * len(keys))
     part_of = np.empty(len(keys), dtype=object)
     part_of[order[:first]], part_of[order[first:second]], part_of[order[second:]] = "train", "val", "test"
@@ -184,7 +183,7 @@ def _split_tables(spec: dict, wells: pd.DataFrame, samples, names, texts) -> dic
         wide = images(spec, plate, rows["address"].to_numpy()).pivot(
             index=["address", "site"], columns="channel", values="name"
         )
-        tables.append(wide.reindex(columns=CHANNELS).dropna().assign(plate=plate).reset_index())
+        tables.append(wide.reindex(columns=BRAY_STAINS).dropna().assign(plate=plate).reset_index())
     fields = pd.concat(tables, ignore_index=True).merge(
         wells[["plate", "address", "compound"]], on=["plate", "address"]
     )
@@ -201,35 +200,35 @@ def _split_tables(spec: dict, wells: pd.DataFrame, samples, names, texts) -> dic
             "SMILES": texts[compound],
             "INCHIKEY": keys[compound],
             "ROW_NR_LABEL_MAT": compound,
-            **{f"IMG_{c}": fields[c] for c in sorted(CHANNELS)},
+            **{f"IMG_{c}": fields[c] for c in sorted(BRAY_STAINS)},
         }
     )
     return {part: table[part_of[compound] == part] for part in ("train", "val", "test")}
 
 
-def write_part(spec: dict, host_dir: Path, part: str) -> None:
+def write_unit(spec: SimulatedBraySpec, host_dir: Path, plate: str) -> None:
     """The five zips of a plate, `{plate}-{channel}/*.tif` inside, stored; each zip is whole or absent."""
     screen = simulation(spec)
     wells = screen.design
-    files = images(spec, part, wells.loc[wells["plate"] == part, "address"].to_numpy())
-    folder = host_dir / CIL / f"plate_{part}"
-    archives = {channel: io.BytesIO() for channel in CHANNELS}
+    files = images(spec, plate, wells.loc[wells["plate"] == plate, "address"].to_numpy())
+    folder = host_dir / CIL / f"plate_{plate}"
+    archives = {channel: io.BytesIO() for channel in BRAY_STAINS}
     writers = {channel: zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) for channel, buffer in archives.items()}
     for (well, site), rows in files.groupby(["address", "site"], sort=False):
-        field = screen.field(f"{part}_{well}", int(site))
+        field = screen.field(f"{plate}_{well}", int(site))
         for channel, name in zip(rows["channel"], rows["name"]):
             # A fixed date, so that the bytes follow from the specification.
-            member = zipfile.ZipInfo(f"{part}-{channel}/{name}.tif", (2011, 3, 10, 20, 33, 24))
+            member = zipfile.ZipInfo(f"{plate}-{channel}/{name}.tif", (2011, 3, 10, 20, 33, 24))
             member.external_attr = 0o644 << 16
-            writers[channel].writestr(member, _tiff(field[CHANNELS.index(channel)]))
-    for channel in CHANNELS:
+            writers[channel].writestr(member, _tiff(field[BRAY_STAINS.index(channel)]))
+    for channel in BRAY_STAINS:
         writers[channel].close()
-        with atomic_path(folder / f"{part}-{channel}.zip") as path:
+        with atomic_path(folder / f"{plate}-{channel}.zip") as path:
             path.write_bytes(archives[channel].getbuffer())
 
 
 def _tiff(plane: np.ndarray) -> bytes:
-    """Uncompressed little-endian 16-bit TIFF with five rows a strip, like the real files."""
+    """Uncompressed little-endian 16-bit TIFF with five rows per strip, like the real files."""
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer, plane.astype("<u2"), byteorder="<", rowsperstrip=5, photometric="minisblack", metadata=None,

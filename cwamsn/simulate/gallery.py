@@ -6,17 +6,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cwamsn.config import load_schema, resolve
+from cwamsn.screen_specs import SimulatedBraySpec, SimulatedRxRx3Spec
 from cwamsn.simulate import bray, rxrx3_core
+from cwamsn.vocabulary import BRAY_STAINS
 
-SCHEMAS = Path(__file__).resolve().parents[3] / "config" / "schemas"
 GREYS = 20  # grey levels of a picture; keeps the noise from filling the file
 SIDE = 96  # px of a crop in the picture of batches
-
-
-def default_spec(source: str) -> dict:
-    """A simulated screen with every default of the schema."""
-    return resolve({"screens": {"screen": {"source": source}}}, load_schema(SCHEMAS))["screens"]["screen"]
 
 
 def stretch(plane: np.ndarray, low: float, high: float, curve: float = 1.0) -> np.ndarray:
@@ -26,10 +21,9 @@ def stretch(plane: np.ndarray, low: float, high: float, curve: float = 1.0) -> n
 
 
 def fields_by_channel() -> Image.Image:
-    """An untreated field of either screen, one tile a channel, each stretched on its own."""
+    """An untreated field of either screen, one tile per channel, each stretched on its own."""
     rows = []
-    for module, source in ((bray, "simulated-bray"), (rxrx3_core, "simulated-rxrx3-core")):
-        screen = module.simulation(default_spec(source))
+    for screen in (bray.simulation(SimulatedBraySpec()), rxrx3_core.simulation(SimulatedRxRx3Spec())):
         untreated = screen.design["well_id"][int((np.linalg.norm(screen.latent, axis=1) == 0).argmax())]
         field = screen.field(untreated, 1)[:, :128, :128].astype(float)
         tiles = [stretch(p, *np.percentile(p, [0.5, 99.7])) for p in field]
@@ -43,8 +37,7 @@ def perturbations_across_batches() -> Image.Image:
 
     Colours: actin and Golgi red, mitochondria green, DNA blue, on one scale for all tiles, so that the nuisance shows.
     """
-    spec = default_spec("simulated-bray") | {"partial_plates": 0}
-    screen = bray.simulation(spec)
+    screen = bray.simulation(SimulatedBraySpec(partial_plates=0))
     wells = screen.design.assign(length=np.linalg.norm(screen.latent, axis=1))
     maps = wells["plate_map"].unique()
     shown = [wells[(wells["plate_map"] == m) & (wells["compound"] < 0)].drop_duplicates("plate") for m in maps[:2]]
@@ -53,7 +46,7 @@ def perturbations_across_batches() -> Image.Image:
     for place in (1, 9):
         names = [r["compound"].drop_duplicates(keep="last").iloc[-place] for r in ranked]
         rows.append([w for m, c in zip(maps, names) for w in wells.loc[wells["compound"] == c, "well_id"][:3]])
-    order = [bray.CHANNELS.index(c) for c in ("Ph_golgi", "Mito", "Hoechst")]
+    order = [BRAY_STAINS.index(c) for c in ("Ph_golgi", "Mito", "Hoechst")]
     limits = [(bray.CAMERA.background[c] * 0.9, bray.CAMERA.background[c] + 5.5 * bray.CAMERA.signal[c]) for c in order]
     lines = []
     for row in rows:
@@ -71,8 +64,9 @@ def latent_space(path: Path) -> None:
     on the first two axes of the phenotype; the same wells on those of the nuisance, coloured by experiment."""
     from matplotlib.figure import Figure  # the only picture that needs it
 
-    screen = rxrx3_core.simulation(default_spec("simulated-rxrx3-core"))
-    wells, genes = screen.design, [g for group in rxrx3_core.gene_groups(screen.spec) for g in group]
+    spec = SimulatedRxRx3Spec()
+    screen = rxrx3_core.simulation(spec)
+    wells, genes = screen.design, [g for group in rxrx3_core.gene_groups(spec) for g in group]
     means = np.stack([screen.latent[(wells["gene"] == gene).to_numpy()].mean(axis=0) for gene in genes])
     length = np.linalg.norm(means, axis=1, keepdims=True)
     unit = np.divide(means, length, out=np.zeros_like(means), where=length > 0)
@@ -84,7 +78,7 @@ def latent_space(path: Path) -> None:
     crispr = (wells["perturbation_type"] == "CRISPR").to_numpy()
     phenotype, nuisance = (_principal(x[crispr]) for x in (screen.latent, screen.nuisance.to_numpy()))
     own, kept = np.linalg.norm(screen.latent, axis=1)[crispr] > 0, wells[crispr]
-    first = {gene: number // screen.spec["genes_per_complex"] for number, gene in enumerate(genes)}
+    first = {gene: number // spec.genes_per_complex for number, gene in enumerate(genes)}
     complexes = kept["gene"].map(first).fillna(-1).to_numpy()
     middle.scatter(*phenotype[~own].T, color="0.6", s=14, label="controls and silent genes")
     for number in range(6):

@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from cwamsn.screen_specs.simulated import SimulatedSpec
 from cwamsn.simulate.nuisance import Optics
 from cwamsn.simulate.phenotypes import INDEX, SPREAD, to_values
 from cwamsn.simulate.seeding import generator
@@ -52,7 +53,7 @@ def atlas() -> np.ndarray:
 
 @cache
 def noise_bank() -> np.ndarray:
-    """Standard normal numbers from which each field takes a stretch: drawing them anew would cost half of the time."""
+    """Standard normal numbers from which each field takes a stretch: drawing them per field would halve the speed."""
     return generator("noise").standard_normal(1 << 21, dtype=np.float32)
 
 
@@ -60,7 +61,7 @@ def render_field(
     rng: np.random.Generator,
     parameters: np.ndarray,
     shift: np.ndarray,
-    settings: dict,
+    spec: SimulatedSpec,
     optics: Optics,
     camera: Camera,
     stains: str,
@@ -68,16 +69,16 @@ def render_field(
     """One field of view: (C, height, width), uint16 grey levels up to `camera.full_scale`.
 
     parameters : (P,) untreated cell on the additive scale. shift : (P,) effect of the perturbation on it.
-    settings : field_height, field_width, cell_diameter, confluence, cell_heterogeneity, responders.
+    spec : the screen, for its field_height, field_width, cell_diameter and confluence, and how its cells respond.
     stains : "five" (Mito, ERSyto, ERSytoBleed, Ph_golgi, Hoechst) or "six" (Hoechst, ConA, phalloidin, SYTO 14, Mito,
     WGA).
     """
-    height, width, diameter = settings["field_height"], settings["field_width"], settings["cell_diameter"]
-    count = _cell_count(rng, height, width, settings, optics)
+    height, width, diameter = spec.field_height, spec.field_width, spec.cell_diameter
+    count = _cell_count(rng, height, width, spec, optics)
     well = to_values(parameters + shift)
     centres = _centres(rng, count, height, width, diameter, well[INDEX["clustering"]])
-    responds = _responses(rng, count, settings["responders"])
-    noise = rng.standard_normal((count, len(parameters))) * SPREAD * settings["cell_heterogeneity"]
+    responds = _responses(rng, count, spec.phenotype.responders)
+    noise = rng.standard_normal((count, len(parameters))) * SPREAD * spec.phenotype.cell_heterogeneity
     cells = to_values(parameters + responds[:, None] * shift + noise).astype(np.float32)
     angles = np.float32(np.pi) * (
         rng.random(dtype=np.float32)
@@ -91,11 +92,11 @@ def render_field(
     return _expose(rng, field, optics, camera)
 
 
-def _cell_count(rng, height: int, width: int, settings: dict, optics: Optics) -> int:
-    area = np.pi / 4 * settings["cell_diameter"] ** 2
+def _cell_count(rng, height: int, width: int, spec: SimulatedSpec, optics: Optics) -> int:
+    area = np.pi / 4 * spec.cell_diameter**2
     # Cells reach in from beyond the border, so they are sown on a frame one radius wider.
-    frame = (height + settings["cell_diameter"]) * (width + settings["cell_diameter"])
-    mean = settings["confluence"] * optics.density * frame / area
+    frame = (height + spec.cell_diameter) * (width + spec.cell_diameter)
+    mean = spec.confluence * optics.density * frame / area
     return max(1, int(np.rint(mean * np.exp(0.08 * rng.standard_normal()))))
 
 
@@ -136,27 +137,42 @@ def _draw_cells(rng, canvas, centres, angles, cells, diameter: float, stains: st
         stop = start + 1
         while stop < len(order) and (stop - start) * (2 * int(reach[order[stop]]) + 3) ** 2 < STACK:
             stop += 1
-        some = order[start:stop]
-        half = int(reach[some[-1]]) + 1
-        _draw_stack(
-            canvas, centres[some], angles[some], cells[some], radius[some], half, offsets[some], intensity[some],
-            golgi_angle[some], diameter, stains,
-        )  # fmt: skip
+        members = order[start:stop]
+        half = int(reach[members[-1]]) + 1
+        stack = _Stack(
+            *(array[members] for array in (centres, angles, cells, radius, offsets, intensity, golgi_angle)), half
+        )
+        _draw_stack(canvas, stack, diameter, stains)
         start = stop
 
 
-def _draw_stack(canvas, centres, angles, cells, radius, half, offsets, intensity, golgi_angle, diameter, stains):
-    """Draw one stack of `n` cells on patches of side S = 2 half + 1: shapes and textures are (n, S, S)."""
+@dataclass(frozen=True)
+class _Stack:
+    """`n` cells that are drawn at once, on patches of side S = 2 half + 1."""
+
+    centres: np.ndarray  # (n, 2) px
+    angles: np.ndarray  # (n,) radians
+    cells: np.ndarray  # (n, P) parameters
+    radius: np.ndarray  # (n,) px
+    offsets: np.ndarray  # (n, 5, 2) where each of five textures begins in the atlas
+    intensity: np.ndarray  # (n, C) factor of each channel
+    golgi_angle: np.ndarray  # (n,) radians
+    half: int
+
+
+def _draw_stack(canvas: np.ndarray, stack: _Stack, diameter: float, stains: str) -> None:
+    """Draw one stack of cells: shapes and textures are (n, S, S)."""
+    cells, half = stack.cells, stack.half
 
     def value(name: str) -> np.ndarray:
         return cells[:, INDEX[name]][:, None, None]
 
-    corner = np.rint(centres).astype(int) - half
+    corner = np.rint(stack.centres).astype(int) - half
     steps = np.arange(2 * half + 1, dtype=np.float32)
-    y = (steps[None] + (corner[:, 0] - centres[:, 0]).astype(np.float32)[:, None])[:, :, None]
-    x = (steps[None] + (corner[:, 1] - centres[:, 1]).astype(np.float32)[:, None])[:, None, :]
-    cos, sin = np.cos(angles)[:, None, None], np.sin(angles)[:, None, None]
-    radius = radius[:, None, None]
+    y = (steps[None] + (corner[:, 0] - stack.centres[:, 0]).astype(np.float32)[:, None])[:, :, None]
+    x = (steps[None] + (corner[:, 1] - stack.centres[:, 1]).astype(np.float32)[:, None])[:, None, :]
+    cos, sin = np.cos(stack.angles)[:, None, None], np.sin(stack.angles)[:, None, None]
+    radius = stack.radius[:, None, None]
     stretch = np.sqrt(value("elongation"))
     along, across = 1 / (radius * stretch), stretch / radius
     u = (cos * along) * x + (sin * along) * y
@@ -187,8 +203,8 @@ def _draw_stack(canvas, centres, angles, cells, radius, half, offsets, intensity
     def texture(slot: int, kind, grain: np.ndarray, size_px: float, steps: np.ndarray = steps) -> np.ndarray:
         """A texture of grain `grain * size_px`, sampled with a step of its own per cell."""
         step = (GRAIN / size_px / grain).astype(np.float32)
-        rows = (offsets[:, slot, 0, None] + step[:, None] * steps).astype(np.int32) & (ATLAS - 1)
-        columns = (offsets[:, slot, 1, None] + step[:, None] * steps).astype(np.int32) & (ATLAS - 1)
+        rows = (stack.offsets[:, slot, 0, None] + step[:, None] * steps).astype(np.int32) & (ATLAS - 1)
+        columns = (stack.offsets[:, slot, 1, None] + step[:, None] * steps).astype(np.int32) & (ATLAS - 1)
         base = np.asarray(kind, np.int32).reshape(-1, 1) * (ATLAS * ATLAS) + rows * ATLAS
         return atlas().ravel().take(base[:, :, None] + columns[:, None, :])
 
@@ -216,8 +232,8 @@ def _draw_stack(canvas, centres, angles, cells, radius, half, offsets, intensity
     actin += (1.6 * value("actin_edge")) * edge
     # Golgi: a patch beside the nucleus.
     distance, golgi_size = value("golgi_distance"), value("golgi_size")
-    gu = u - value("nucleus_offset") / stretch - distance * np.cos(golgi_angle)[:, None, None]
-    gv = v - distance * np.sin(golgi_angle)[:, None, None]
+    gu = u - value("nucleus_offset") / stretch - distance * np.cos(stack.golgi_angle)[:, None, None]
+    gv = v - distance * np.sin(stack.golgi_angle)[:, None, None]
     golgi = body * np.maximum(1 - (gu * gu + gv * gv) / (golgi_size * golgi_size), 0)
     mito = cytoplasm * falloff("mito_spread") * (1 + value("mito_contrast") * mito_texture)
 
@@ -238,7 +254,7 @@ def _draw_stack(canvas, centres, angles, cells, radius, half, offsets, intensity
         patches[:, 0][inner] = fixed(dna)
         patches[:, 1], patches[:, 2], patches[:, 3], patches[:, 4] = fixed(er), fixed(actin), fixed(rna), fixed(mito)
         np.add(0.25 * fixed(golgi), 0.75 * fixed(edge + 0.3 * body), out=patches[:, 5])
-    patches *= intensity[:, :, None, None]
+    patches *= stack.intensity[:, :, None, None]
     side = 2 * half + 1
     for patch, (top, left) in zip(patches, corner):
         y0, x0 = max(0, -top), max(0, -left)

@@ -1,14 +1,18 @@
-"""From a design (which perturbation stands where) to the images and the ground truth of its wells."""
+"""From a design (which perturbation is where) to the images and the ground truth of its wells."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cwamsn.files import atomic_path
+from cwamsn.screen_specs.simulated import Phenotype, SimulatedSpec
 from cwamsn.simulate import nuisance, phenotypes
 from cwamsn.simulate.render import Camera, render_field
 from cwamsn.simulate.seeding import generator
+
+ROW_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Simulation:
@@ -18,27 +22,29 @@ class Simulation:
     """
 
     def __init__(
-        self, spec: dict, design: pd.DataFrame, latent: np.ndarray, channels: list[str], cell_type: str, camera: Camera
-    ):
+        self,
+        spec: SimulatedSpec,
+        design: pd.DataFrame,
+        latent: np.ndarray,
+        channels: Sequence[str],
+        cell_type: str,
+        camera: Camera,
+    ) -> None:
         self.spec, self.channels, self.camera = spec, channels, camera
         self.design = design.reset_index(drop=True)
         self.latent = latent
         self.nuisance = nuisance.latent_nuisance(self.design, channels, spec)
         self.base = phenotypes.base_parameters(cell_type)
-        self.shift = latent @ phenotypes.loadings(spec["world_seed"], spec["phenotype"]["axes"])
+        self.shift = latent @ phenotypes.loadings(spec.world_seed, spec.phenotype.axes)
         self.number = {well: i for i, well in enumerate(self.design["well_id"])}
-        keys = ("field_height", "field_width", "cell_diameter", "confluence")
-        self.settings = {k: spec[k] for k in keys} | {
-            k: spec["phenotype"][k] for k in ("cell_heterogeneity", "responders")
-        }
 
     def field(self, well_id: str, site: int) -> np.ndarray:
         """Field `site` of a well: (channels, height, width), uint16."""
         i = self.number[well_id]
-        optics = nuisance.optics(self.nuisance.to_numpy()[i], self.channels, self.spec["nuisance"])
-        rng = generator(self.spec["seed"], "field", well_id, site)
+        optics = nuisance.optics(self.nuisance.to_numpy()[i], self.channels, self.spec.nuisance)
+        rng = generator(self.spec.seed, "field", well_id, site)
         stains = "five" if len(self.channels) == 5 else "six"
-        return render_field(rng, self.base, self.shift[i], self.settings, optics, self.camera, stains)
+        return render_field(rng, self.base, self.shift[i], self.spec, optics, self.camera, stains)
 
     def truth(self) -> pd.DataFrame:
         """well_id, then the latent phenotype_* and nuisance_* of each well."""
@@ -50,17 +56,18 @@ class Simulation:
             self.truth().to_parquet(path, index=False)
 
 
-def draw_magnitudes(rng: np.random.Generator, count: int, phenotype: dict) -> np.ndarray:
+def draw_magnitudes(rng: np.random.Generator, count: int, phenotype: Phenotype) -> np.ndarray:
     """Strengths of `count` effects: log-normal around `strength`, none for the inactive share."""
-    strengths = phenotype["strength"] * np.exp(phenotype["strength_spread"] * rng.standard_normal(count))
+    strengths = phenotype.strength * np.exp(phenotype.strength_spread * rng.standard_normal(count))
     silent = np.zeros(count, bool)
-    silent[rng.permutation(count)[: round(count * phenotype["inactive"])]] = True
+    silent[rng.permutation(count)[: round(count * phenotype.inactive)]] = True
     return np.where(silent, 0.0, strengths)
 
 
-def write_text(text: str, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text)
+def address(row: int, column: int) -> str:
+    """Well address of a 1-based row and column: (1, 1) is A01, (32, 48) is AF48."""
+    letters = ROW_LETTERS[row - 1] if row <= 26 else "A" + ROW_LETTERS[row - 27]
+    return f"{letters}{column:02d}"
 
 
 def write_csv(frame: pd.DataFrame, path: Path, separator: str = ",") -> None:

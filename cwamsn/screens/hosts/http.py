@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from cwamsn.errors import FetchError
+from cwamsn.screen_specs.base import Retry
 
 T = TypeVar("T")
 BLOCK = 1 << 16  # bytes that a cut connection loses at most
@@ -61,6 +62,13 @@ class Policy:
     longest_wait: float = 300.0
     timeout: float = 60.0
     etag_is_md5: bool = True
+
+    @classmethod
+    def of(cls, retry: Retry) -> "Policy":
+        """The policy that a screen's key `retry` asks for."""
+        return cls(
+            attempts=retry.attempts, backoff=retry.backoff_s, timeout=retry.timeout_s, etag_is_md5=retry.etag_is_md5
+        )
 
 
 def retried(action: Callable[[], T], failed: str, how: Policy) -> T:

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 
-from cwamsn.errors import InputError
+from cwamsn.errors import FetchError, InputError
 from cwamsn.files import atomic_path, sha256
-from cwamsn.screens.hosts.cache import Fetched, FetchError, Policy, Remote, cached_path, fetch, local_path, usable
+from cwamsn.screen_specs.locations import Remote, local_path
+from cwamsn.screens.hosts.cache import Fetched, cached_path, fetch, usable
+from cwamsn.screens.hosts.http import Policy
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 from cwamsn.screens.planes.decode import MOST_BYTES
 

@@ -1,4 +1,4 @@
-"""The raw files of one part: where they will lie, their manifest, and the tables made from them."""
+"""The raw files of one unit: where they will lie, their manifest, and the tables made from them."""
 
 import os
 import shutil
@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, atomic_path
-from cwamsn.screens.hosts.cache import Fetched, shown_uri
+from cwamsn.plan import UnitPaths
+from cwamsn.screen_specs.locations import shown_uri
+from cwamsn.screens.hosts import Fetched
 
 _MANIFEST = pa.schema([("name", pa.string()), ("size", pa.int64()), ("digest", pa.string()), ("source", pa.string())])
 _SKIPPED = pa.schema(
@@ -28,24 +30,23 @@ _SKIPPED = pa.schema(
 
 @dataclass
 class Raw:
-    """Files of a part. Fetched ones are linked from the cache into `folder` at the end, local ones stay."""
+    """Files of a unit. Fetched ones are linked from the cache into its folder at the end, local ones stay."""
 
-    part: str
-    folder: Path
+    unit: UnitPaths
     files: dict[str, Fetched] = field(default_factory=dict)
 
     def add(self, fetched: Fetched, name: str | None = None) -> str:
         """Note a file; returns its path as a URI, where it will lie after :meth:`finish`."""
         name = name or fetched.path.name
         self.files[name] = fetched
-        return shown_uri(fetched.path) if fetched.local else shown_uri(self.folder / name)
+        return shown_uri(fetched.path) if fetched.local else shown_uri(self.unit.raw / name)
 
     def finish(self) -> None:
-        """Write `folder` with the fetched files and `manifest.parquet`, or leave nothing.
+        """Write the folder with the fetched files and `manifest.parquet`, or leave nothing.
 
         Hard links keep the cache whole until the folder is: a job that is killed here starts again without the network.
         """
-        with atomic_directory(self.folder) as temporary:
+        with atomic_directory(self.unit.raw) as temporary:
             for name, fetched in self.files.items():
                 if not fetched.local:
                     _link(fetched.path, temporary / name)
@@ -65,26 +66,30 @@ def _link(source: Path, target: Path) -> None:
 
 @dataclass
 class Acquired:
-    """What a source makes of a part: the fields table, and the fields it had to leave out with the reason of each."""
+    """What a source makes of a unit: the fields table, and the fields it had to leave out with the reason of each."""
 
     channels: tuple[str, ...]
     fields: list[dict[str, object]] = field(default_factory=list)
     skipped: list[dict[str, object]] = field(default_factory=list)
 
     def skip(self, field_id: str, well_id: str, plate: str, site: int, reason: str) -> None:
+        """List a field that is left out."""
         self.skipped.append({"field_id": field_id, "well_id": well_id, "plate": plate, "site": site, "reason": reason})
 
     def fields_frame(self) -> pd.DataFrame:
+        """The fields table, sorted by field_id."""
         columns = ["field_id", "well_id", "site", *(f"uri_{c}" for c in self.channels)]
         return pd.DataFrame(self.fields, columns=columns).sort_values("field_id", ignore_index=True)
 
     def write_skipped(self, path: Path) -> None:
-        rows = sorted(self.skipped, key=lambda row: (row["field_id"], row["reason"]))
+        """Write the fields that were left out: field_id, well_id, plate, site, reason."""
+        rows = sorted(self.skipped, key=lambda row: (str(row["field_id"]), str(row["reason"])))
         with atomic_path(path) as temporary:
             pq.write_table(pa.Table.from_pylist(rows, schema=_SKIPPED), temporary, compression="zstd")
 
     def summary(self) -> str:
-        # behind a colon stands what differs from field to field: the file that was looked for
+        """One line for the log."""
+        # What follows a colon differs from field to field: the file that was looked for.
         reasons = Counter(str(row["reason"]).partition(": ")[0] for row in self.skipped)
-        told = "; ".join(f"{n} x {reason}" for reason, n in sorted(reasons.items()))
-        return f"{len(self.fields)} fields, {len(self.skipped)} skipped" + (f" ({told})" if told else "")
+        counts = "; ".join(f"{n} x {reason}" for reason, n in sorted(reasons.items()))
+        return f"{len(self.fields)} fields, {len(self.skipped)} skipped" + (f" ({counts})" if counts else "")

@@ -1,31 +1,27 @@
-"""Where the images of a load_data table are, and why one is not there."""
+"""Where a load_data table says that images are."""
 
 import re
-import unicodedata
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from cwamsn.errors import InputError
-from cwamsn.screen_specs.locations import Remote, join, local_path
-from cwamsn.screens.hosts.cache import Fetched, fetch
-from cwamsn.screens.hosts.http import Missing, Policy
-from cwamsn.screens.text import NOTHING
+from cwamsn.screen_specs.locations import join, local_path
+from cwamsn.screen_specs.text import NOTHING
 
 SCHEMES = ("https://", "http://", "s3://", "file://")
 _SCHEME = re.compile(r"(file|[a-z][a-z0-9+.-]+(?=://)):/", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w#%+ -]+\.\w+")  # a file name that is looked for as it stands
-_WINDOWS = re.compile(r"(file:/+)?[A-Za-z]:[\\/]|\\\\")
+WINDOWS = re.compile(r"(file:/+)?[A-Za-z]:[\\/]|\\\\")
 
 
 def known_location(text: str, label: str) -> str:
-    """A location as :func:`cwamsn.screens.hosts.cache.fetch` takes it.
+    """A location as :func:`cwamsn.screens.hosts.fetch` takes it.
 
     `s3://bucket/key` becomes HTTPS, `file:/x` becomes `file:///x`, `~` the home folder; paths and other URLs stay.
     InputError, beginning with `label`, for a scheme that is not known.
     """
     scheme = _SCHEME.match(text)
-    if not scheme or _WINDOWS.match(text):
+    if not scheme or WINDOWS.match(text):
         return str(Path(text).expanduser()) if text.startswith("~/") else text
     name, rest = scheme[1].lower(), text[scheme.end() :]
     if f"{name}://" not in SCHEMES:
@@ -45,10 +41,10 @@ def image_locations(file_name: str, folder: str, base: str, label: str) -> list[
     file_name, folder = file_name.strip(), folder.strip()
     if file_name.casefold() in NOTHING:
         return []
-    if _SCHEME.match(file_name) and not _WINDOWS.match(file_name):
+    if _SCHEME.match(file_name) and not WINDOWS.match(file_name):
         found = known_location(file_name, label)
         return [found if local_path(found) else found.replace("#", "%23")]
-    if _WINDOWS.match(folder) or _WINDOWS.match(file_name):
+    if WINDOWS.match(folder) or WINDOWS.match(file_name):
         return [folder.rstrip("\\/") + "\\" + file_name if folder else file_name]
     if folder.startswith(("s3://", "S3://")):
         return [known_location(f"{folder.rstrip('/')}/{file_name}", label)]
@@ -85,50 +81,7 @@ def local_images(file_names: list[str], folders: list[str], base: str, label: st
     return found
 
 
-def find_image(locations: list[str], cache: Path, how: Policy) -> tuple[Fetched | None, str]:
-    """(the image, '') from the first location that has it, else (None, why there is none, with the place looked at)."""
-    if not locations:
-        return None, "no file is named"
-    for location in locations:
-        try:
-            return fetch(Remote(location), cache, how), ""
-        except Missing as error:
-            answer = str(error).removeprefix(f"{location}: ").partition(";")[0]
-        except OSError as error:  # a file that may not be read, a name too long
-            answer = error.strerror or str(error)
-    path = local_path(locations[0])
-    return None, f"looked for {path or locations[0]} ({_why(path) if path else answer})"
-
-
 def suffix_of(location: str) -> str:
     """`.tif` of a path or URL."""
     path = location if local_path(location) else unquote(urlsplit(location).path)
     return Path(path).suffix
-
-
-def _why(path: Path) -> str:
-    text = str(path)
-    if _WINDOWS.search(text) or "\\" in text:
-        return "which looks like a Windows path; write it as this machine names it"
-    try:
-        if path.exists():
-            return "which may not be read" if path.is_file() else "which is not a file"
-        lost = next((p for p in reversed(path.parents) if not p.exists()), None)
-        if lost is not None:
-            return f"the folder {lost} is not there"
-        close = _names(path.parent).get(_plain(path.name))
-    except OSError as error:
-        return error.strerror or str(error)
-    if close is None:
-        return "no such file in that folder"
-    same = unicodedata.normalize("NFC", close) == unicodedata.normalize("NFC", path.name)
-    return f"the folder has {close}, which differs in {'its Unicode form' if same else 'case'}"
-
-
-@lru_cache(maxsize=16)
-def _names(folder: Path) -> dict[str, str]:
-    return {_plain(p.name): p.name for p in folder.iterdir()}
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

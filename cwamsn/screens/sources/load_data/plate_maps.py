@@ -1,14 +1,15 @@
 """A laboratory's plate map: wells, compounds or genes, doses and negative controls."""
 
 import re
-from typing import Any
 
 import pandas as pd
 
 from cwamsn.errors import InputError
+from cwamsn.naming import plate_text
 from cwamsn.notes import note
-from cwamsn.screens.hosts.cache import Fetched, usable
-from cwamsn.screens.names import parse_addresses, plate_text
+from cwamsn.screen_specs.load_data import LoadDataSpec
+from cwamsn.screens.hosts import Fetched, usable
+from cwamsn.screens.names import parse_addresses
 from cwamsn.screens.text import NOTHING, read_text_table, require_columns
 
 # Micromolar in one unit of the plate map's concentration column.
@@ -28,49 +29,50 @@ _BATCH = re.compile(r"(BRD-[A-Z]\d+)-\d{3}-\d{2}-\d+")
 _INCHIKEY = r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?"
 
 
-def read_plate_map(fetched: Fetched, spec: dict[str, Any]) -> pd.DataFrame:
+def read_plate_map(fetched: Fetched, spec: LoadDataSpec) -> pd.DataFrame:
     """Wells of one plate map: address, row, column, compound, control, concentration (µM), smiles, inchikey.
 
     `compound` is the label that makes wells one perturbation, `treatment` the text of the file, both null in a well
     without one. A screen of kind CRISPR has `gene` and `guide` too. `_plate` is the plate where the map names it.
     """
     with usable(fetched):
-        frame = read_text_table(fetched.path, fetched.url, spec["platemap_separator"])
-    require_columns(frame, tuple(spec[k] for k in _COLUMNS if spec[k]), fetched.url)
-    where = parse_addresses(frame[spec["platemap_well_column"]], fetched.url)
+        frame = read_text_table(fetched.path, fetched.url, spec.platemap_separator)
+    require_columns(frame, tuple(getattr(spec, k) for k in _COLUMNS if getattr(spec, k)), fetched.url)
+    where = parse_addresses(frame[spec.platemap_well_column], fetched.url)
 
     def column(key: str) -> pd.Series:
-        values = frame[spec[key]] if spec[key] else pd.Series("", frame.index)
+        name = getattr(spec, key)
+        values = frame[name] if name else pd.Series("", frame.index)
         return values.astype(object).where(~values.str.casefold().isin(NOTHING), None)
 
-    told = frame[spec["control_column"] or spec["compound_column"]]
-    names = {value.strip().casefold(): value.strip() for value in spec["control_values"]}
+    told = frame[spec.control_column or spec.compound_column]
+    names = {value.strip().casefold(): value.strip() for value in spec.control_values}
     control = told.str.casefold().isin(names)
     treatment = column("compound_column").where(~control, _control_names(frame, told, control, names, spec))
     table = where.assign(
         treatment=treatment,
-        compound=_merged(treatment, control, spec["compound_pattern"]),
+        compound=_merged(treatment, control, spec.compound_pattern),
         control=control.map({True: "negative", False: None}).astype(object),
         concentration=_concentration(column("concentration_column"), spec, fetched.url),
         smiles=column("smiles_column"),
         inchikey=column("inchikey_column"),
-        _plate=frame[spec["platemap_plate_column"]].map(plate_text) if spec["platemap_plate_column"] else "",
-        _written=frame[spec["compound_column"]],
+        _plate=frame[spec.platemap_plate_column].map(plate_text) if spec.platemap_plate_column else "",
+        _written=frame[spec.compound_column],
         _told=told,
     )
-    if spec["perturbation_type"] == "CRISPR":
-        gene = column("gene_column") if spec["gene_column"] else table["compound"]
-        guide = column("guide_column") if spec["guide_column"] else treatment.where(treatment != gene, None)
+    if spec.perturbation_type == "CRISPR":
+        gene = column("gene_column") if spec.gene_column else table["compound"]
+        guide = column("guide_column") if spec.guide_column else treatment.where(treatment != gene, None)
         table = table.assign(gene=gene.where(~control, None), guide=guide.where(~control, None))
     return table
 
 
 def _control_names(
-    frame: pd.DataFrame, told: pd.Series, control: pd.Series, names: dict[str, str], spec: dict[str, Any]
+    frame: pd.DataFrame, told: pd.Series, control: pd.Series, names: dict[str, str], spec: LoadDataSpec
 ) -> pd.Series:
     """One name for each negative control, however it is written: `DMSO` and `dmso` are one."""
-    if spec["control_column"]:
-        written = frame[spec["compound_column"]]
+    if spec.control_column:
+        written = frame[spec.compound_column]
         first = {text.casefold(): text for text in written[control][::-1]}
         named = written.str.casefold().map(first)
     else:
@@ -94,7 +96,7 @@ def _merged(treatment: pd.Series, control: pd.Series, pattern: str | None) -> pd
     return treatment.where(control | treatment.isna(), treatment.dropna().map(compound)).astype(object)
 
 
-def _concentration(column: pd.Series, spec: dict[str, Any], source: str) -> pd.Series:
+def _concentration(column: pd.Series, spec: LoadDataSpec, source: str) -> pd.Series:
     """Doses in µM; rounded to nine digits, since 0.01 mmol/l is to be 10.0 µM exactly."""
     values = pd.to_numeric(column, errors="coerce").astype(float)
     bad = ((column.notna() & values.isna()) | (values < 0) | values.isin([float("inf")])).to_numpy()
@@ -104,19 +106,19 @@ def _concentration(column: pd.Series, spec: dict[str, Any], source: str) -> pd.S
         if re.fullmatch(r"\d+,\d+", text):
             why += "; write a decimal point"
         elif re.fullmatch(r"[\d.,]+\s*[^\d\s.,].*", text):
-            why += f"; write the number alone, its unit is concentration_unit ({spec['concentration_unit']})"
+            why += f"; write the number alone, its unit is concentration_unit ({spec.concentration_unit})"
         elif pd.notna(values.iloc[bad.argmax()]):
             why = "is no dose; it must be finite and not below 0"
         raise InputError(f"{source}: row {row}: concentration {text!r} {why}")
-    return (values * UNITS[spec["concentration_unit"]]).map(lambda v: float(f"{v:.9g}"))
+    return (values * UNITS[spec.concentration_unit]).map(lambda v: float(f"{v:.9g}"))
 
 
-def say_what_is_odd(table: pd.DataFrame, spec: dict[str, Any]) -> None:
+def say_what_is_odd(table: pd.DataFrame, spec: LoadDataSpec) -> None:
     """Notes on controls and perturbations that may not be what the user means; `table` as the wells table, with what
     :func:`read_plate_map` adds to it."""
     control = table["control"].notna()
-    column = spec["control_column"] or spec["compound_column"]
-    exact = [value.strip() for value in spec["control_values"]]
+    column = spec.control_column or spec.compound_column
+    exact = [value.strip() for value in spec.control_values]
     other = table["_told"][control & ~table["_told"].isin(exact)]
     if len(other):
         note(f"{len(other)} wells are controls though {column} is written {_some(other)}, not as in control_values")
@@ -133,7 +135,7 @@ def say_what_is_odd(table: pd.DataFrame, spec: dict[str, Any]) -> None:
     nothing = treated["_written"][treated["perturbation"].isna()]
     if len(nothing):
         note(
-            f"{len(nothing)} wells have no perturbation ({spec['compound_column']} is {_some(nothing)}) and are not "
+            f"{len(nothing)} wells have no perturbation ({spec.compound_column} is {_some(nothing)}) and are not "
             "used; if they are controls, add that to control_values"
         )
     named = treated["perturbation"].dropna()
@@ -147,7 +149,7 @@ def say_what_is_odd(table: pd.DataFrame, spec: dict[str, Any]) -> None:
     if (doses > _HIGHEST).any():
         note(
             f"{int((doses > _HIGHEST).sum())} wells have doses up to {doses.max():,.0f} µM; is concentration_unit "
-            f"({spec['concentration_unit']}) right?"
+            f"({spec.concentration_unit}) right?"
         )
     spelt = pd.Series(named.unique(), dtype=object).astype(str)
     twins = spelt[spelt.str.casefold().duplicated(keep=False)]

@@ -1,0 +1,52 @@
+"""What every kind of screen says of itself before anything is fetched."""
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from cwamsn.options import Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry(Options):
+    """How patiently to fetch from a remote host."""
+
+    attempts: int = 8
+    backoff_s: float = 1.0
+    timeout_s: float = 60.0
+    etag_is_md5: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreenSpec(Options):
+    """A screen of the configuration. The lists of files hold URLs and paths; a simulated screen has none of its own."""
+
+    source: ClassVar[str]
+    channel_map: str | None = None
+
+    @abstractmethod
+    def units(self) -> list[str]:
+        """Plates or shards of the screen."""
+
+    def metadata_files(self) -> list[str]:
+        """Locations of the tables behind the wells table, as far as they are known before anything is fetched."""
+        return []
+
+    def truth_files(self) -> list[str]:
+        """Locations of the table of known compound-gene relationships."""
+        return []
+
+    def released_files(self) -> list[str]:
+        """Locations of the embeddings that are published with the screen."""
+        return []
+
+    def state(self, unit: str) -> str:
+        """A text that changes when the user's own files behind a unit do; '' where none of them is local."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostedSpec(ScreenSpec):
+    """A screen that is fetched."""
+
+    retry: Retry = field(default_factory=Retry)

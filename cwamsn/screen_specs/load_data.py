@@ -1,0 +1,192 @@
+"""Keys of a screen that a load_data.csv and plate maps describe (`source: load-data`), and its plates."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from cwamsn.errors import InputError
+from cwamsn.naming import plate_text
+from cwamsn.screen_specs.base import HostedSpec
+from cwamsn.screen_specs.images import known_location, local_images
+from cwamsn.screen_specs.locations import local_path
+from cwamsn.screen_specs.text import TextTable, read_rows, require_columns
+from cwamsn.screen_specs.watch import state_of_paths
+
+
+def _channels() -> dict[str, str]:
+    return {"Mito": "Mito", "ERSyto": "ER", "ERSytoBleed": "RNA", "Ph_golgi": "AGP", "Hoechst": "DNA"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadDataSpec(HostedSpec):
+    """Section `screens.<name>` of such a screen; `config/README.md` describes every key."""
+
+    source: ClassVar[str] = "load-data"
+    load_data: str | None = None
+    platemap: str
+    barcode_platemap: str | None = None
+    plates: list[int | str] | None = None
+    base: str | None = None
+    channels: dict[str, str] = field(default_factory=_channels)
+    separator: str = ","
+    platemap_separator: str = ","
+    plate_column: str = "Metadata_Plate"
+    well_column: str = "Metadata_Well"
+    site_column: str = "Metadata_Site"
+    experiment_column: str | None = None
+    platemap_well_column: str = "well_position"
+    platemap_plate_column: str | None = None
+    compound_column: str = "broad_sample"
+    compound_pattern: str | None = None
+    gene_column: str | None = None
+    guide_column: str | None = None
+    concentration_column: str | None = "mmoles_per_liter"
+    concentration_unit: str = "mmoles_per_liter"
+    smiles_column: str | None = None
+    inchikey_column: str | None = None
+    identity: str = "inchikey"
+    control_column: str | None = None
+    control_values: list[str] = field(default_factory=lambda: ["DMSO", ""])
+    perturbation_type: str = "COMPOUND"
+    watch_images: bool = True
+    split: str = "none"
+    split_seed: int = 0
+
+    def units(self) -> list[str]:
+        """Plates: those of `plates`, else of a local load_data, else of a local plate map or barcode table."""
+        stain = next((c for c in self.channels if "/" in c or c.startswith(".")), None)
+        if stain is not None:
+            raise InputError(f"channels: stain {stain!r} cannot name a file; leave out '/' and a dot at its start")
+        if self.plates is not None:
+            if not self.plates:
+                raise InputError("plates: is empty; list plates, or leave the key out for all")
+            return [plate_text(p) for p in self.plates]
+        key, location, column = self._names_plates()
+        path = local_path(known_location(location, key))
+        if path is None or "{" in location:
+            raise InputError(f"plates: must be listed for a {key} file that is remote or one a plate")
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; correct `{key}` of the screen")
+        table = _read(path, self.platemap_separator if key == "platemap" else self.separator)
+        require_columns(table.columns, (column,), str(path))
+        at = table.place(column)
+        plates = {row[at]: plate_text(row[at]) for row in table.rows.values()}
+        if "" in plates.values():
+            number = next(n for n, row in table.rows.items() if not plates[row[at]])
+            raise InputError(f"{path}: row {number} has no {column}; fill it in")
+        return list(dict.fromkeys(plates.values()))
+
+    def _names_plates(self) -> tuple[str, str, str]:
+        """(key, location, column) of the table that names the plates."""
+        if self.load_data is not None:
+            return "load_data", self.load_data, self.plate_column
+        if self.barcode_platemap:
+            return "barcode_platemap", self.barcode_platemap, "Assay_Plate_Barcode"
+        if self.platemap_plate_column:
+            return "platemap", self.platemap, self.platemap_plate_column
+        raise InputError("plates: must be listed, or platemap_plate_column set, where there is no load_data")
+
+    def location(self, key: str, **names: str) -> str:
+        """The location that `key` gives, with `{plate}` and `{platemap}` filled in."""
+        text = str(getattr(self, key))
+        for name, value in names.items():
+            text = text.replace(f"{{{name}}}", value)
+        return known_location(text, key)
+
+    def metadata_files(self) -> list[str]:
+        """load_data, the barcode table and the plate maps."""
+        plates = self.units()
+        found = [self.location("load_data", plate=p) for p in plates] if self.load_data else []
+        names = dict.fromkeys(plates, "")
+        if self.barcode_platemap:
+            location = self.location("barcode_platemap")
+            found.append(location)
+            path = local_path(location)
+            names = read_barcodes(path, location) if path is not None and path.is_file() else {}
+        if names or "{platemap}" not in self.platemap:
+            found += [self.location("platemap", plate=p, platemap=names.get(p, "")) for p in plates]
+        return list(dict.fromkeys(found))
+
+    def state(self, unit: str) -> str:
+        """Changes when a plate's rows of a local load_data do, or its local images (unless `watch_images` is false)."""
+        path = local_path(self.location("load_data", plate=unit)) if self.load_data else None
+        if path is None or not path.is_file():
+            return ""
+        table = _read(path, self.separator)
+        require_columns(table.columns, (self.plate_column, self.well_column, self.site_column), str(path))
+        columns = {stain: self.image_columns(table.columns, stain, str(path)) for stain in self.channels}
+        used = [self.well_column, self.site_column, *(c for pair in columns.values() for c in pair if c)]
+        rows = _rows_of_plates(str(path), path.stat().st_mtime_ns, self.separator, self.plate_column).get(unit, [])
+        images: list[str] = []
+        if self.watch_images:
+            base = self.base or str(path.parent)
+            for file_column, folder_column in columns.values():
+                at = table.place(file_column)
+                folders = [row[table.place(folder_column)] for row in rows] if folder_column else [""] * len(rows)
+                images += local_images([row[at] for row in rows], folders, base, str(path))
+        return state_of_paths(images, _as_csv(used, [[row[table.place(c)] for c in used] for row in rows]))
+
+    def image_columns(self, known: Iterable[str], stain: str, label: str) -> tuple[str, str | None]:
+        """(column of the file name or URL, column of its folder or None) of a stain in load_data; `Orig` is optional.
+
+        known : columns of the table. label : names it in the InputError for a stain that it lacks.
+        """
+        names, suffix = list(known), self.channels[stain]
+        for tail in (suffix, f"Orig{suffix}"):
+            if f"FileName_{tail}" in names:
+                return f"FileName_{tail}", f"PathName_{tail}" if f"PathName_{tail}" in names else None
+            if f"URL_{tail}" in names:
+                return f"URL_{tail}", None
+        has = [c.split("_", 1)[1].removeprefix("Orig") for c in names if c.startswith(("FileName_", "URL_"))]
+        raise InputError(
+            f"{label}: has no FileName_{suffix}, FileName_Orig{suffix} or URL_Orig{suffix} for channel {stain}; "
+            f"it has {', '.join(has) or 'no image column'}: correct `channels` of the screen"
+        )
+
+
+def read_barcodes(path: Path, label: str) -> dict[str, str]:
+    """Plate → name of its plate map. InputError, naming `label`, for a plate with none or several."""
+    table = read_rows(path, label)
+    require_columns(table.columns, ("Assay_Plate_Barcode", "Plate_Map_Name"), label)
+    plate, name = table.place("Assay_Plate_Barcode"), table.place("Plate_Map_Name")
+    pairs = list(dict.fromkeys((plate_text(row[plate]), row[name]) for row in table.rows.values()))
+    most, count = Counter(plate for plate, _ in pairs).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{label}: plate {most} has {count} plate maps; keep one")
+    unnamed = next((plate for plate, name in pairs if not name), None)
+    if unnamed is not None:
+        raise InputError(f"{label}: plate {unnamed} has no Plate_Map_Name; fill it in")
+    return dict(pairs)
+
+
+def _read(path: Path, separator: str) -> TextTable:
+    return _local_table(str(path), path.stat().st_mtime_ns, separator)
+
+
+@lru_cache(maxsize=32)
+def _local_table(path: str, changed: int, separator: str) -> TextTable:
+    """A table of the user's, read once while the graph forms; `changed` is its time."""
+    return read_rows(Path(path), path, separator)
+
+
+@lru_cache(maxsize=32)
+def _rows_of_plates(path: str, changed: int, separator: str, column: str) -> dict[str, list[list[str]]]:
+    """Rows of a local load_data by plate."""
+    table = _local_table(path, changed, separator)
+    at = table.place(column)
+    plates = {text: plate_text(text) for text in {row[at] for row in table.rows.values()}}
+    found: dict[str, list[list[str]]] = {}
+    for row in table.rows.values():
+        found.setdefault(plates[row[at]], []).append(row)
+    return found
+
+
+def _as_csv(header: list[str], rows: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()

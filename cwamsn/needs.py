@@ -14,7 +14,7 @@ from cwamsn.jobs import ON_MAPS, needs_map
 from cwamsn.methods import Method
 from cwamsn.plan import NO_SCREEN, Plan
 from cwamsn.recipes import MOLECULAR, complete_recipe
-from cwamsn.screens import host_spec, lacks_images, local_files, unit_state, units
+from cwamsn.screen_specs import host_spec, lacks_images, local_files, unit_state, units
 from cwamsn.screens_in_use import check, claim
 from cwamsn.screens_in_use import settings as screen_settings
 from cwamsn.vocabulary import doses_kept

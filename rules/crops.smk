@@ -27,7 +27,7 @@ rule crops_unit:
         crops=needs.crop_options(),
         channel_maps=config["channel_maps"],
     script:
-        "../workflow_scripts/crops_part.py"
+        "../workflow_scripts/crops_unit.py"
 
 
 rule crops_gather:

@@ -1,16 +1,15 @@
-"""All parts of a screen: one crop index, one QC table, one set of channel statistics."""
+"""All units of a screen: one crop index, one QC table, one set of channel statistics."""
+
+from pathlib import Path
 
 from _job import job, snakemake
 
 with job(snakemake):
-    from cwamsn.crops import gather_crops
+    from cwamsn.crops import PlateOptions, gather_crops
+    from cwamsn.plan import ScreenPaths
 
     gather_crops(
-        snakemake.input.index,
-        snakemake.input.qc,
-        snakemake.input.statistics,
-        snakemake.output.index,
-        snakemake.output.qc,
-        snakemake.output.statistics,
-        snakemake.params.plates,
+        ScreenPaths(Path(snakemake.output.index).parent),
+        [Path(path).stem for path in snakemake.input.index],
+        PlateOptions.from_config(snakemake.params.plates),
     )

@@ -1,16 +1,13 @@
-"""Fetch the images of one part; write its fields table."""
+"""Fetch the images of one plate or shard; write its fields table."""
+
+from pathlib import Path
 
 from _job import full_spec, job, snakemake
 
 with job(snakemake):
+    from cwamsn.plan import ScreenPaths
+    from cwamsn.screen_specs import parse_spec
     from cwamsn.screens import fetch_unit
 
-    fetch_unit(
-        snakemake.wildcards.screen,
-        full_spec(snakemake),
-        snakemake.wildcards.unit,
-        snakemake.input.wells,
-        snakemake.params.cache,
-        snakemake.output.raw,
-        snakemake.output.fields,
-    )
+    unit = ScreenPaths(Path(snakemake.input.wells).parent).unit(snakemake.wildcards.unit)
+    fetch_unit(unit, parse_spec(full_spec(snakemake)), snakemake.params.cache)

@@ -3,6 +3,7 @@
 from _job import full_spec, job, snakemake
 
 with job(snakemake):
+    from cwamsn.screen_specs import parse_spec
     from cwamsn.screens import fetch_released_embeddings
 
-    fetch_released_embeddings(full_spec(snakemake), snakemake.params.cache, snakemake.output[0])
+    fetch_released_embeddings(parse_spec(full_spec(snakemake)), snakemake.params.cache, snakemake.output[0])

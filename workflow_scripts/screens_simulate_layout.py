@@ -3,6 +3,7 @@
 from _job import job, snakemake
 
 with job(snakemake):
+    from cwamsn.screen_specs import parse_spec
     from cwamsn.simulate import simulate_layout
 
-    simulate_layout(snakemake.params.spec, snakemake.params.host)
+    simulate_layout(parse_spec(snakemake.params.spec), snakemake.params.host)

@@ -1,8 +1,9 @@
-"""Fetch the compound-gene truth table."""
+"""Fetch the table of known compound-gene relationships."""
 
 from _job import full_spec, job, snakemake
 
 with job(snakemake):
+    from cwamsn.screen_specs import parse_spec
     from cwamsn.screens import fetch_truth
 
-    fetch_truth(full_spec(snakemake), snakemake.params.cache, snakemake.output[0])
+    fetch_truth(parse_spec(full_spec(snakemake)), snakemake.params.cache, snakemake.output[0])

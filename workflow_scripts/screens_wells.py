@@ -1,14 +1,13 @@
 """Fetch the metadata of a screen; write its wells table."""
 
+from pathlib import Path
+
 from _job import full_spec, job, snakemake
 
 with job(snakemake):
+    from cwamsn.plan import ScreenPaths
+    from cwamsn.screen_specs import parse_spec
     from cwamsn.screens import write_wells
 
-    write_wells(
-        snakemake.wildcards.screen,
-        full_spec(snakemake),
-        snakemake.params.cache,
-        snakemake.output.wells,
-        snakemake.output.source,
-    )
+    screen = ScreenPaths(Path(snakemake.output.wells).parent)
+    write_wells(screen, parse_spec(full_spec(snakemake)), snakemake.params.cache)

@@ -3,7 +3,18 @@
 from cwamsn.crops.channels import channel_sources
 from cwamsn.crops.conversion import compress_to_uint8
 from cwamsn.crops.gather import gather_crops
+from cwamsn.crops.options import ChannelMap, CropOptions, PlateOptions, QcOptions
 from cwamsn.crops.store import CropStore
 from cwamsn.crops.write import write_crops
 
-__all__ = ["CropStore", "channel_sources", "compress_to_uint8", "gather_crops", "write_crops"]
+__all__ = [
+    "ChannelMap",
+    "CropOptions",
+    "CropStore",
+    "PlateOptions",
+    "QcOptions",
+    "channel_sources",
+    "compress_to_uint8",
+    "gather_crops",
+    "write_crops",
+]

@@ -8,7 +8,7 @@ import numpy as np
 from cwamsn.errors import InputError
 
 SATURATED_SHARE = 0.0028 / 100  # of the pixels, shown at the display maximum
-_BLOCK = 1 << 15  # pixels a step, so that the intermediate values stay in the cache
+_BLOCK = 1 << 15  # pixels per step, so that the intermediate values stay in the cache
 # numpy takes the minimum of two arrays six times as fast as that of an array and a number.
 _LIMIT = np.full(_BLOCK, 255, np.float32)
 
@@ -76,8 +76,8 @@ def _scale(image: np.ndarray, threshold: int, out: np.ndarray) -> None:
     """trunc(min(v * (256 / T), 255)) for every pixel, with the double-precision formula as the table of truth."""
     values = np.arange(int(image.max()) + 1, dtype=np.uint16)
     table = np.minimum(values * (256.0 / threshold), 255).astype(np.uint8)
-    # Single precision is several times faster. Rounded up, its scale meets the table for every value of nearly all
-    # thresholds; where it does not, the table is looked up.
+    # Single precision is several times faster. With the scale rounded up, float32 reproduces the table at nearly every
+    # threshold; otherwise use the table.
     scale = np.nextafter(np.float32(256.0 / threshold), np.float32(np.inf))
     probe = np.empty_like(table)
     _single_precision(values, scale, probe)

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import imagecodecs
 import numpy as np
+
+from cwamsn.crops.options import QcOptions
 
 _BLOCK = 1 << 17
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Of a (C, H, W) uint8 crop, one value a channel; sums are exact integers."""
+    """Of a (C, H, W) uint8 crop, one value per channel; sums are exact integers."""
 
     focus: np.ndarray  # variance of the Laplacian over the squared mean: sharp edges against the level
     saturation: np.ndarray  # share of pixels at the display maximum, 255
@@ -42,7 +43,7 @@ def measure(crop: np.ndarray) -> Measures:
     sums, squares = zip(*(_sums(plane.reshape(-1)) for plane in crop))
     focus = [_laplacian_variance(p) / max(s / pixels, 1e-12) ** 2 for p, s in zip(crop, sums)]
     saturation = [np.count_nonzero(plane == 255) / pixels for plane in crop]
-    # A CRC-32 alone would meet by chance among a plate's fields; not together with the exact sums of every channel.
+    # CRC-32 alone could collide within a plate; together with the exact per-channel sums it will not.
     digest = (imagecodecs.deflate_crc32(crop), crop.shape, *sums, *squares)
     return Measures(np.array(focus), np.array(saturation), np.array(sums), np.array(squares), pixels, digest)
 
@@ -79,20 +80,19 @@ def _laplacian_variance(plane: np.ndarray) -> float:
     return float(values @ values - values.sum() ** 2 / values.size) / values.size
 
 
-def fault(measures: Measures, channels: Sequence[str], thresholds: Mapping[str, Any]) -> str | None:
+def fault(measures: Measures, channels: Sequence[str], thresholds: QcOptions) -> str | None:
     """Why a field is left out, naming the first channel that fails, or None.
 
-    thresholds: `min_std` (8-bit levels), `min_focus` and `max_saturation`, each a number, or a mapping from channel
-    to number, or None for no threshold.
+    A threshold is a number, or a mapping from channel to number, or None for no threshold.
     """
-    for name, values, wrong in (
-        ("min_std", measures.std, np.less_equal),
-        ("min_focus", measures.focus, np.less),
-        ("max_saturation", measures.saturation, np.greater),
+    for name, limits, values, wrong in (
+        ("min_std", thresholds.min_std, measures.std, np.less_equal),
+        ("min_focus", thresholds.min_focus, measures.focus, np.less),
+        ("max_saturation", thresholds.max_saturation, measures.saturation, np.greater),
     ):
         label = {"min_std": "empty", "min_focus": "out of focus", "max_saturation": "saturated"}[name]
         for channel, value in zip(channels, values):
-            limit = thresholds[name].get(channel) if isinstance(thresholds[name], Mapping) else thresholds[name]
+            limit = limits.get(channel) if isinstance(limits, Mapping) else limits
             if limit is not None and wrong(value, limit):
                 return f"{label}: {channel} has {name.split('_')[1]} {value:.4g}, {name} is {limit:g}"
     return None

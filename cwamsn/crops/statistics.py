@@ -9,7 +9,7 @@ from cwamsn.errors import InputError
 
 
 def channel_sums(crops: Iterable[tuple[Mapping[str, Any], Measures]], channels: Sequence[str]) -> dict[str, Any]:
-    """Sums of 8-bit pixels and of their squares a channel, apart for each value of `split` (null is `none`)."""
+    """Sums of 8-bit pixels and of their squares per channel, apart for each value of `split` (null is `none`)."""
     splits: dict[str, dict[str, Any]] = {}
     for row, measures in crops:
         total = splits.setdefault(
@@ -23,31 +23,31 @@ def channel_sums(crops: Iterable[tuple[Mapping[str, Any], Measures]], channels: 
     return {"channels": list(channels), "splits": splits}
 
 
-def channel_statistics(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """`mean` and `std` (population) a channel in 0-255 units, over the training fields where fields have a split.
+def channel_statistics(units: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """`mean` and `std` (population) per channel in 0-255 units, over the training fields where fields have a split.
 
-    parts: what :func:`channel_sums` gave for each part. Raises InputError when parts differ in channels and when there
-    is no field to measure.
+    units : what :func:`channel_sums` gave for each unit, whose name is its entry `part`. Raises InputError when units
+    differ in channels and when there is no field to measure.
     """
-    channels = parts[0]["channels"]
-    for part in parts:
-        if part["channels"] != channels:
+    channels = units[0]["channels"]
+    for unit in units:
+        if unit["channels"] != channels:
             raise InputError(
-                f"part {part['part']}: channels {', '.join(part['channels'])}, part {parts[0]['part']} has "
-                f"{', '.join(channels)}; make the crops of this screen again"
+                f"unit {unit['part']}: channels {', '.join(unit['channels'])}, unit {units[0]['part']} has "
+                f"{', '.join(channels)}; recompute the crops of this screen"
             )
-    training = any(set(part["splits"]) - {"none"} for part in parts)
+    training = any(set(unit["splits"]) - {"none"} for unit in units)
     wanted = ["train"] if training else ["none"]
-    chosen = [part["splits"][name] for part in parts for name in wanted if name in part["splits"]]
+    chosen = [unit["splits"][name] for unit in units for name in wanted if name in unit["splits"]]
     if not chosen:
-        raise InputError("no field of the training part is usable; see the QC table for the reasons")
+        raise InputError("no field of the training split is usable; see the QC table for the reasons")
     n = sum(c["n_pixels"] for c in chosen)
     sums = [sum(column) for column in zip(*(c["sum"] for c in chosen))]
     squares = [sum(column) for column in zip(*(c["sum_of_squares"] for c in chosen))]
     return {
         "channels": channels,
         "mean": [s / n for s in sums],
-        # The numerator is an exact integer: no cancellation, whatever the order of the parts.
+        # The numerator is an exact integer: no cancellation, whatever the order of the units.
         "std": [math.sqrt(q * n - s * s) / n for s, q in zip(sums, squares)],
         "n_fields": sum(c["n_fields"] for c in chosen),
         "split": "train" if training else "all",

@@ -1,4 +1,4 @@
-"""One part of a screen: its fields to a shard of the crop store, index, QC table and channel sums."""
+"""One unit of a screen: its fields to a shard of the crop store, index, QC table and channel sums."""
 
 import hashlib
 import logging
@@ -13,8 +13,9 @@ import pandas as pd
 
 from cwamsn import tables
 from cwamsn.crops.channels import channel_sources, combine_planes
-from cwamsn.crops.conversion import SATURATED_SHARE, compress_to_uint8
+from cwamsn.crops.conversion import compress_to_uint8
 from cwamsn.crops.judge import broken_tail, same_planes, suspicions
+from cwamsn.crops.options import ChannelMap, CropOptions
 from cwamsn.crops.plates import commonest
 from cwamsn.crops.qc import Measures, fault, measure
 from cwamsn.crops.statistics import channel_sums
@@ -22,56 +23,56 @@ from cwamsn.crops.store import SHARD, ShardWriter
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, progress, write_json
 from cwamsn.notes import note
+from cwamsn.plan import ScreenPaths, UnitPaths
 from cwamsn.screens import PlaneReader
 
 log = logging.getLogger(__name__)
 
 
 def write_crops(
-    fields_path: str | Path,
-    skipped_path: str | Path,
-    wells_path: str | Path,
-    spec: Mapping[str, Any],
-    crops: Mapping[str, Any],
-    channel_maps: Mapping[str, Any],
-    shard_dir: str | Path,
-    index_path: str | Path,
-    qc_path: str | Path,
-    statistics_path: str | Path,
+    unit: UnitPaths, options: CropOptions, channel_map: str | None, channel_maps: Mapping[str, ChannelMap]
 ) -> None:
-    """Convert the fields of one part, one crop a field.
+    """Convert the fields of one unit, one crop per field.
 
-    fields_path, skipped_path, wells_path: tables of the screens stage; the second lists fields that lack a plane.
-    spec: the screen's section of the configuration (`channel_map`); crops, channel_maps: the sections of that name.
-    shard_dir must lie at `<screen folder>/crops/<part>`, since the index names shards below the screen's folder.
+    Reads the fields and skipped tables of the unit and the wells of its screen; writes `unit.shards`, `unit.index`,
+    `unit.qc` and `unit.statistics`. A field that cannot be used (unreadable plane, planes of different sizes, a size
+    other than the unit's, no wells entry, two stains with the same pixels, a plane that breaks off, a failed QC
+    threshold, a repetition of an earlier field) is listed in the QC table with its reason, what looks suspicious in its
+    column `warning`.
 
-    A field that cannot be used (unreadable plane, planes of different sizes, a size other than the part's, no
-    wells entry, two stains with the same pixels, a plane that breaks off, a failed QC threshold, a repetition of an
-    earlier field) is listed in the QC table with its reason, what looks suspicious in its column `warning`.
-    Raises InputError for what makes every field wrong: an unknown stain or channel map.
+    Parameters
+    ----------
+    unit : paths of the plate or shard.
+    options : the section `crops`.
+    channel_map : name of an entry of `channel_maps`, None where stains and channels have equal names.
+    channel_maps : the section of that name.
+
+    Raises
+    ------
+    InputError
+        For what makes every field wrong: an unknown stain or channel map.
     """
-    shard_dir, part = Path(shard_dir), Path(index_path).stem
-    fields = tables.read("fields", fields_path)
-    wells = tables.read("wells", wells_path)
+    fields = tables.read("fields", unit.fields)
+    wells = tables.read("wells", ScreenPaths(unit.root).wells)
     wells = wells[wells["well_id"].isin(fields["well_id"])].set_index("well_id").to_dict("index")
-    channels, rows = list(crops["channels"]), _skipped_rows(skipped_path)
+    channels, rows = list(options.channels), _skipped_rows(unit.skipped)
     stains = [c.removeprefix("uri_") for c in fields.columns if c.startswith("uri_")]
-    sources, combine = channel_sources(channels, spec["channel_map"], channel_maps, stains, str(fields_path))
+    sources, combine = channel_sources(channels, channel_map, channel_maps, stains, str(unit.fields))
 
     kept: list[tuple[dict, Measures]] = []
     first_with: dict[tuple, str] = {}
     with (
-        atomic_directory(shard_dir) as temporary,
+        atomic_directory(unit.shards) as temporary,
         PlaneReader() as planes,
-        ShardWriter(temporary / SHARD, channels, crops["codec"]) as writer,
+        ShardWriter(temporary / SHARD, channels, options.codec) as writer,
     ):
-        reader = _FieldReader(sources, combine, planes, crops)
-        for field in progress(fields.to_dict("records"), f"crops {part}", unit="field"):
+        reader = _FieldReader(sources, combine, planes, options)
+        for field in progress(fields.to_dict("records"), f"crops {unit.name}", unit="field"):
             well = wells.get(field["well_id"])
             row = {
                 "field_id": field["field_id"],
                 "well_id": field["well_id"],
-                "plate": part if well is None else well["plate"],
+                "plate": unit.name if well is None else well["plate"],
                 "site": field["site"],
                 "status": "skipped",
                 "reason": "its well is not in the wells table",
@@ -85,46 +86,46 @@ def write_crops(
                 row["reason"] = str(error)
                 continue
             measures = measure(crop)
-            row["warning"] = "; ".join(suspicions(raw, crop, channels, crops["convert_uint8"])) or None
-            row["bits"] = None if crops["convert_uint8"] else _bits(raw)
+            row["warning"] = "; ".join(suspicions(raw, crop, channels, options.convert_uint8)) or None
+            row["bits"] = None if options.convert_uint8 else _bits(raw)
             for name in ("focus", "saturation", "mean"):
                 row |= {f"{name}_{c}": float(v) for c, v in zip(channels, getattr(measures, name))}
             row["reason"] = (
-                _size_fault(crop, crops["size"])
-                or fault(measures, channels, crops["qc"])
+                _size_fault(crop, options.size)
+                or fault(measures, channels, options.qc)
                 or same_planes(raw)
-                or broken_tail(raw, crops["qc"].get("max_blank_tail"))
+                or broken_tail(raw, options.qc.max_blank_tail)
             )
             if row["reason"]:
                 continue
             row["pixels"] = _digest(measures)
             first = first_with.setdefault(measures.digest, field["field_id"])
-            if crops["qc"]["skip_duplicates"] and first != field["field_id"]:
+            if options.qc.skip_duplicates and first != field["field_id"]:
                 row["reason"] = f"repeats the pixels of field {first}"
                 continue
             row |= {"status": "kept", "reason": None}
             shard_row = writer.add(field["field_id"], crop)
-            kept.append((_index_row(row, well, crop, measures, f"crops/{shard_dir.name}/{SHARD}", shard_row), measures))
+            kept.append((_index_row(row, well, crop, measures, f"crops/{unit.name}/{SHARD}", shard_row), measures))
 
     kept = _of_one_size(kept, {r["field_id"]: r for r in rows})
-    tables.write(pd.DataFrame([r for r, _ in kept], columns=_columns("crops")), "crops", index_path)
+    tables.write(pd.DataFrame([r for r, _ in kept], columns=_columns("crops")), "crops", unit.index)
     measured = [f"{name}_{c}" for name in ("focus", "saturation", "mean") for c in channels]
     qc = pd.DataFrame(rows, columns=[*_columns("qc"), *tables.CONTRACTS["qc"].optional, *measured])
-    tables.write(qc, "qc", qc_path)
-    write_json({"part": part, **channel_sums(kept, channels)}, statistics_path)
-    _report(part, qc)
+    tables.write(qc, "qc", unit.qc)
+    write_json({"part": unit.name, **channel_sums(kept, channels)}, unit.statistics)
+    _report(unit.name, qc)
 
 
 class _FieldReader:
-    """Reads fields into one array, anew for each, since fresh memory costs as much as converting a plane."""
+    """Reads every field into the same array, since fresh memory costs as much as converting a plane."""
 
-    def __init__(self, sources: list[list[str]], combine: str, planes: PlaneReader, crops: Mapping[str, Any]) -> None:
+    def __init__(self, sources: list[list[str]], combine: str, planes: PlaneReader, options: CropOptions) -> None:
         self.sources, self.combine, self.planes = sources, combine, planes
         self.convert = partial(
             compress_to_uint8,
-            convert_uint8=crops["convert_uint8"],
-            saturated_share=crops.get("saturated_share", SATURATED_SHARE),
-            black_level=crops.get("black_level", 0),
+            convert_uint8=options.convert_uint8,
+            saturated_share=options.saturated_share,
+            black_level=options.black_level,
         )
         self._crop = np.empty((len(sources), 0, 0), np.uint8)
 

@@ -55,13 +55,11 @@ def units(screen: str, section: Section) -> list[str]:
     found = parse_spec(section).units()
     repeated = next((u for u in found if found.count(u) > 1), None) if len(set(found)) < len(found) else None
     if repeated:
-        raise InputError(f"screens.{screen}: {_kind(section)} {repeated} is listed twice; list each once")
-    check_names(found, f"screens.{screen}: {_kind(section)}")
+        raise InputError(f"screens.{screen}: unit {repeated} is listed twice; list each once")
+    if not found:
+        raise InputError(f"screens.{screen}: has no plate or shard; list some, or leave the key out for all")
+    check_names(found, "plate")
     return found
-
-
-def _kind(section: Section) -> str:
-    return "shard" if section["source"].endswith("rxrx3-core") else "plate"
 
 
 def unit_state(section: Section, unit: str) -> str:

@@ -58,9 +58,10 @@ def _account(wells: pd.DataFrame) -> list[str]:
 def fetch_unit(unit: UnitPaths, spec: ScreenSpec, cache: str | Path) -> None:
     """Fetch and verify what one unit needs.
 
-    Writes the folder `unit.raw` (the raw files of a remote host, and `manifest.parquet` with name, size, digest, source
-    of every file used), the fields table `unit.fields`, and `unit.skipped` (field_id, well_id, plate, site, reason) with
-    every field that was left out. URIs are relative to the working directory; a local host's files are referred to.
+    Writes the folder `unit.raw` (the raw files of a remote host, and `manifest.parquet` with name, size, digest and
+    source of every file used), the fields table `unit.fields`, and `unit.skipped` (field_id, well_id, plate, site,
+    reason) with every field that was left out. URIs are relative to the working directory; a local host's files stay
+    where they are.
     """
     screen, raw = ScreenPaths(unit.root), Raw(unit)
     found = source_of(spec).acquire(spec, raw, tables.read("wells", screen.wells), Path(cache))

@@ -140,8 +140,9 @@ def _draw_cells(rng, canvas, centres, angles, cells, diameter: float, stains: st
         members = order[start:stop]
         half = int(reach[members[-1]]) + 1
         stack = _Stack(
-            *(array[members] for array in (centres, angles, cells, radius, offsets, intensity, golgi_angle)), half
-        )
+            centres[members], angles[members], cells[members], radius[members], offsets[members], intensity[members],
+            golgi_angle[members], half,
+        )  # fmt: skip
         _draw_stack(canvas, stack, diameter, stains)
         start = stop
 

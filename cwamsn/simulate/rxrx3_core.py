@@ -171,7 +171,7 @@ def write_unit(spec: SimulatedRxRx3Spec, host_dir: Path, shard: str) -> None:
     prefix = wells["experiment_name"] + "/Plate" + wells["plate"].str.rsplit("_").str[-1] + "/" + wells["address"]
     keys = sorted((f"{key}_s1_{c + 1}", well, c) for key, well in zip(prefix, wells["well_id"]) for c in range(6))
     rows = [keys[i] for i in shard_rows(spec, shard, len(keys))]
-    last, field, planes = None, None, []
+    last, field, planes = None, np.empty(0), []
     for _, well, channel in rows:
         if well != last:
             last, field = well, screen.field(well, 1)

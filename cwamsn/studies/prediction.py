@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from cwamsn.screen_specs import SimulatedBraySpec
 from cwamsn.screens import layout_report
 from cwamsn.simulate import bray
 
@@ -13,7 +14,7 @@ COLUMN_OF = {"batch": "batch", "drift": "plate", "plate": "plate"}
 
 def training_wells(spec: dict[str, Any]) -> pd.DataFrame:
     """Treated wells of a simulated training screen: perturbation, batch, plate, plate_map, row, column."""
-    wells = bray.design(spec)
+    wells = bray.design(SimulatedBraySpec.from_config(spec))
     wells = wells[wells["compound"] >= 0]
     return wells.assign(perturbation=wells["compound"].astype(str))
 

@@ -7,7 +7,8 @@ import pandas as pd
 import tifffile
 
 from cwamsn import tables
-from cwamsn.crops import gather_crops, write_crops
+from cwamsn.crops import ChannelMap, CropOptions, PlateOptions, gather_crops, write_crops
+from cwamsn.plan import ScreenPaths, UnitPaths
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 
@@ -36,35 +37,29 @@ def write_wells(folder: Path, plate: str, addresses: list[str], splits: list[str
     return path
 
 
-def make_part(folder: Path, part: str, planes: dict[str, np.ndarray], split: str | None = None, skipped=()) -> dict:
-    """A part named `part` with one well and one field for each entry of `planes` (address → (C, H, W)).
+def make_unit(
+    folder: Path, name: str, planes: dict[str, np.ndarray], split: str | None = None, skipped=()
+) -> UnitPaths:
+    """A unit named `name` with one well and one field for each entry of `planes` (address → (C, H, W)).
 
-    Returns the paths that `write_crops` takes, by argument.
+    Returns its paths.
     """
-    raw = folder / "raw" / part
+    raw = folder / "raw" / name
     raw.mkdir(parents=True)
     rows = []
     for address, field in planes.items():
-        row = {"field_id": f"{part}-{address}-1", "well_id": f"{part}_{address}", "site": 1}
+        row = {"field_id": f"{name}-{address}-1", "well_id": f"{name}_{address}", "site": 1}
         for channel, plane in zip(CHANNELS, field):
             row[f"uri_{channel}"] = str(raw / f"{address}_{channel}.tif")
             tifffile.imwrite(row[f"uri_{channel}"], plane)
         rows.append(row)
     columns = ["field_id", "well_id", "site", *(f"uri_{c}" for c in CHANNELS)]
-    fields = folder / "fields" / f"{part}.parquet"
+    fields = folder / "fields" / f"{name}.parquet"
     tables.write(pd.DataFrame(rows, columns=columns), "fields", fields)
-    skipped_path = folder / "fields" / f"{part}.skipped.parquet"
+    skipped_path = folder / "fields" / f"{name}.skipped.parquet"
     pd.DataFrame(list(skipped), columns=["field_id", "well_id", "plate", "site", "reason"]).to_parquet(skipped_path)
-    wells = write_wells(folder, part, list(planes), [split] * len(planes))
-    return {
-        "fields_path": fields,
-        "skipped_path": skipped_path,
-        "wells_path": wells,
-        "shard_dir": folder / "crops" / part,
-        "index_path": folder / "crops" / f"{part}.parquet",
-        "qc_path": folder / "qc" / f"{part}.parquet",
-        "statistics_path": folder / "statistics" / f"{part}.json",
-    }
+    write_wells(folder, name, list(planes), [split] * len(planes))
+    return ScreenPaths(folder).unit(name)
 
 
 def random_field(seed: int, height: int = 40, width: int = 48, channels: int = 5) -> np.ndarray:
@@ -75,17 +70,17 @@ def random_field(seed: int, height: int = 40, width: int = 48, channels: int = 5
     return np.clip(np.stack(waves) + rng.normal(0, 60, (channels, height, width)), 0, 4095).astype(np.uint16)
 
 
-def write(paths: dict, sections: dict, channel_map: str | None = None, **changes) -> None:
+def write(unit: UnitPaths, sections: dict, channel_map: str | None = None, **changes) -> None:
     """`write_crops` with the default configuration, `changes` to its section `crops` apart."""
-    spec = {"channel_map": channel_map}
-    write_crops(**paths, spec=spec, crops=sections["crops"] | changes, channel_maps=sections["channel_maps"])
+    maps = {name: ChannelMap.from_config(entry) for name, entry in sections["channel_maps"].items()}
+    write_crops(unit, CropOptions.from_config(sections["crops"] | changes), channel_map, maps)
 
 
-def gather(parts: list[dict], folder: Path, plates: dict | None = None) -> tuple[Path, Path, Path]:
-    """`gather_crops` over `parts`, into `folder`: paths of index, QC table and statistics."""
-    out = folder / "crops.parquet", folder / "qc.parquet", folder / "statistics.json"
-    gather_crops(*([p[k] for p in parts] for k in ("index_path", "qc_path", "statistics_path")), *out, plates)
-    return out
+def gather(units: list[UnitPaths], folder: Path, plates: dict | None = None) -> tuple[Path, Path, Path]:
+    """`gather_crops` over `units`: paths of index, QC table and statistics."""
+    screen = ScreenPaths(folder)
+    gather_crops(screen, [unit.name for unit in units], PlateOptions.from_config(plates or {}))
+    return screen.crops, screen.qc, screen.statistics
 
 
 def published_conversion(image: np.ndarray) -> np.ndarray:

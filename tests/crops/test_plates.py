@@ -9,7 +9,7 @@ from cwamsn.crops import CropStore
 from cwamsn.crops.plates import commonest, plate_of, suspicious, thinned, unlike
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from tests.crops.screen import gather, make_part, random_field, write
+from tests.crops.screen import gather, make_unit, random_field, write
 
 
 def screen(means: dict[str, float], fields=4, **columns) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def test_plates_of_one_name_in_two_experiments_are_two_plates():
 
 
 def plates(folder, sections, fields: dict[str, dict[str, np.ndarray]], **changes) -> list[dict]:
-    parts = [make_part(folder, name, planes) for name, planes in fields.items()]
+    parts = [make_unit(folder, name, planes) for name, planes in fields.items()]
     for part in parts:
         write(part, sections, **changes)
     return parts
@@ -158,12 +158,12 @@ def test_two_channels_of_one_file_or_of_the_same_pixels_are_skipped(tmp_path, se
     field = random_field(1)
     copied = random_field(2)
     copied[4] = copied[3]
-    paths = make_part(tmp_path, "p1", {"A01": field, "A02": copied, "A03": random_field(3)})
-    fields = pd.read_parquet(paths["fields_path"])
+    paths = make_unit(tmp_path, "p1", {"A01": field, "A02": copied, "A03": random_field(3)})
+    fields = pd.read_parquet(paths.fields)
     fields.loc[0, "uri_Mito"] = fields.loc[0, "uri_Hoechst"]
-    fields.to_parquet(paths["fields_path"])
+    fields.to_parquet(paths.fields)
     write(paths, sections)
-    reasons = tables.read("qc", paths["qc_path"]).set_index("field_id")["reason"]
+    reasons = tables.read("qc", paths.qc).set_index("field_id")["reason"]
     assert reasons["p1-A01-1"].endswith(
         "A01_Hoechst.tif: named for Mito and Hoechst; correct the columns of one of them"
     )
@@ -206,14 +206,14 @@ def test_a_black_level_takes_an_offset_away(tmp_path, sections):
     field = random_field(1)
     parts = plates(tmp_path, sections, {"p1": {"A01": field}})
     offset = plates(tmp_path / "offset", sections, {"p1": {"A01": field + 32768}}, black_level=32768)
-    stores = [CropStore(p[0]["index_path"], p[0]["index_path"].parents[1]) for p in (parts, offset)]
+    stores = [CropStore(p[0].index, p[0].index.parents[1]) for p in (parts, offset)]
     np.testing.assert_array_equal(stores[0].load(0), stores[1].load(0))
 
 
 def test_a_part_made_before_warnings_were_kept_can_be_gathered(tmp_path, sections):
     parts = plates(tmp_path, sections, {"p1": {"A01": random_field(1)}, "p2": {"A01": random_field(2)}})
     for part in parts:
-        old = pd.read_parquet(part["qc_path"]).drop(columns=["warning", "bits", "pixels"])
-        old.to_parquet(part["qc_path"])
+        old = pd.read_parquet(part.qc).drop(columns=["warning", "bits", "pixels"])
+        old.to_parquet(part.qc)
     _, qc, _ = gather(parts, tmp_path)
     assert len(tables.read("qc", qc)) == 2

@@ -14,7 +14,7 @@ from cwamsn.crops import CropStore, compress_to_uint8
 from cwamsn.crops.codec import CODECS, decode, encode
 from cwamsn.crops.store import SHARD
 from cwamsn.errors import InputError
-from tests.crops.screen import CHANNELS, gather, make_part, random_field, write
+from tests.crops.screen import CHANNELS, gather, make_unit, random_field, write
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,7 +41,7 @@ def screen(request, tmp_path, sections):
     for part in ("p1", "p2"):
         planes = {f"A{k:02d}": random_field(hash_of(part, k)) for k in range(1, 21)}
         images |= {f"{part}-{a}-1": np.stack([compress_to_uint8(p) for p in field]) for a, field in planes.items()}
-        parts.append(make_part(tmp_path, part, planes))
+        parts.append(make_unit(tmp_path, part, planes))
         write(parts[-1], sections, codec=request.param)
     gather(parts, tmp_path)
     return tmp_path, images
@@ -153,12 +153,12 @@ def test_a_row_of_another_crop_is_refused(screen):
 
 def test_sizes_must_be_equal_in_a_batch(tmp_path, sections):
     paths = [
-        make_part(tmp_path, "p1", {"A01": random_field(1)}),
-        make_part(tmp_path, "p2", {"A01": random_field(2, height=50)}),
+        make_unit(tmp_path, "p1", {"A01": random_field(1)}),
+        make_unit(tmp_path, "p2", {"A01": random_field(2, height=50)}),
     ]
     for p in paths:
         write(p, sections)
-    frame = pd.concat([pd.read_parquet(p["index_path"]) for p in paths])
+    frame = pd.concat([pd.read_parquet(p.index) for p in paths])
     with pytest.raises(InputError, match="p1-A01-1 and p2-A01-1 differ in size"):
         CropStore(frame, tmp_path).load_batch([0, 1])
 

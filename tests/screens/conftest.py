@@ -6,27 +6,28 @@ import pandas as pd
 import pytest
 
 from cwamsn import screens, tables
+from cwamsn.plan import ScreenPaths
+from cwamsn.screen_specs import parse_spec
 
 from .loopback import Loopback
 
 
 class Run:
-    """Wells and fetched parts of one screen, as the rules make them."""
+    """Wells and fetched units of one screen, as the rules make them."""
 
     def __init__(self, folder: Path, spec: dict) -> None:
-        self.folder, self.spec = folder, spec
+        self.folder, self.spec, self.screen = folder, spec, ScreenPaths(folder)
 
     def wells(self) -> pd.DataFrame:
-        path = self.folder / "wells.parquet"
-        screens.write_wells("s", self.spec, self.folder / "cache", path, self.folder / "source.json")
-        return tables.read("wells", path).set_index("well_id")
+        screens.write_wells(self.screen, parse_spec(self.spec), self.folder / "cache")
+        return tables.read("wells", self.screen.wells).set_index("well_id")
 
-    def fetch(self, part: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    def fetch(self, name: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """(fields, skipped, manifest)"""
-        raw, fields = self.folder / "raw" / part, self.folder / "fields" / f"{part}.parquet"
-        screens.fetch_unit("s", self.spec, part, self.folder / "wells.parquet", self.folder / "cache", raw, fields)
-        skipped = pd.read_parquet(fields.with_name(f"{part}.skipped.parquet"))
-        return tables.read("fields", fields).set_index("field_id"), skipped, pd.read_parquet(raw / "manifest.parquet")
+        unit = self.screen.unit(name)
+        screens.fetch_unit(unit, parse_spec(self.spec), self.folder / "cache")
+        fields = tables.read("fields", unit.fields).set_index("field_id")
+        return fields, pd.read_parquet(unit.skipped), pd.read_parquet(unit.raw / "manifest.parquet")
 
 
 @pytest.fixture

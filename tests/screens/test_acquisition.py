@@ -1,26 +1,20 @@
 """The interface: schema and code agree, simulated screens become local hosts, errors name what to do."""
 
-import importlib
-
 import pytest
 
-from cwamsn import screens
+from cwamsn import screen_specs, screens
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
-from cwamsn.screens.acquisition import _MODULES
+from cwamsn.screen_specs import SPECS, BraySpec
 
+from ..schema_fields import assert_fields_match
 from .loopback import MiniBray
 
 
-@pytest.mark.parametrize("source", list(_MODULES))
-def test_the_schema_and_the_code_have_the_same_defaults(root, source):
-    described = load_schema(root / "config" / "schemas")["$defs"][f"screen-{source}"]["properties"]
-    defaults = importlib.import_module(f"cwamsn.screens.sources.{_MODULES[source]}").DEFAULTS
-    elsewhere = {"source", "retry", "channel_map"}  # of the interface, of fetching, of the crops stage
-    given = {"load_data", "platemap"} | {"accept_noncommercial_licence"}  # required; of the run
-    assert set(described) - elsewhere - given == set(defaults) - given
-    for key in set(defaults) - given:
-        assert described[key]["default"] == defaults[key], key
+@pytest.mark.parametrize("spec", SPECS.values())
+def test_the_schema_and_the_options_have_the_same_keys_and_defaults(spec):
+    # `source` is the class itself; the licence is a key of the run.
+    assert_fields_match(spec, "$defs", f"screen-{spec.source}", besides={"source", "accept_noncommercial_licence"})
 
 
 def test_a_configuration_is_resolved_and_a_typing_error_named(root):
@@ -36,17 +30,17 @@ def test_a_simulated_screen_is_a_local_host(root):
     config = resolve({"screens": {"b": {"source": "simulated-bray"}, "r": {"source": "simulated-rxrx3-core"}}}, schema)
     for name, source in (("b", "bray"), ("r", "rxrx3-core")):
         spec = config["screens"][name]
-        real = screens.host_spec(name, spec, "my data")
-        assert real["source"] == source and screens.units(name, real) == screens.units(name, spec)
+        real = screen_specs.host_spec(name, spec, "my data")
+        assert real["source"] == source and screen_specs.units(name, real) == screen_specs.units(name, spec)
         urls = [value for key, value in real.items() if key.endswith("_url")]
         assert len(urls) >= 2 and all(url.startswith(f"file://my%20data/{name}/host") for url in urls)
 
 
 def test_unknown_sources_and_missing_extras():
     with pytest.raises(InputError, match="source: 'x' is not known; use bray, rxrx3-core, load-data"):
-        screens.units("s", {"source": "x"})
+        screen_specs.units("s", {"source": "x"})
     with pytest.raises(InputError, match="has no truth; only rxrx3-core has"):
-        screens.fetch_truth({"source": "bray"}, "cache", "out.csv")
+        screens.fetch_truth(BraySpec(), "cache", "out.csv")
 
 
 def test_doses_apart(host, run):

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
+from bench.layouts import read_bray_table
 from cwamsn.errors import InputError
 from cwamsn.screens import layout_report
-from cwamsn.screens.layouts import differing_pairs, infer_plate_maps, normalised_information, read_bray_table
+from cwamsn.screens.layouts import differing_pairs, infer_plate_maps, normalised_information
 
 labels = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=2, max_size=40)
 
@@ -88,7 +89,7 @@ def test_a_table_without_perturbations_is_refused():
 def test_plate_maps_are_inferred_from_shared_compounds():
     wells = layout(lambda compound, plate: 1)
     wells = wells[wells["control"].isna()]
-    inferred = infer_plate_maps(wells["plate"], wells["perturbation"])
+    inferred = infer_plate_maps(wells["plate"], wells["row"], wells["perturbation"])
     assert inferred.groupby(wells["plate_map"]).nunique().tolist() == [1, 1]
     assert inferred.nunique() == 2
 
@@ -105,3 +106,12 @@ def test_the_real_bray_layout(shared):
     }
     # 30,208 of 30,412 perturbations stand at one position on all of their plates.
     assert report.loc["row", "differing_pairs"] < 204 / 30196
+
+
+def test_plates_with_the_same_compounds_in_the_same_wells_have_one_map():
+    rows = [("1", f"a{i:02d}", f"C{i}") for i in range(10)] + [("2", f"a{i:02d}", f"C{i}") for i in range(4)]
+    rows += [("3", f"a{i:02d}", f"C{i + 1}") for i in range(10)]  # the same compounds in other wells
+    rows += [("4", "a01", None)]
+    wells = pd.DataFrame(rows, columns=["plate", "well", "compound"])
+    inferred = infer_plate_maps(wells["plate"], wells["well"], wells["compound"])
+    assert dict(zip(wells["plate"], inferred)) == {"1": "1", "2": "1", "3": "3", "4": "4"}

@@ -8,17 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cwamsn import screens
+from cwamsn import screen_specs
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
-from cwamsn.naming import check_name, check_names
+from cwamsn.naming import check_name, check_names, plate_text
 from cwamsn.screens.names import (
     compound_id,
     parse_address,
     parse_addresses,
     parse_bray_file,
     parse_rxrx3_key,
-    plate_text,
 )
 from cwamsn.vocabulary import BRAY_WAVELENGTHS
 
@@ -127,7 +126,7 @@ def test_names_that_differ_by_case_only_are_refused():
 def test_no_source_hands_on_a_plate_named_dotdot(source):
     spec = {"source": source, "plates": ["P1", ".."], "load_data": "l.csv", "platemap": "p.csv"}
     with pytest.raises(InputError, match=r"plate '\.\.' cannot name a file"):
-        screens.units("s", spec)
+        screen_specs.units("s", spec)
 
 
 @pytest.mark.parametrize(

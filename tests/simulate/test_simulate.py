@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
@@ -13,13 +14,15 @@ import tifffile
 
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
+from cwamsn.screen_specs import SimulatedSpec, parse_spec
 from cwamsn.screens import layout_report
-from cwamsn.simulate import bray, rxrx3_core, simulate_layout, simulate_unit, simulated_units
+from cwamsn.simulate import bray, rxrx3_core, simulate_layout, simulate_unit
 from cwamsn.simulate.compounds import inchikey, smiles
 from cwamsn.simulate.genes import complexes, relationships
-from cwamsn.simulate.names import address
 from cwamsn.simulate.phenotypes import PARAMETERS, base_parameters, draw_group, loadings, shared_axes
 from cwamsn.simulate.seeding import generator
+from cwamsn.simulate.wells import address
+from cwamsn.vocabulary import BRAY_STAINS
 
 FILE = re.compile(r"_(?P<well>[a-p]\d{2})_s(?P<site>\d)_w(?P<w>\d)(?P<uuid>[0-9a-f-]{36})\.tif$", re.IGNORECASE)
 KEY = re.compile(
@@ -41,8 +44,8 @@ def make(root):
     """A screen's specification with the schema's defaults."""
     schema = load_schema(root / "config" / "schemas")
 
-    def spec(source: str, **keys) -> dict:
-        return resolve({"screens": {"screen": {"source": source, **keys}}}, schema)["screens"]["screen"]
+    def spec(source: str, **keys) -> SimulatedSpec:
+        return parse_spec(resolve({"screens": {"screen": {"source": source, **keys}}}, schema)["screens"]["screen"])
 
     return spec
 
@@ -51,7 +54,7 @@ def make(root):
 def bray_screen(make, tmp_path_factory):
     spec, host = make("simulated-bray", **SMALL_BRAY), tmp_path_factory.mktemp("bray")
     simulate_layout(spec, host)
-    for part in simulated_units(spec):
+    for part in spec.units():
         simulate_unit(spec, host, part)
     return spec, host
 
@@ -60,7 +63,7 @@ def bray_screen(make, tmp_path_factory):
 def rxrx3_screen(make, tmp_path_factory):
     spec, host = make("simulated-rxrx3-core", **SMALL_RXRX3), tmp_path_factory.mktemp("rxrx3")
     simulate_layout(spec, host)
-    for part in simulated_units(spec):
+    for part in spec.units():
         simulate_unit(spec, host, part)
     return spec, host
 
@@ -73,16 +76,16 @@ def contents(folder) -> dict:
 
 
 def test_parts_are_named_as_on_the_hosts(make):
-    plates = simulated_units(make("simulated-bray"))
+    plates = make("simulated-bray").units()
     assert plates[:5] == ["24277", "24278", "24279", "24280", "24293"] and len(plates) == 8
-    assert simulated_units(make("simulated-rxrx3-core")) == ["train-00000-of-00002", "train-00001-of-00002"]
+    assert make("simulated-rxrx3-core").units() == ["train-00000-of-00002", "train-00001-of-00002"]
     assert [address(1, 1), address(26, 2), address(32, 48)] == ["A01", "Z02", "AF48"]
 
 
 @pytest.mark.parametrize("screen", ["bray_screen", "rxrx3_screen"])
 def test_bytes_depend_on_specification_and_part_alone(screen, request, tmp_path):
     spec, host = request.getfixturevalue(screen)
-    for part in reversed(simulated_units(spec)[:3]):
+    for part in reversed(spec.units()[:3]):
         simulate_unit(spec, tmp_path, part)
     simulate_layout(spec, tmp_path)
     again, first = contents(tmp_path), contents(host)
@@ -91,12 +94,12 @@ def test_bytes_depend_on_specification_and_part_alone(screen, request, tmp_path)
 
 def test_another_seed_gives_other_images(make, bray_screen, tmp_path):
     spec, host = bray_screen
-    simulate_unit({**spec, "seed": 7}, tmp_path, "24277")
+    simulate_unit(replace(spec, seed=7), tmp_path, "24277")
     assert contents(tmp_path)["cil/broad_data/plate_24277/24277-Mito.zip"] not in contents(host).values()
 
 
 def test_an_unknown_part_is_refused(bray_screen, tmp_path):
-    with pytest.raises(InputError, match="part '1'"):
+    with pytest.raises(InputError, match="unit '1'"):
         simulate_unit(bray_screen[0], tmp_path, "1")
 
 
@@ -106,8 +109,8 @@ def test_an_unknown_part_is_refused(bray_screen, tmp_path):
 def test_channel_zips_hold_real_looking_tiffs(bray_screen):
     spec, host = bray_screen
     seen = set()
-    for plate in simulated_units(spec):
-        for channel in bray.CHANNELS:
+    for plate in spec.units():
+        for channel in BRAY_STAINS:
             with zipfile.ZipFile(host / f"cil/broad_data/plate_{plate}/{plate}-{channel}.zip") as archive:
                 assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
                 for name in archive.namelist():
@@ -192,7 +195,7 @@ def test_metadata_join_and_splits_are_disjoint(bray_screen):
 def test_shards_hold_sorted_planes(rxrx3_screen):
     spec, host = rxrx3_screen
     keys, straddles = [], 0
-    for part in simulated_units(spec):
+    for part in spec.units():
         table = pq.read_table(host / "data" / f"{part}.parquet")
         assert str(table.schema.field("jp2").type) == "struct<bytes: binary, path: string>"
         keys += table["__key__"].to_pylist()
@@ -202,7 +205,7 @@ def test_shards_hold_sorted_planes(rxrx3_screen):
     plane = imagecodecs.jpeg2k_decode(table["jp2"][0].as_py()["bytes"])
     assert plane.shape == (32, 40) and plane.dtype == np.uint8
     metadata = pd.read_csv(host / "metadata_rxrx3_core.csv", low_memory=False)
-    assert metadata.columns.tolist() == rxrx3_core.METADATA
+    assert metadata.columns.tolist() == rxrx3_core.COLUMNS
     wells = {k.rsplit("_s1_", 1)[0].replace("/Plate", "_").replace("/", "_") for k in keys}
     assert wells == set(metadata["well_id"]) and len(keys) == 6 * len(metadata)
 
@@ -314,7 +317,7 @@ def test_fields_hold_tens_of_cells(make):
     screen = bray.simulation(make("simulated-bray"))
     nuclei = []
     for well in screen.design["well_id"][:12]:
-        plane = ndimage.gaussian_filter(screen.field(well, 1)[bray.CHANNELS.index("Hoechst")].astype(float), 1)
+        plane = ndimage.gaussian_filter(screen.field(well, 1)[BRAY_STAINS.index("Hoechst")].astype(float), 1)
         nuclei.append(ndimage.label(plane > (plane.min() + np.percentile(plane, 99)) / 2.5)[1])
     assert 15 <= np.median(nuclei) <= 90
 

@@ -4,6 +4,9 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import IO, TypedDict
+
+from requests import Response
 
 from cwamsn.errors import FetchError
 from cwamsn.files import sha256, unique_token

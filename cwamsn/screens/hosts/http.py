@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
 
 from cwamsn.errors import FetchError
 from cwamsn.screen_specs.base import Retry
@@ -102,7 +105,7 @@ def check_url(url: str) -> None:
 
 
 @contextmanager
-def request(url: str, headers: dict[str, str], how: Policy, method: str = "GET") -> Iterator[Any]:
+def request(url: str, headers: dict[str, str], how: Policy, method: str = "GET") -> Iterator[requests.Response]:
     """The streaming answer to `url`, with status 200, 206 or 416; `history` holds the redirects before it.
 
     Whatever breaks off meanwhile, here or while the body is read, is :class:`Again`. No credentials but HF_TOKEN are
@@ -119,19 +122,14 @@ def request(url: str, headers: dict[str, str], how: Policy, method: str = "GET")
 
 @contextmanager
 def _breaks() -> Iterator[None]:
-    import requests
-    import urllib3
-
     try:
         yield
     except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException) as error:
         raise Again(type(error).__name__) from None
 
 
-def _follow(method: str, url: str, headers: dict[str, str], how: Policy) -> Any:
-    import requests
-
-    hops: list[Any] = []
+def _follow(method: str, url: str, headers: dict[str, str], how: Policy) -> requests.Response:
+    hops: list[requests.Response] = []
     here = url
     while True:
         check_url(here)
@@ -161,7 +159,7 @@ def _follow(method: str, url: str, headers: dict[str, str], how: Policy) -> Any:
         here = there
 
 
-def _judge(answer: Any, url: str) -> None:
+def _judge(answer: requests.Response, url: str) -> None:
     status = answer.status_code
     if status in (200, 206, 416):
         return
@@ -179,15 +177,13 @@ def _judge(answer: Any, url: str) -> None:
     raise Again(f"HTTP {status}", retry_after(answer.headers.get("Retry-After")), _FORBIDDEN_TRIES, error)
 
 
-_SESSION: Any = None
+_SESSION: requests.Session | None = None
 
 
-def session() -> Any:
+def session() -> requests.Session:
     """One `requests.Session` a process, kept alive between files."""
     global _SESSION
     if _SESSION is None:
-        import requests
-
         _SESSION = requests.Session()
         _SESSION.headers["User-Agent"] = "cwamsn"
         _SESSION.auth = lambda prepared: prepared  # tokens come from the environment only, not from ~/.netrc
@@ -199,7 +195,7 @@ def _token(url: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token and parts.scheme == "https" and parts.hostname == _HUB else {}
 
 
-def encoding(answer: Any) -> str:
+def encoding(answer: requests.Response) -> str:
     """How the body is packed though it was asked for as it is: '' or 'gzip'. Again for anything else."""
     names = [n.strip().lower() for n in answer.headers.get("Content-Encoding", "").split(",")]
     packed = [n.removeprefix("x-") for n in names if n not in _PLAIN]
@@ -208,13 +204,13 @@ def encoding(answer: Any) -> str:
     return "".join(packed)
 
 
-def has_end(answer: Any) -> bool:
+def has_end(answer: requests.Response) -> bool:
     """Whether the body's end can be told from a connection that broke off: by length, chunks or gzip's own end."""
     chunked = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
     return chunked or integer(answer.headers.get("Content-Length")) is not None or encoding(answer) == "gzip"
 
 
-def body(answer: Any) -> Iterator[bytes]:
+def body(answer: requests.Response) -> Iterator[bytes]:
     """The body in blocks, unpacked. Again when it broke off, as far as it has an end (see :func:`has_end`)."""
     blocks = answer.raw.stream(BLOCK, decode_content=False)
     return _unzipped(blocks) if encoding(answer) == "gzip" else blocks

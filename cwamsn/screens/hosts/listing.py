@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 from urllib.parse import quote
+from xml.etree.ElementTree import Element
 
+import defusedxml.ElementTree as ElementTree
+
+from cwamsn.errors import FetchError
 from cwamsn.screen_specs.locations import Remote, join, local_path
-from cwamsn.screens.hosts.http import Again, FetchError, Missing, Policy, body, integer, request, retried
+from cwamsn.screens.hosts.http import Again, Missing, Policy, body, integer, request, retried
 
 _PAGE = 32 << 20  # bytes of a page of a listing at most; 1,000 entries have about half a megabyte
 
@@ -48,8 +51,6 @@ def _page(url: str, how: Policy) -> tuple[list[tuple[str, int, str]], str]:
 
     What is no such page is :class:`Again`: a proxy's page or half an answer, which may be right the next time.
     """
-    import defusedxml.ElementTree as ElementTree
-
     text = bytearray()
     with request(url, {"Accept-Encoding": "identity"}, how) as answer:
         for block in body(answer):
@@ -71,7 +72,7 @@ def _page(url: str, how: Policy) -> tuple[list[tuple[str, int, str]], str]:
     return [entry for entry in entries if not entry[0].endswith("/")], following
 
 
-def _entry(node: Any, space: str) -> tuple[str, int, str]:
+def _entry(node: Element, space: str) -> tuple[str, int, str]:
     key, size = node.findtext(f"{space}Key") or "", integer((node.findtext(f"{space}Size") or "").strip())
     if not key or size is None:
         raise Again("a bucket listing with an entry that lacks its Key or Size")

@@ -5,7 +5,10 @@ import re
 from functools import partial
 from typing import Any
 
-from cwamsn.screens.hosts.http import Again, FetchError, Policy, encoding, integer, request, retried
+import requests
+
+from cwamsn.errors import FetchError
+from cwamsn.screens.hosts.http import Again, Policy, encoding, integer, request, retried
 
 
 class NoRanges(FetchError):
@@ -75,7 +78,7 @@ class RangeFile(io.RawIOBase):
         return data
 
 
-def _version(answer: Any) -> str:
+def _version(answer: requests.Response) -> str:
     """What tells one version of a file from another; empty where the host gives nothing."""
     etag = answer.headers.get("ETag", "")
     if etag.startswith('"'):

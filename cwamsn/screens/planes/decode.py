@@ -144,7 +144,7 @@ def _hidden_planes(tiff: Any) -> int:
     if tiff.is_stk:
         return int((tiff.stk_metadata or {}).get("NumberPlanes", 1))
     if tiff.is_shaped:
-        shape = (tiff.shaped_metadata or ({},))[0].get("shape", ())
+        shape = dict((tiff.shaped_metadata or ({},))[0]).get("shape", ())
         return int(np.prod(shape[:-2])) if len(shape) > 2 and shape[-1] > 4 else 1
     return 1
 

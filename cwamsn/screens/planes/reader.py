@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cwamsn.errors import InputError
 from cwamsn.screens.planes.decode import MOST_BYTES, Refused, decode_plane
@@ -107,7 +109,7 @@ class _Archive:
             raise InputError(f"{self.path}!{member}: no member header where the directory says; fetch the file again")
         names = struct.unpack_from("<HH", header, 26)
         start = at + 30 + sum(names)
-        data: bytes | memoryview = os.pread(self.file.fileno(), info.compress_size, start)
+        data: bytes = os.pread(self.file.fileno(), info.compress_size, start)
         if info.compress_type == zipfile.ZIP_DEFLATED:
             data = _inflate(data, info.file_size)
         if len(data) != info.file_size or _crc32(data) != info.CRC:
@@ -118,7 +120,7 @@ class _Archive:
         self.file.close()
 
 
-def _crc32(data: bytes | memoryview) -> int:
+def _crc32(data: bytes) -> int:
     """libdeflate's is eight times as fast as zlib's."""
     try:
         import imagecodecs
@@ -140,9 +142,6 @@ class _Shard:
     """A Parquet file with a column `jp2` (struct of `bytes`, `path`); the last few row groups stay in memory."""
 
     def __init__(self, path: str) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         self.path = path
         try:
             self.file = pq.ParquetFile(path, memory_map=True)
@@ -150,7 +149,7 @@ class _Shard:
             raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and fetch it again") from None
         rows = [self.file.metadata.row_group(g).num_rows for g in range(self.file.num_row_groups)]
         self.ends = np.cumsum(rows)
-        self.groups: OrderedDict[int, object] = OrderedDict()
+        self.groups: OrderedDict[int, pa.Array] = OrderedDict()
 
     def read(self, row: str) -> memoryview:
         index = int(row)

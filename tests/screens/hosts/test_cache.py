@@ -6,17 +6,8 @@ import os
 
 import pytest
 
-from cwamsn.screens.hosts.cache import (
-    FetchError,
-    Forbidden,
-    Missing,
-    Policy,
-    Remote,
-    fetch,
-    join,
-    list_folder,
-    local_path,
-)
+from cwamsn.screen_specs.locations import Remote, join, local_path
+from cwamsn.screens.hosts import FetchError, Forbidden, Missing, Policy, fetch, list_folder
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 
 FAST = Policy(attempts=4, backoff=0.01, timeout=5)

@@ -15,8 +15,9 @@ import requests
 
 from cwamsn import files
 from cwamsn.errors import InputError
-from cwamsn.screens.hosts import http
-from cwamsn.screens.hosts.cache import FetchError, Forbidden, Missing, Policy, Remote, fetch, list_folder
+from cwamsn.plan import ScreenPaths
+from cwamsn.screen_specs.locations import Remote
+from cwamsn.screens.hosts import FetchError, Forbidden, Missing, Policy, fetch, http, list_folder
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 from cwamsn.screens.sources.raw import Raw
 
@@ -113,7 +114,7 @@ def test_the_last_byte_of_a_killed_run_needs_no_request(get, host, tmp_path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("cwamsn.screens.hosts.cache._fault", killed)
+        patch.setattr("cwamsn.screens.hosts.download._fault", killed)
         get()
     assert get() == DATA and len(host.requests) == 1
 
@@ -337,9 +338,9 @@ def test_errors_are_one_kind():
 
 def test_a_file_that_another_job_took_out_of_the_cache_is_one_line(host, tmp_path):
     fetched = fetch(f"{host.url}/file.bin", tmp_path / "cache", FAST)
-    raw = Raw("24277", tmp_path / "raw")
+    raw = Raw(ScreenPaths(tmp_path).unit("24277"))
     raw.add(fetched)
     fetched.path.unlink()
     with pytest.raises(InputError, match="another job has taken it out of the cache; run again"):
         raw.finish()
-    assert not raw.folder.exists()
+    assert not raw.unit.raw.exists()

@@ -6,8 +6,7 @@ import zlib
 
 import pytest
 
-from cwamsn.screens.hosts import zips
-from cwamsn.screens.hosts.cache import FetchError, Policy
+from cwamsn.screens.hosts import FetchError, Policy, zips
 from cwamsn.screens.hosts.zips import HostedZip
 
 from ..loopback import Odd

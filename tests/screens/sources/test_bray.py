@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.layouts import read_bray_table
 from cwamsn.errors import InputError
-from cwamsn.screens import read_plane, units
-from cwamsn.screens.sources import bray
+from cwamsn.screen_specs import units
+from cwamsn.screens import read_plane
 from cwamsn.vocabulary import BRAY_STAINS
 
 from .. import loopback
@@ -295,13 +296,10 @@ def test_metadata_of_cpimgs_equal_the_published_table(run, shared):
     assert len(wells) == len(published) == 153_370
     assert (wells["control"] == "negative").sum() == 26_572
     assert wells.loc[wells["control"].isna(), "perturbation"].nunique() == 30_412
-    assert wells["plate_map"].nunique() == 100  # groups of plates that share their compounds
+    # The layout report infers the same plate maps from the published table.
+    table = read_bray_table(shared / "bray" / "plate_well_compound.csv.gz").drop_duplicates("plate")
+    expected = ("like-" + table.set_index("plate")["plate_map"]).to_dict()
+    assert wells.drop_duplicates("plate").set_index("plate")["plate_map"].to_dict() == expected
+    assert wells["plate_map"].nunique() == 99
     shares = wells.dropna(subset=["split"]).drop_duplicates("perturbation")["split"].value_counts(normalize=True)
     np.testing.assert_allclose(shares[["train", "val", "test"]], [0.7, 0.1, 0.2], atol=1e-4)
-
-
-def test_plates_that_share_half_of_their_compounds_are_one_map():
-    rows = [("1", f"a{i:02d}", f"C{i}") for i in range(10)] + [("2", f"a{i:02d}", f"C{i}") for i in range(4)]
-    rows += [("3", f"a{i:02d}", f"C{i + 1}") for i in range(10)]  # the same compounds at other wells
-    frame = pd.DataFrame(rows, columns=["plate", "Metadata_Well", "Metadata_pert_id"])
-    assert bray.plate_groups(frame) == {"1": "like-1", "2": "like-1", "3": "like-3"}

@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from cwamsn import screens
+from cwamsn import screen_specs, screens
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.screens.hosts.cache import Policy, local_path
-from cwamsn.screens.sources.image_files import find_image, image_locations, known_location, local_images
+from cwamsn.screen_specs.images import image_locations, known_location, local_images
+from cwamsn.screen_specs.locations import local_path
+from cwamsn.screens.hosts import Policy
+from cwamsn.screens.sources.load_data.find_image import find_image
 
 from ..loopback import plane, tiff
 
@@ -55,7 +57,7 @@ def lab(host):
 def test_wells_and_fields(lab, run):
     this = run(lab.spec(experiment_column="Batch"))
     wells = this.wells()
-    assert screens.units("s", this.spec) == ["P1", "P2"]
+    assert screen_specs.units("s", this.spec) == ["P1", "P2"]
     assert wells.loc["P1_A01", ["perturbation", "control", "experiment"]].tolist() == ["X1", None, "day-0"]
     assert wells.loc["P2_B02", ["perturbation", "control", "experiment"]].tolist() == ["DMSO", "negative", "day-1"]
     assert wells.loc["P1_A01", "concentration"] == 3.0 and np.isnan(wells.loc["P1_B02", "concentration"])
@@ -82,7 +84,7 @@ def test_over_http_with_url_columns_and_one_table_a_plate(lab, host, run):
     np.testing.assert_array_equal(screens.read_plane("data/s/raw/P1/P1-A01-3-Mito.tif"), plane(4))
     del spec["plates"]
     with pytest.raises(InputError, match="plates: must be listed"):
-        screens.units("s", spec)
+        screen_specs.units("s", spec)
 
 
 def test_a_plate_map_for_each_plate(lab, run):
@@ -160,7 +162,7 @@ def test_what_cannot_be_skipped_stops_with_file_and_row(lab, run, change, keys, 
     this = run(lab.spec(**keys))
     with pytest.raises(InputError, match=error):
         this.wells()
-        this.fetch(screens.units("s", this.spec)[0])
+        this.fetch(screen_specs.units("s", this.spec)[0])
 
 
 def test_the_real_lincs_images_as_the_example_lists_them(run, shared, root, tmp_path):
@@ -479,21 +481,21 @@ def test_a_site_that_is_no_number_stops(lab, run, site):
 def test_a_plate_map_is_enough_where_no_images_are_needed(lab, run):
     spec = lab.spec(plates=["P1", "P2"], load_data=None)
     this = run(spec)
-    assert len(this.wells()) == 4 and screens.lacks_images(spec)
+    assert len(this.wells()) == 4 and screen_specs.lacks_images(spec)
     with pytest.raises(InputError, match="load_data: is null, and images are needed after all"):
         this.fetch("P1")
     with pytest.raises(InputError, match="plates: must be listed, or platemap_plate_column set"):
-        screens.units("s", lab.spec(load_data=None))
+        screen_specs.units("s", lab.spec(load_data=None))
 
 
 def test_without_load_data_the_plates_are_those_of_the_plate_map(lab, run):
     lab.map = pd.concat([lab.map.assign(plate=p) for p in ("P2", "P7")])
     spec = lab.spec(platemap_plate_column="plate", load_data=None)
-    assert screens.units("s", spec) == ["P2", "P7"]
+    assert screen_specs.units("s", spec) == ["P2", "P7"]
     assert sorted(run(spec).wells().index) == ["P2_A01", "P2_B02", "P7_A01", "P7_B02"]
     (lab.root / "barcodes.csv").write_text("Assay_Plate_Barcode,Plate_Map_Name\nP5,map\n")
     spec = lab.spec(barcode_platemap=str(lab.root / "barcodes.csv"), load_data=None)
-    assert screens.units("s", spec) == ["P5"]
+    assert screen_specs.units("s", spec) == ["P5"]
 
 
 def test_genes_and_guides_of_a_crispr_screen(lab, run):
@@ -528,10 +530,10 @@ def test_the_users_tables_are_inputs_of_wells_and_urls_are_not(lab):
     lab.map.to_csv(lab.root / "M1.csv", index=False)
     (lab.root / "barcodes.csv").write_text("Assay_Plate_Barcode,Plate_Map_Name\nP1,M1\nP2,M1\n")
     spec = lab.spec(barcode_platemap=str(lab.root / "barcodes.csv")) | {"platemap": str(lab.root / "{platemap}.csv")}
-    names = [path.rsplit("/", 1)[1] for path in screens.local_files(spec, "metadata")]
+    names = [path.rsplit("/", 1)[1] for path in screen_specs.local_files(spec, "metadata")]
     assert names == ["M1.csv", "barcodes.csv", "load_data.csv"]
     remote = {"load_data": "https://h/{plate}.csv", "platemap": "s3://b/m.csv", "plates": ["P1"]}
-    assert screens.local_files(lab.spec() | remote, "metadata") == []
+    assert screen_specs.local_files(lab.spec() | remote, "metadata") == []
 
 
 @pytest.mark.parametrize("folder", ["", "sub", "/abs/x", "file:///x%20y", "https://h/x", "C:\\data", "s3://b/x"])
@@ -544,18 +546,18 @@ def test_the_watched_images_are_those_that_are_fetched(folder):
 
 def test_a_part_is_fetched_again_when_its_rows_or_its_images_change_and_not_when_others_do(lab):
     spec = lab.spec()
-    before = [screens.unit_state(spec, p) for p in ("P1", "P2")]
+    before = [screen_specs.unit_state(spec, p) for p in ("P1", "P2")]
     lab.table["note"] = "a column that nothing reads"
-    assert [screens.unit_state(lab.spec(), p) for p in ("P1", "P2")] == before
+    assert [screen_specs.unit_state(lab.spec(), p) for p in ("P1", "P2")] == before
     lab.table.loc[lab.table["Metadata_Plate"] == "P2", "Metadata_Site"] = 9
-    rows = [screens.unit_state(lab.spec(), p) for p in ("P1", "P2")]
+    rows = [screen_specs.unit_state(lab.spec(), p) for p in ("P1", "P2")]
     assert rows[0] == before[0] and rows[1] != before[1]
     image = lab.root / "img/P1/A01-ER.tif"
     image.write_bytes(image.read_bytes() + b"\0")
-    images = [screens.unit_state(lab.spec(), p) for p in ("P1", "P2")]
+    images = [screen_specs.unit_state(lab.spec(), p) for p in ("P1", "P2")]
     assert images[0] != rows[0] and images[1] == rows[1]
     image.unlink()
-    assert screens.unit_state(lab.spec(), "P1") not in (rows[0], images[0])
-    assert screens.unit_state(lab.spec(watch_images=False), "P1") == screens.unit_state(
+    assert screen_specs.unit_state(lab.spec(), "P1") not in (rows[0], images[0])
+    assert screen_specs.unit_state(lab.spec(watch_images=False), "P1") == screen_specs.unit_state(
         lab.spec(watch_images=False, control_values=["X1"]), "P1"
     )

@@ -6,10 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cwamsn import screens
+from cwamsn import screen_specs, screens
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
-from cwamsn.screens.sources import rxrx3_core
+from cwamsn.screen_specs import parse_spec
+from cwamsn.screens.sources.rxrx3_core import shards
 from cwamsn.vocabulary import RXRX3_STAINS
 
 from ..loopback import MiniRxRx3, Odd
@@ -30,7 +31,7 @@ def test_every_well_comes_once_and_whole(host, run, remote, rows):
     this = run(mini.spec(host.url if remote else f"file://{host.root}", **ACCEPTED))
     this.wells()
     seen = []
-    for part in screens.units("s", this.spec):
+    for part in screen_specs.units("s", this.spec):
         fields, skipped, manifest = this.fetch(part)
         assert skipped.empty and set(manifest["name"]) >= {f"{part}.parquet"}
         _check(mini, fields)
@@ -59,7 +60,7 @@ def test_missing_planes_and_wells_are_listed(host, run):
     )
     this = run(mini.spec(str(host.root)))
     this.wells()
-    skipped = pd.concat([this.fetch(part)[1] for part in screens.units("s", this.spec)])
+    skipped = pd.concat([this.fetch(part)[1] for part in screen_specs.units("s", this.spec)])
     assert dict(zip(skipped["well_id"], skipped["reason"])) == {
         "compound-001_1_A02": "no image of channel Phalloidin",
         "gene-060_9_T13": "well without any image on the host",
@@ -130,7 +131,7 @@ def test_evaluation_needs_no_images_and_no_licence(run, shared, tmp_path):
         "compound_gene_truth": str(shared / "rxrx3_core/compound_gene_interactions.csv"),
     }
     run(spec).wells()
-    screens.fetch_truth(spec, tmp_path / "cache", tmp_path / "truth.csv")
+    screens.fetch_truth(parse_spec(spec), tmp_path / "cache", tmp_path / "truth.csv")
     assert len(pd.read_csv(tmp_path / "truth.csv")) == 2921
 
 
@@ -140,10 +141,10 @@ def test_the_licence_is_asked_for_before_the_host_is(host, run, tmp_path):
     with pytest.raises(InputError, match="accept_noncommercial_licence: true"):
         this.wells()
     with pytest.raises(InputError, match="accept_noncommercial_licence: true"):
-        screens.fetch_released_embeddings(this.spec, tmp_path / "cache", tmp_path / "e.parquet")
+        screens.fetch_released_embeddings(parse_spec(this.spec), tmp_path / "cache", tmp_path / "e.parquet")
     assert not host.requests
     (host.root / "OpenPhenom_rxrx3_core_embeddings.parquet").write_bytes(b"PAR1")
-    screens.fetch_released_embeddings(mini.spec(str(host.root)), tmp_path / "cache", tmp_path / "e.parquet")
+    screens.fetch_released_embeddings(parse_spec(mini.spec(str(host.root))), tmp_path / "cache", tmp_path / "e.parquet")
     assert (tmp_path / "e.parquet").read_bytes() == b"PAR1"
 
 
@@ -180,9 +181,9 @@ def test_a_broken_shard_names_itself(host, run):
 
 def test_shards_can_be_chosen():
     spec = {"source": "rxrx3-core", "shards": 35, "shard_selection": [34, 0]}
-    assert screens.units("s", spec) == ["train-00000-of-00035", "train-00034-of-00035"]
+    assert screen_specs.units("s", spec) == ["train-00000-of-00035", "train-00034-of-00035"]
     with pytest.raises(InputError, match="35 is not among the shards 0 to 34"):
-        screens.units("s", spec | {"shard_selection": [35]})
+        screen_specs.units("s", spec | {"shard_selection": [35]})
 
 
 NEIGHBOUR = "data/train-00001-of-00003.parquet"
@@ -214,7 +215,7 @@ def test_a_shard_that_begins_with_a_row_that_names_no_plane(host, run):
     pq.write_table(pa.concat_tables([odd, shard]), path, row_group_size=4)
     this = run(mini.spec(str(host.root), **ACCEPTED))
     this.wells()
-    found = [this.fetch(part) for part in screens.units("s", this.spec)]
+    found = [this.fetch(part) for part in screen_specs.units("s", this.spec)]
     assert sum(len(fields) for fields, _, _ in found) == 7 and all(skipped.empty for _, skipped, _ in found)
     for fields, _, _ in found:
         _check(mini, fields)
@@ -248,6 +249,6 @@ def test_a_shard_that_would_unpack_to_more_than_memory_holds_is_refused(host, ru
     mini = MiniRxRx3(host.root)
     this = run(mini.spec(str(host.root), **ACCEPTED))
     this.wells()
-    monkeypatch.setattr(rxrx3_core, bound, 50)
+    monkeypatch.setattr(shards, bound, 50)
     with pytest.raises(InputError, match=r"train-00000-of-00003\.parquet: would unpack to more than"):
         this.fetch("train-00000-of-00003")

@@ -15,6 +15,7 @@ from cwamsn.screen_specs.locations import join
 from cwamsn.screens import splits
 from cwamsn.screens.chemistry import inchikeys
 from cwamsn.screens.hosts import Fetched, FetchError, Policy, fetch, usable
+from cwamsn.screens.layouts import infer_plate_maps
 from cwamsn.screens.names import compound_id, parse_addresses
 from cwamsn.screens.sources.base import Metadata
 from cwamsn.screens.text import read_text_table, require_columns
@@ -97,41 +98,25 @@ def _cpimgs_metadata(spec: BraySpec, notes: list[str]) -> pd.DataFrame:
     absent = sorted(set(wanted) - set(frame["plate"]))
     if absent:
         raise InputError(f"{path}: has no plate {absent[0]}; correct `plates` of the screen")
-    groups = plate_groups(frame)
+    known = frame["Metadata_pert_id"].where(frame["Metadata_pert_id"] != "NA")
+    frame["plate_map"] = "like-" + infer_plate_maps(frame["plate"], frame["Metadata_Well"], known)
     notes.append("metadata of cpimgs 0.1.6: doses unknown; plate maps inferred from the compounds that plates share")
     frame = frame[frame["plate"].isin(wanted)].reset_index(drop=True)
     where = parse_addresses(frame["Metadata_Well"], str(path))
     return where.assign(
         plate=frame["plate"],
-        plate_map=frame["plate"].map(groups),
+        plate_map=frame["plate_map"],
         broad_sample=frame["Metadata_broad_sample"].replace({"": None, "NA": None}),
         role="",
         concentration=np.nan,
     )
 
 
-def plate_groups(frame: pd.DataFrame) -> dict[str, str]:
-    """Plates that share at least half of their (well, compound) pairs are one plate map, named by its first plate."""
-    treated = frame[frame["Metadata_pert_id"] != "NA"]
-    pairs = (treated["Metadata_Well"] + treated["Metadata_pert_id"]).groupby(treated["plate"]).agg(set)
-    groups: dict[str, str] = {}
-    for plate in sorted(frame["plate"].unique()):
-        mine = pairs.get(plate, set())
-        for leader in dict.fromkeys(groups.values()):
-            other = pairs.get(leader, set())
-            if mine and len(mine & other) >= min(len(mine), len(other)) / 2:
-                groups[plate] = leader
-                break
-        else:
-            groups[plate] = plate
-    return {plate: f"like-{leader}" for plate, leader in groups.items()}
-
-
 def _control_and_compound(table: pd.DataFrame) -> pd.DataFrame:
     """Add control and pert_id. A well without a sample is DMSO, unless its role says that it was treated."""
     sample = table["broad_sample"]
     dmso = (sample.isna() & ~table["role"].isin(_TREATED_ROLES)) | (sample.str.upper() == "DMSO").fillna(False)
-    table["control"] = np.where(dmso, "negative", None)
+    table["control"] = np.where(dmso, np.array("negative", object), None)
     table["broad_sample"] = sample.where(~dmso, "DMSO")
     known = {s: compound_id(s) for s in table["broad_sample"].dropna().unique()}
     table["pert_id"] = table["broad_sample"].map(known).where(~dmso, None)

@@ -16,7 +16,7 @@ from cwamsn.crops import CropStore, compress_to_uint8
 from cwamsn.errors import InputError
 from cwamsn.files import read_json
 from cwamsn.notes import collected
-from tests.crops.screen import CHANNELS, gather, make_part, random_field, write
+from tests.crops.screen import CHANNELS, gather, make_unit, random_field, write
 
 
 def digests(folder):
@@ -29,9 +29,9 @@ def digests(folder):
 
 
 def test_index_of_a_part(tmp_path, sections):
-    paths = make_part(tmp_path, "p1", {"A01": random_field(1), "A02": random_field(2)}, split="val")
+    paths = make_unit(tmp_path, "p1", {"A01": random_field(1), "A02": random_field(2)}, split="val")
     write(paths, sections)
-    index = tables.read("crops", paths["index_path"])
+    index = tables.read("crops", paths.index)
     assert index["crop_id"].tolist() == index["field_id"].tolist() == ["p1-A01-1", "p1-A02-1"]
     assert index["shard"].unique().tolist() == ["crops/p1/crops.arrow"] and index["shard_row"].tolist() == [0, 1]
     assert index["split"].tolist() == ["val", "val"]
@@ -43,10 +43,10 @@ def test_index_of_a_part(tmp_path, sections):
 def test_statistics_equal_a_naive_computation(tmp_path, sections, split):
     fields = [random_field(k) for k in range(6)]
     parts = [
-        make_part(tmp_path, "p1", {"A01": fields[0], "A02": fields[1]}, split=split),
-        make_part(tmp_path, "p2", {"A01": fields[2]}, split=split),
-        make_part(tmp_path, "p3", {"A01": fields[3], "A02": fields[4]}, split=split and "test"),
-        make_part(tmp_path, "p4", {"A01": fields[5]}, split=None),
+        make_unit(tmp_path, "p1", {"A01": fields[0], "A02": fields[1]}, split=split),
+        make_unit(tmp_path, "p2", {"A01": fields[2]}, split=split),
+        make_unit(tmp_path, "p3", {"A01": fields[3], "A02": fields[4]}, split=split and "test"),
+        make_unit(tmp_path, "p4", {"A01": fields[5]}, split=None),
     ]
     for p in parts:
         write(p, sections)
@@ -61,7 +61,7 @@ def test_statistics_equal_a_naive_computation(tmp_path, sections, split):
 
 
 def test_order_of_the_parts_does_not_matter(tmp_path, sections):
-    parts = [make_part(tmp_path, f"p{k}", {"A01": random_field(k), "B02": random_field(9 + k)}) for k in range(3)]
+    parts = [make_unit(tmp_path, f"p{k}", {"A01": random_field(k), "B02": random_field(9 + k)}) for k in range(3)]
     for p in parts:
         write(p, sections)
     seen = set()
@@ -76,17 +76,17 @@ SIX = ["Hoechst", "ConA", "Phalloidin", "SYTO14", "MitoTracker", "WGA"]
 
 @pytest.mark.parametrize("channel_map", ["rxrx3_to_bray", "max", "phalloidin_only", "cellclip"])
 def test_six_stains_to_five_channels(tmp_path, sections, channel_map):
-    paths = make_part(tmp_path, "p1", {"A01": random_field(1)})
+    paths = make_unit(tmp_path, "p1", {"A01": random_field(1)})
     planes = dict(zip(SIX, random_field(5, channels=6) // 17))
-    fields = pd.read_parquet(paths["fields_path"])[["field_id", "well_id", "site"]]
+    fields = pd.read_parquet(paths.fields)[["field_id", "well_id", "site"]]
     for stain, plane in planes.items():
         import tifffile
 
         fields[f"uri_{stain}"] = str(tmp_path / f"{stain}.tif")
         tifffile.imwrite(tmp_path / f"{stain}.tif", plane.astype(np.uint8))
-    tables.write(fields, "fields", paths["fields_path"])
+    tables.write(fields, "fields", paths.fields)
     write(paths, sections, channel_map)
-    crop = CropStore(paths["index_path"], tmp_path).load(0)
+    crop = CropStore(paths.index, tmp_path).load(0)
 
     p = [planes[s].astype(int) for s in SIX]
     golgi = {"rxrx3_to_bray": (p[2] + p[5]) // 2, "max": np.maximum(p[2], p[5]), "phalloidin_only": p[2]}
@@ -99,22 +99,22 @@ def test_six_stains_to_five_channels(tmp_path, sections, channel_map):
 
 def test_channel_order_is_by_stain_name(tmp_path, sections):
     field = random_field(1)
-    paths = make_part(tmp_path, "p1", {"A01": field})
+    paths = make_unit(tmp_path, "p1", {"A01": field})
     write(paths, sections, channels=["Hoechst", "Mito"])
-    store = CropStore(paths["index_path"], tmp_path)
+    store = CropStore(paths.index, tmp_path)
     assert store.channels == ("Hoechst", "Mito")
     np.testing.assert_array_equal(store.load(0), [compress_to_uint8(field[4]), compress_to_uint8(field[0])])
 
 
 def test_unknown_stain_and_unknown_map_stop(tmp_path, sections):
-    paths = make_part(tmp_path, "p1", {"A01": random_field(1)})
+    paths = make_unit(tmp_path, "p1", {"A01": random_field(1)})
     with pytest.raises(InputError, match="'Hoechts' needs stain 'Hoechts', the screen has Mito, ERSyto"):
         write(paths, sections, channels=["Mito", "Hoechts"])
     with pytest.raises(InputError, match=r"no map is called 'rxrx3_to_brai'; nearest: rxrx3_to_bray"):
         write(paths, sections, "rxrx3_to_brai")
     with pytest.raises(InputError, match=r"channel_maps\.max\.channels: no stain for channel 'DNA'"):
         write(paths, sections, "max", channels=["DNA"])
-    assert not paths["shard_dir"].exists() and not paths["index_path"].exists()
+    assert not paths.shards.exists() and not paths.index.exists()
 
 
 def test_what_cannot_be_used_is_skipped_and_listed(tmp_path, sections):
@@ -135,15 +135,15 @@ def test_what_cannot_be_used_is_skipped_and_listed(tmp_path, sections):
         "A10": random_field(10),
     }
     skipped = [{"field_id": "p1-A11-1", "well_id": "p1_A11", "plate": "p1", "site": 1, "reason": "four channels"}]
-    paths = make_part(tmp_path, "p1", planes, skipped=skipped)
+    paths = make_unit(tmp_path, "p1", planes, skipped=skipped)
     (tmp_path / "raw" / "p1" / "A08_Hoechst.tif").write_bytes(b"II*\0 cut off")
-    fields = pd.read_parquet(paths["fields_path"])
+    fields = pd.read_parquet(paths.fields)
     fields.loc[8, "uri_Mito"] = None
-    fields.to_parquet(paths["fields_path"])
-    wells = pd.read_parquet(paths["wells_path"])
-    wells[wells["address"] != "A10"].to_parquet(paths["wells_path"])
+    fields.to_parquet(paths.fields)
+    wells = pd.read_parquet(paths.root / "wells.parquet")
+    wells[wells["address"] != "A10"].to_parquet(paths.root / "wells.parquet")
     write(paths, sections)
-    qc = tables.read("qc", paths["qc_path"]).set_index("field_id")
+    qc = tables.read("qc", paths.qc).set_index("field_id")
     assert len(qc) == 11
     for field, reason in {
         "p1-A04-1": "repeats the pixels of field p1-A03-1",
@@ -159,9 +159,9 @@ def test_what_cannot_be_used_is_skipped_and_listed(tmp_path, sections):
     assert qc.loc["p1-A09-1", "status"] == "skipped" and "Mito" in qc.loc["p1-A09-1", "reason"]
     kept = qc.index[qc["status"] == "kept"].tolist()
     assert kept == ["p1-A01-1", "p1-A02-1", "p1-A03-1"]
-    assert kept == tables.read("crops", paths["index_path"])["field_id"].tolist()
-    assert read_json(paths["statistics_path"])["splits"]["none"]["n_fields"] == 3
-    store = CropStore(paths["index_path"], tmp_path)
+    assert kept == tables.read("crops", paths.index)["field_id"].tolist()
+    assert read_json(paths.statistics)["splits"]["none"]["n_fields"] == 3
+    store = CropStore(paths.index, tmp_path)
     np.testing.assert_array_equal(store.load(2), [compress_to_uint8(p) for p in same])
 
 
@@ -173,32 +173,32 @@ def test_thresholds_are_configuration(tmp_path, sections):
     bright = random_field(3)
     bright[2, :10] = 4095
     planes = {"A01": sharp, "A02": blurred, "A03": bright}
-    paths = make_part(tmp_path, "p1", planes)
+    paths = make_unit(tmp_path, "p1", planes)
     write(paths, sections)
-    qc = tables.read("qc", paths["qc_path"])
+    qc = tables.read("qc", paths.qc)
     assert (qc["status"] == "kept").all()
     focus = qc[[f"focus_{c}" for c in CHANNELS]].to_numpy()
     assert (focus[1] < focus[0] / 5).all()
     assert qc["saturation_ERSytoBleed"][2] >= 0.25 and qc["mean_Mito"][0] == compress_to_uint8(sharp[0]).mean()
-    index = tables.read("crops", paths["index_path"])
+    index = tables.read("crops", paths.index)
     np.testing.assert_allclose(index["focus"], focus.min(axis=1))
     limits = {**sections["crops"]["qc"], "min_focus": {"Mito": float(focus[0, 0]) / 2}, "max_saturation": 0.2}
     write(paths, sections, qc=limits)
-    reasons = tables.read("qc", paths["qc_path"])["reason"]
+    reasons = tables.read("qc", paths.qc)["reason"]
     assert pd.isna(reasons[0]) and reasons[1].startswith("out of focus: Mito")
     assert reasons[2].startswith("saturated: ERSytoBleed")
     everything = {"min_std": None, "min_focus": None, "max_saturation": None, "skip_duplicates": False}
-    blank = make_part(tmp_path, "p2", dict.fromkeys(("A01", "A02"), np.zeros((5, 33, 21), np.uint16)))
+    blank = make_unit(tmp_path, "p2", dict.fromkeys(("A01", "A02"), np.zeros((5, 33, 21), np.uint16)))
     write(blank, sections, qc=everything)
-    assert (CropStore(blank["index_path"], tmp_path).load_batch([0, 1]) == 0).all()
+    assert (CropStore(blank.index, tmp_path).load_batch([0, 1]) == 0).all()
 
 
 def test_size_as_configured(tmp_path, sections):
     planes = {"A01": random_field(1), "A02": random_field(2), "A03": random_field(3, height=50)}
-    paths = make_part(tmp_path, "p1", planes)
+    paths = make_unit(tmp_path, "p1", planes)
     write(paths, sections, size=[50, 48])
-    assert tables.read("crops", paths["index_path"])["field_id"].tolist() == ["p1-A03-1"]
-    assert "crops.size is 50 x 48" in tables.read("qc", paths["qc_path"])["reason"][0]
+    assert tables.read("crops", paths.index)["field_id"].tolist() == ["p1-A03-1"]
+    assert "crops.size is 50 x 48" in tables.read("qc", paths.qc)["reason"][0]
 
 
 def test_focus_does_not_depend_on_gain():
@@ -222,9 +222,9 @@ def test_a_plate_without_a_usable_field_stops_unless_it_may_be_lost(tmp_path, se
     caplog.set_level("INFO")
     blank = np.zeros((5, 40, 48), np.uint16)
     parts = [
-        make_part(tmp_path, "p1", {"A01": random_field(1)}),
-        make_part(tmp_path, "p2", {"A01": blank}),
-        make_part(tmp_path, "p3", {}),
+        make_unit(tmp_path, "p1", {"A01": random_field(1)}),
+        make_unit(tmp_path, "p2", {"A01": blank}),
+        make_unit(tmp_path, "p3", {}),
     ]
     for p in parts:
         write(p, sections)
@@ -240,7 +240,7 @@ def test_a_plate_without_a_usable_field_stops_unless_it_may_be_lost(tmp_path, se
     with collected() as lines:
         index, qc, _ = gather(parts, tmp_path, plates={"lost": "warn"})
     assert lines == [
-        "part p3: holds no field of the screen",
+        "unit p3: holds no field of the screen",
         "plate p2: none of its 1 fields is usable (empty: Mito has std 0, min_std is 0); taken as crops.plates allows",
     ]
     assert len(tables.read("crops", index)) == 1 and len(tables.read("qc", qc)) == 2
@@ -248,7 +248,7 @@ def test_a_plate_without_a_usable_field_stops_unless_it_may_be_lost(tmp_path, se
 
 def test_a_screen_without_a_usable_field_stops_with_the_commonest_reason(tmp_path, sections):
     planes = {"A01": np.zeros((5, 40, 48), np.uint16)} | {f"A{k:02d}": random_field(k) for k in range(2, 6)}
-    paths = make_part(tmp_path, "p1", planes)
+    paths = make_unit(tmp_path, "p1", planes)
     for k in range(2, 6):
         (tmp_path / "raw" / "p1" / f"A{k:02d}_Mito.tif").unlink()
     write(paths, sections)
@@ -263,23 +263,23 @@ def test_a_screen_without_a_usable_field_stops_with_the_commonest_reason(tmp_pat
 
 def test_parts_that_do_not_fit_together_stop(tmp_path, sections):
     parts = [
-        make_part(tmp_path, "p1", {"A01": random_field(1)}),
-        make_part(tmp_path, "p2", {"A01": random_field(2, height=50)}),
-        make_part(tmp_path, "p3", {"A01": random_field(3)}),
+        make_unit(tmp_path, "p1", {"A01": random_field(1)}),
+        make_unit(tmp_path, "p2", {"A01": random_field(2, height=50)}),
+        make_unit(tmp_path, "p3", {"A01": random_field(3)}),
     ]
     for p in parts:
         write(p, sections)
-    with pytest.raises(InputError, match=r"part p2: fields of 50 x 48 pixels, part p1 has 40 x 48; set crops\.size"):
+    with pytest.raises(InputError, match=r"unit p2: fields of 50 x 48 pixels, unit p1 has 40 x 48; set crops\.size"):
         gather(parts[:2], tmp_path)
     write(parts[2], sections, channels=["Mito"])
-    with pytest.raises(InputError, match="part p3: channels Mito, part p1 has Mito, ERSyto"):
+    with pytest.raises(InputError, match="unit p3: channels Mito, unit p1 has Mito, ERSyto"):
         gather([parts[0], parts[2]], tmp_path)
 
 
 def test_no_training_field(tmp_path, sections):
-    paths = make_part(tmp_path, "p1", {"A01": random_field(1)}, split="test")
+    paths = make_unit(tmp_path, "p1", {"A01": random_field(1)}, split="test")
     write(paths, sections)
-    with pytest.raises(InputError, match="no field of the training part is usable"):
+    with pytest.raises(InputError, match="no field of the training split is usable"):
         gather([paths], tmp_path)
 
 
@@ -287,13 +287,13 @@ def test_real_field_through_the_stage(tmp_path, sections, shared):
     import tifffile
 
     planes = np.stack([tifffile.imread(shared / "bray" / "field" / f"{c}.tif") for c in CHANNELS])
-    paths = make_part(tmp_path, "24279", {"A01": planes})
+    paths = make_unit(tmp_path, "24279", {"A01": planes})
     write(paths, sections)
     *_, statistics = gather([paths], tmp_path)
     # known figures of the real Bray field
     assert np.round(read_json(statistics)["mean"], 2).tolist() == [50.37, 58.57, 45.06, 63.74, 30.86]
     assert np.round(read_json(statistics)["std"], 2).tolist() == [11.66, 20.78, 15.65, 17.30, 23.16]
-    shard = paths["shard_dir"] / "crops.arrow"
+    shard = paths.shards / "crops.arrow"
     assert shard.stat().st_size <= 0.75 * planes.size
 
 
@@ -304,13 +304,13 @@ def _write(paths, sections):
 def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(tmp_path, sections):
     """A killed job leaves nothing under a final name that differs from the undisturbed run's."""
     planes = {f"A{k:02d}": random_field(k, 200, 300) for k in range(1, 13)}
-    undisturbed = make_part(tmp_path / "a", "p1", planes)
+    undisturbed = make_unit(tmp_path / "a", "p1", planes)
     write(undisturbed, sections)
     start = time.monotonic()
     write(undisturbed, sections)
     duration = time.monotonic() - start
     expected = {k: v for k, v in digests_of_part(tmp_path / "a").items()}
-    paths = make_part(tmp_path / "b", "p1", planes)
+    paths = make_unit(tmp_path / "b", "p1", planes)
     context = multiprocessing.get_context("fork")
     killed = 0
     for share in np.linspace(0.05, 1.0, 8):

@@ -4,13 +4,13 @@ import pandas as pd
 
 
 def inchikeys(smiles: pd.Series) -> pd.Series:
-    """InChIKey a row, null where there is no SMILES or it does not parse.
+    """InChIKey per row, null where there is no SMILES or it does not parse.
 
     ChemAxon's extension after the first blank (`CCO |c:9,15|`) is not part of the structure.
     """
-    from rdkit import Chem, RDLogger
+    from rdkit import Chem, RDLogger  # heavy, and needed where a screen has SMILES only
 
-    RDLogger.DisableLog("rdApp.*")
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
     known: dict[str, str | None] = {}
     for text in smiles.dropna().unique():
         molecule = Chem.MolFromSmiles(str(text).split(" ")[0])

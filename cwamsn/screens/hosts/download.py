@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import IO, TypedDict
+from typing import IO, TypedDict, cast
 
 from requests import Response
 
@@ -204,8 +204,8 @@ def read_note(path: Path) -> Facts:
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        found = None
+    return cast(Facts, found) if isinstance(found, dict) else {}
 
 
 def _size(path: Path) -> int:

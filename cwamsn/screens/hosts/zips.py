@@ -16,7 +16,7 @@ from cwamsn.screens.hosts.http import Policy
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 from cwamsn.screens.planes.decode import MOST_BYTES
 
-_CHUNK = 32 << 20  # bytes a request; what a killed job loses at most
+_CHUNK = 32 << 20  # bytes per request; what a killed job loses at most
 _NAMES = 2 << 16  # bytes of a member's name and extra field at most
 _GAP = 1 << 20  # unneeded bytes that are cheaper to read than another request
 _WHOLE = 0.9  # share of the archive from which on it is fetched whole
@@ -44,11 +44,21 @@ class HostedZip:
         self._fetched, self._remote = fetch(Remote(self.url), self.cache, self.how), None
         self.members = self._directory()
 
+    @property
+    def _whole(self) -> Fetched:
+        assert self._fetched is not None
+        return self._fetched
+
+    @property
+    def _ranges(self) -> RangeFile:
+        assert self._remote is not None
+        return self._remote
+
     def _directory(self) -> dict[str, zipfile.ZipInfo]:
-        if self._fetched is None:
+        if self._remote is not None:
             return self._read(BufferedReader(self._remote, 1 << 16))
-        with usable(self._fetched):
-            return self._read(self._fetched.path)
+        with usable(self._whole):
+            return self._read(self._whole.path)
 
     def _read(self, source: Path | BufferedReader) -> dict[str, zipfile.ZipInfo]:
         try:
@@ -78,7 +88,7 @@ class HostedZip:
                 except NoRanges as error:
                     print(error)
             self._fetch_whole()  # with its directory, since the file may be another by now
-        return self._fetched, _damaged(self._fetched.path, wanted)
+        return self._whole, _damaged(self._whole.path, wanted)
 
     def _keep_some(self, wanted: list[str]) -> tuple[Fetched, list[str]]:
         """A zip file of `wanted` in the cache, members stored; their bytes come in chunks that survive a kill."""
@@ -104,7 +114,7 @@ class HostedZip:
         # A member ends where the next one (or the directory, beyond all of them) begins; its own header may be longer
         # than the directory's, so the next offset is the safe end.
         starts = sorted(info.header_offset for info in self.members.values())
-        following = dict(zip(starts, [*starts[1:], self._remote.size]))
+        following = dict(zip(starts, [*starts[1:], self._ranges.size]))
         names: list[str] = []
         first = last = 0
         for name in wanted:
@@ -125,14 +135,14 @@ class HostedZip:
 
     def _place(self, what: str) -> Path:
         """Where a piece of this version of the file is kept."""
-        digest = f"{what}:{self._remote.version}:{self._remote.size}"
+        digest = f"{what}:{self._ranges.version}:{self._ranges.size}"
         return cached_path(Remote(self.url, digest=digest), self.cache)
 
     def _chunk(self, first: int, last: int) -> Path:
         path = self._place(f"span:{first}-{last}")
         if not (path.exists() and path.stat().st_size == last - first + 1):
             with atomic_path(path) as temporary:
-                temporary.write_bytes(self._remote.span(first, last))
+                temporary.write_bytes(self._ranges.span(first, last))
         return path
 
 

@@ -116,7 +116,7 @@ def _control_and_compound(table: pd.DataFrame) -> pd.DataFrame:
     """Add control and pert_id. A well without a sample is DMSO, unless its role says that it was treated."""
     sample = table["broad_sample"]
     dmso = (sample.isna() & ~table["role"].isin(_TREATED_ROLES)) | (sample.str.upper() == "DMSO").fillna(False)
-    table["control"] = np.where(dmso, np.array("negative", object), None)
+    table["control"] = pd.Series("negative", table.index, dtype=object).where(dmso, None)
     table["broad_sample"] = sample.where(~dmso, "DMSO")
     known = {s: compound_id(s) for s in table["broad_sample"].dropna().unique()}
     table["pert_id"] = table["broad_sample"].map(known).where(~dmso, None)

@@ -124,6 +124,7 @@ def _continued(spec: RxRx3Spec, unit: str, head: Head, cache: Path, raw: Raw) ->
     url = spec.shard_url(shard_name(shard_number(unit) + 1, spec.shards))
     path = cached_path(Remote(url, digest=f"head:{unit}"), cache)
     with atomic_path(path) as temporary:
+        assert head.rows is not None
         pq.write_table(head.rows.replace_schema_metadata(None), temporary)
     taken = Fetched(path, url, path.stat().st_size, f"sha256:{sha256(path)}")
     where = raw.add(taken, f"{unit}.continued.parquet")

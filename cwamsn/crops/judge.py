@@ -81,7 +81,7 @@ def suspicions(planes: Mapping[str, np.ndarray], crop: np.ndarray, channels: Seq
 
 def _levels(crop: np.ndarray, channels: Sequence[str]) -> list[str]:
     few, high, dim = [], [], []
-    for k in np.flatnonzero(_may_be_odd(crop)):
+    for k in np.flatnonzero(_may_be_odd(crop)).tolist():
         counts = np.bincount(crop[k].reshape(-1), minlength=256)
         levels, floor = np.count_nonzero(counts), int(np.flatnonzero(counts)[0])
         if levels < 2:

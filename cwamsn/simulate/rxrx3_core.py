@@ -189,12 +189,6 @@ def write_unit(spec: SimulatedRxRx3Spec, host_dir: Path, shard: str) -> None:
 
 def _jpeg2000(plane: np.ndarray, psnr: float) -> bytes:
     """Lossy JPEG 2000 of a signal-to-noise ratio in dB. imagecodecs takes half of Pillow's time for it."""
-    return imagecodecs.jpeg2k_encode(  # type: ignore[return-value] - with `out` a bytearray could be given
-        plane,
-        level=psnr,  # type: ignore[arg-type] - a fraction of a dB is fine
-        codecformat="jp2",
-        reversible=False,
-        resolutions=4,
-        numthreads=1,
-        verbose=0,
+    return imagecodecs.jpeg2k_encode(
+        plane, level=psnr, codecformat="jp2", reversible=False, resolutions=4, numthreads=1, verbose=0
     )

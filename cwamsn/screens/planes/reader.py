@@ -135,7 +135,7 @@ def _inflate(data: bytes, size: int) -> bytes:
         import imagecodecs
     except ImportError:
         return zlib.decompress(data, wbits=-15, bufsize=size)
-    return imagecodecs.deflate_decode(data, raw=True, out=size)  # type: ignore[return-value] - no buffer is given
+    return imagecodecs.deflate_decode(data, raw=True, out=size)
 
 
 class _Shard:

@@ -26,11 +26,14 @@ RENAMED = {
     "evaluation_screen": "evaluate: {screen: [benchmarks]}",
     "benchmarks": "evaluate: {screen: [benchmarks]}",
     "reporting.quoted_rows": "reporting.published_methods",
-    "models.*.kind: quoted": "kind: published",
+    "models": "definitions: {name: {kind: ...}}",
+    "definitions.*.kind: quoted": "kind: published",
 }
 
 # Folders of `paths.data` that belong to no screen.
 SHARED_FOLDERS = ("cache", "study")
+NO_SCREEN = "no-screen"
+"""Stands for the screen in the paths of a run that scores finished maps without one."""
 
 
 def load_schema(folder: str | Path) -> dict[str, Any]:
@@ -47,28 +50,35 @@ def resolve(config: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     """A copy of `config` with every default of `schema` filled in. Raises :class:`InputError` on the first fault."""
     config = _apply(copy.deepcopy(dict(config)), schema, schema["$defs"], "")
     for name, value in config.get("screens", {}).items():
-        if name in (config.get("training_screen"), config.get("evaluation_screen")) and not value:
+        if name in (config.get("training_screen"), *config.get("evaluate", ())) and not value:
             raise InputError(f"screens.{name}: is empty; give it a source")
-    for key in ("training_screen", "evaluation_screen"):
-        name = config.get(key)
-        if name is not None and name not in config.get("screens", {}):
+    used = [("training_screen", name) for name in (config.get("training_screen"),) if name is not None]
+    used += [("evaluate", name) for name in evaluated(config) if name != NO_SCREEN]
+    for key, name in used:
+        if name not in config.get("screens", {}):
             raise InputError(f"{key}: no screen is called {name!r}; {nearest(name, config.get('screens', {}))}")
-    known = {**config.get("models", {}), **config.get("embeddings", {})}
-    named = [("rows", row) for row in config.get("rows", [])]
-    named += [("comparisons", row) for pair in config.get("comparisons", []) for row in pair]
-    for key, row in named:
-        if row not in known:
-            raise InputError(f"{key}: no row is called {row!r}; {nearest(row, known)}")
+    known = {**config.get("definitions", {}), **config.get("embeddings", {})}
+    named = [("methods", method) for method in config.get("methods", [])]
+    named += [("comparisons", method) for pair in config.get("comparisons", []) for method in pair]
+    for key, method in named:
+        if method not in known:
+            raise InputError(f"{key}: no method is called {method!r}; {nearest(method, known)}")
     _check_names(config)
     return config
+
+
+def evaluated(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Benchmarks of each screen that a run evaluates on, in order; of :data:`NO_SCREEN` for finished maps alone."""
+    found = config.get("evaluate") or {}
+    return dict(found) if isinstance(found, Mapping) else {NO_SCREEN: list(found)}
 
 
 def _check_names(config: dict[str, Any]) -> None:
     """InputError for a name that would be another file or folder than one of its own."""
     if "run" in config:
         check_name(config["run"], "run: the name")
-    check_names(config.get("screens", {}), "screens: the name", SHARED_FOLDERS)
-    check_names([*config.get("models", {}), *config.get("embeddings", {})], "rows: the name")
+    check_names(config.get("screens", {}), "screens: the name", (*SHARED_FOLDERS, NO_SCREEN))
+    check_names([*config.get("definitions", {}), *config.get("embeddings", {})], "methods: the name")
     check_names(config.get("study", {}).get("points", {}), "study.points: the name")
 
 
@@ -76,20 +86,22 @@ def _check_names(config: dict[str, Any]) -> None:
 OPTIONS_OF = {"encoder_options": "encoder", "objective_options": "objective"}
 # Keys that decide which other keys there are: another source, or kind of method, is another entry altogether.
 DECIDES_KEYS = ("source", "kind")
+# Keys that are one choice, however many names stand below them: what a run evaluates is not added to what another does.
+REPLACED = ("evaluate",)
 
 
 def merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of `base` with `own` laid over it. The only way in which settings are laid over each other.
 
-    Dictionaries are merged key by key; lists and values replace. Two things are not inherited: the options of an
-    encoder or objective where `own` names another one, and the keys of a screen or method where `own` gives it another
-    source or kind.
+    Dictionaries are merged key by key; lists and values replace, and so does `evaluate`. Two things are not inherited:
+    the options of an encoder or objective where `own` names another one, and the keys of a screen or method where `own`
+    gives it another source or kind.
     """
     if any(key in base and own.get(key, base[key]) != base[key] for key in DECIDES_KEYS):
         return copy.deepcopy(dict(own))
     out = copy.deepcopy(dict(base))
     for key, value in own.items():
-        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        both = key not in REPLACED and isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
         out[key] = merge(out[key], value) if both else copy.deepcopy(value)
     for options, owner in OPTIONS_OF.items():
         if owner in own and own[owner] != base.get(owner) and options in out:
@@ -102,13 +114,14 @@ RUN_KEYS = ("gpus", "runtime_minutes")
 
 
 def embedding_of_method(section: Mapping[str, Any], name: str, own: Mapping[str, Any] | None) -> dict[str, Any]:
-    """How a method's images are embedded: the section `embedding` with the keys of `own`, `models.<name>.embedding`.
+    """How a method's images are embedded: the section `embedding` with the method's own keys laid over it.
 
-    Keys that say how a job is run are left out. Raises InputError for a key that the section does not have.
+    `own` is `definitions.<name>.embedding`. Keys that say how a job is run are left out. Raises InputError for a key
+    that the section does not have.
     """
     shared = {key: value for key, value in section.items() if key not in RUN_KEYS}
     for key in own or {}:
-        where = f"models.{name}.embedding.{key}"
+        where = f"definitions.{name}.embedding.{key}"
         if key in RUN_KEYS:
             raise InputError(f"{where}: holds for every method; set it in `embedding`")
         if key not in shared:

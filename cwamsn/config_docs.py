@@ -13,9 +13,12 @@ A file given with `--configfile` is a run of its own: **a key that it leaves out
 the recipe the paper's method. Without `--configfile` the run is `config/config.yaml`, whose values the table gives as
 "the default run sets". To change that run, or any other file, name it: `extends: path/to/config/config.yaml`
 (relative to your own file). Files are laid over each other key by key, and `--config` comes last: named entries
-(screens, models, embeddings) add up, lists replace; another encoder or objective starts without the options of the
-one before, and so does a screen with another source or a method of another kind. Unknown keys are refused with the
-nearest known one.
+(screens, definitions, embeddings) add up, lists replace, and so does `evaluate`; another encoder or objective starts
+without the options of the one before, and so does a screen with another source or a method of another kind. Unknown
+keys are refused with the nearest known one, keys of earlier versions with their new name.
+
+`methods` lists what the tables hold. What each method is, is said by its entry in `definitions` (`config/methods.yaml`
+and your own) or in `embeddings` (files). A run evaluates on one screen or several: `evaluate: {screen: [benchmarks]}`.
 
 Relative paths resolve against the working directory. Name targets before `--configfile`, which would read them as
 further files. Numbers are written `1.0e-3` or `0.001` (`1e-3` is text to YAML); names that look like a number or a

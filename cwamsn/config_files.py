@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cwamsn.config import load_schema, merge, resolve
+from cwamsn.config import NO_SCREEN, evaluated, load_schema, merge, resolve
 from cwamsn.errors import InputError
 
 PLAIN = {
@@ -75,7 +75,7 @@ def configuration(
 ) -> dict[str, Any]:
     """The resolved configuration of a run; raises :class:`InputError` with one line for the first fault.
 
-    Laid over each other by :func:`cwamsn.config.merge`: the known methods (`config/models.yaml`), the user's files or,
+    Laid over each other by :func:`cwamsn.config.merge`: the known methods (`config/methods.yaml`), the user's files or,
     without any, the default run (`config/config.yaml`), and what the command line sets.
 
     Parameters
@@ -88,7 +88,7 @@ def configuration(
     files = own or [root / "config" / "config.yaml"]
     for path in files:
         check_text(path)
-    layers = [*read_layers([root / "config" / "models.yaml", *files], load), command_line]
+    layers = [*read_layers([root / "config" / "methods.yaml", *files], load), command_line]
     found: Mapping[str, Any] = functools.reduce(merge, layers)
     resolved = resolve(found, load_schema(root / "config" / "schemas"))
     if "run" not in found:
@@ -138,6 +138,7 @@ def own_title(config: Mapping[str, Any]) -> str:
     """A run's title: as given, else its name, beside which it says so where every screen of the run is simulated."""
     if config["title"]:
         return config["title"]
-    screens = [config["screens"][name] for name in {config["training_screen"], config["evaluation_screen"]} - {None}]
+    names = {config["training_screen"], *evaluated(config)} - {None, NO_SCREEN}
+    screens = [config["screens"][name] for name in names]
     simulated = screens and all(screen["source"].startswith("simulated-") for screen in screens)
     return f"Simulated screens ({config['run']})" if simulated else config["run"]

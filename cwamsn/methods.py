@@ -53,7 +53,7 @@ RELEASED = Kind("released", reads_file=True)
 HANDCRAFTED = Kind("handcrafted", needs_images=True, by_unit=True, in_studies=True)
 LATENT = Kind("latent", bound=True, in_studies=True)
 RANDOM = Kind("random", seeded=True, chance=True, in_studies=True)
-PUBLISHED = Kind("quoted", measured=False, embeds_wells=False)
+PUBLISHED = Kind("published", measured=False, embeds_wells=False)
 WELLS = Kind("wells", reads_file=True)
 MAP = Kind("map", embeds_wells=False, reads_file=True)
 
@@ -122,7 +122,7 @@ def seeds_of(kind: Kind, own: Iterable[int] | None, run: Iterable[int]) -> tuple
 
 def defined_methods(config: Mapping[str, Any]) -> dict[str, Method]:
     """Every method that the resolved configuration defines, whether its tables hold it or not, by name."""
-    entries = config["models"] | config["embeddings"]
+    entries = config["definitions"] | config["embeddings"]
     return {name: method_of(name, entry, config["seeds"]) for name, entry in entries.items()}
 
 
@@ -135,4 +135,4 @@ def method_of(name: str, entry: Mapping[str, Any], seeds: Iterable[int]) -> Meth
 def methods_of(config: Mapping[str, Any]) -> list[Method]:
     """The methods that the run's tables hold, in order."""
     known = defined_methods(config)
-    return [known[name] for name in config["rows"]]
+    return [known[name] for name in config["methods"]]

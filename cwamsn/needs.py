@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from cwamsn.config import embedding_of_method, load_schema
+from cwamsn.config import NO_SCREEN, embedding_of_method, load_schema
 from cwamsn.errors import InputError
 from cwamsn.jobs import ON_MAPS, needs_map
 from cwamsn.methods import Method
-from cwamsn.plan import NO_SCREEN, Plan
+from cwamsn.plan import Plan
 from cwamsn.recipes import MOLECULAR, complete_recipe
 from cwamsn.screen_specs import host_spec, lacks_images, local_files, unit_state, units
 from cwamsn.screens_in_use import check, claim
@@ -179,12 +179,12 @@ class Needs:
             return path
         entry = self.entry(method)
         where = f"; published at {entry['url']}" if entry.get("url") else ""
-        raise InputError(f"models.{method}.path: is missing; give the path of a local copy{where}")
+        raise InputError(f"definitions.{method}.path: is missing; give the path of a local copy{where}")
 
     def file_of(self, method: Method, screen: str) -> str | None:
         """File of embeddings or weights that a method names; of a released one perhaps beside the screen's images."""
         if method.path:
-            return method.path
+            return method.path.replace("{screen}", screen)
         if method.entry.get("file") and screen in self.plan.screens:
             return str(self.plan.screen(screen).root / method.entry["file"])
         return None

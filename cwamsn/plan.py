@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cwamsn.config import NO_SCREEN, evaluated
 from cwamsn.errors import InputError
 from cwamsn.files import DIGEST
 from cwamsn.methods import Kind, Method, defined_methods, methods_of
@@ -18,8 +19,6 @@ from cwamsn.vocabulary import BRAY_STAINS
 
 TABLE_FORMATS = ("csv", "md", "tex", "html")
 FIGURE_FORMATS = ("png", "svg")
-NO_SCREEN = "no-screen"
-"""Stands for the screen in the paths of a run that scores finished maps without one."""
 
 
 @dataclass(frozen=True)
@@ -148,11 +147,6 @@ class ScreenPaths:
         return self.root / "statistics.json"
 
 
-def evaluated(config: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Benchmarks of each screen that the run evaluates on, in order; of :data:`NO_SCREEN` for finished maps alone."""
-    return {config["evaluation_screen"] or NO_SCREEN: list(config["benchmarks"])} if config["benchmarks"] else {}
-
-
 @dataclass(frozen=True)
 class ModelPaths:
     """What a training leaves, below its folder."""
@@ -229,8 +223,8 @@ class Plan:
         for method in self.methods if NO_SCREEN in self.evaluated else ():
             if method.kind.embeds_wells:
                 raise InputError(
-                    f"evaluation_screen: is missing; method {method.name} embeds the wells of one of the screens: name "
-                    "it, or give finished maps (kind: map)"
+                    f"evaluate: names no screen, and method {method.name} embeds the wells of one; write evaluate: "
+                    "{screen: [benchmarks]}, or give finished maps (kind: map)"
                 )
 
     # Patterns of wildcards
@@ -277,7 +271,8 @@ class Plan:
 
     def truth(self, screen: str = "{screen}") -> str:
         """Known compound-gene relationships that a screen is scored with."""
-        return self.config["compound_gene"]["truth"] or str(self.screen(screen).truth)
+        own: str | None = self.config["compound_gene"]["truth"]
+        return own.replace("{screen}", screen) if own else str(self.screen(screen).truth)
 
     # Results of a method
 

@@ -28,7 +28,7 @@ def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str,
         if key not in shared:
             close = difflib.get_close_matches(str(key), list(shared), n=3, cutoff=0.5)
             hint = f"nearest: {', '.join(close)}" if close else "see the keys of training in config/README.md"
-            raise InputError(f"models.{row.get('title', 'row')}.recipe.{key}: unknown key; {hint}")
+            raise InputError(f"definitions.{row.get('title', 'row')}.recipe.{key}: unknown key; {hint}")
     return merge(shared, own)
 
 
@@ -36,7 +36,7 @@ def complete_recipe(
     config: dict[str, Any], schema: dict[str, Any], name: str, also: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """The recipe of a trained method with every default, checked like the shared one; `also` is laid over it."""
-    found = recipe_of(config["training"], config["models"][name] | {"title": name})
+    found = recipe_of(config["training"], config["definitions"][name] | {"title": name})
     found = recipe_of(found, {"title": name, "recipe": also})
     options = found["encoder_options"]
     if config["accept_noncommercial_licence"] and "frozen" in options:
@@ -44,5 +44,5 @@ def complete_recipe(
     try:
         resolved = resolve({"training": found}, schema)["training"]
     except InputError as error:
-        raise InputError(str(error).replace("training.", f"models.{name}.recipe.", 1)) from None
+        raise InputError(str(error).replace("training.", f"definitions.{name}.recipe.", 1)) from None
     return {key: value for key, value in resolved.items() if key in found}

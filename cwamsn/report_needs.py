@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from cwamsn.config import NO_SCREEN
+from cwamsn.errors import InputError
 from cwamsn.jobs import Job, method_jobs, needs_map, notes_by_method, notes_by_screen, screen_jobs, unit_jobs
 from cwamsn.methods import Method
 from cwamsn.needs import Needs
-from cwamsn.plan import NO_SCREEN, counts_of
+from cwamsn.plan import counts_of
 from cwamsn.products import FIGURES, PRODUCTS, TABLES, Product
 from cwamsn.version import code_version, config_digest
 
@@ -62,6 +64,8 @@ class ReportNeeds:
 
     def one_product(self, name: str) -> list[str]:
         """Files of one table or figure on every screen; where no screen makes it worth making, on all of them."""
+        if not self.plan.evaluated:
+            raise InputError(f"evaluate: is empty, and {name} needs scores; write evaluate: {{screen: [benchmarks]}}")
         made = self.products({name: PRODUCTS[name]})
         return self.plan.product_files(made or [(PRODUCTS[name], screen) for screen in self.plan.evaluated])
 
@@ -124,7 +128,7 @@ class ReportNeeds:
             "on_rxrx3_core": self.plan.source(screen) == "rxrx3-core",
             "screen": "" if screen == self.plan.only_screen else screen,
             "run_title": self.config["title"],
-            "quoted_rows": self.config["reporting"]["quoted_rows"],
+            "published_methods": self.config["reporting"]["published_methods"],
             "notes": self.config["reporting"]["notes"],
         }
 
@@ -183,7 +187,8 @@ class ReportNeeds:
 
     def jobs(self) -> list[Job]:
         """Jobs of the methods of the run, in order."""
-        return [job for screen in self.plan.evaluated for job in self._jobs_on(screen)]
+        found = [job for screen in self.plan.evaluated for job in self._jobs_on(screen)]
+        return list(dict.fromkeys(found))  # a method is trained once, however many screens it is scored on
 
     def _jobs_on(self, screen: str) -> list[Job]:
         return method_jobs(self.plan, screen, self.needs.compared(screen))

@@ -30,7 +30,7 @@ for _name in PRODUCTS:
         name:
             _name
         input:
-            reporting.one_product(_name),
+            of(reporting.one_product, name=_name),
         localrule: True
 
 

@@ -26,10 +26,9 @@ def plan_of(methods: dict[str, dict[str, Any]], **changes: Any) -> Plan:
         "paths": {"data": "d", "results": "."},
         "screens": SCREENS,
         "training_screen": "t",
-        "evaluation_screen": "e",
-        "benchmarks": ALL,
-        "rows": list(methods),
-        "models": {name: entry for name, entry in entries.items() if name not in files},
+        "evaluate": {"e": ALL},
+        "methods": list(methods),
+        "definitions": {name: entry for name, entry in entries.items() if name not in files},
         "embeddings": files,
     }
     config = resolve(config | changes, SCHEMA)

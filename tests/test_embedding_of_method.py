@@ -20,9 +20,9 @@ def test_a_method_changes_some_keys_and_gets_none_of_how_a_job_is_run():
 @pytest.mark.parametrize(
     "key,message",
     [
-        ("features", r"^models\.a\.embedding\.features: unknown key; nearest: feature$"),
-        ("zzz", r"^models\.a\.embedding\.zzz: unknown key; known: feature, precision, device$"),
-        ("gpus", r"^models\.a\.embedding\.gpus: holds for every method; set it in `embedding`$"),
+        ("features", r"^definitions\.a\.embedding\.features: unknown key; nearest: feature$"),
+        ("zzz", r"^definitions\.a\.embedding\.zzz: unknown key; known: feature, precision, device$"),
+        ("gpus", r"^definitions\.a\.embedding\.gpus: holds for every method; set it in `embedding`$"),
     ],
 )
 def test_a_key_that_would_change_nothing_is_refused(key, message):

@@ -4,7 +4,7 @@ from cwamsn.jobs import notes_by_screen, screen_jobs, unit_jobs
 from tests.plans import RANDOM, finished_map, plan_of, reporting_of, wells
 
 METHODS = {"a": {}, "b": RANDOM | {"seeds": [0]}}
-CONFIG = {"benchmarks": ["gene_gene", "plate_probe"], "seeds": [0, 1], "comparisons": [["a", "b"]]}
+CONFIG = {"evaluate": {"e": ["gene_gene", "plate_probe"]}, "seeds": [0, 1], "comparisons": [["a", "b"]]}
 CONFIG |= {
     "screens": {
         "t": {"source": "simulated-bray"},
@@ -32,8 +32,8 @@ def test_a_method_is_trained_embedded_aligned_scored_and_compared():
 
 def test_a_map_is_made_for_the_benchmarks_that_read_one():
     for benchmarks in (["plate_probe"], ["replicate_map"]):
-        assert not any(job.step == "alignment" for job in jobs_of(METHODS, benchmarks=benchmarks))
-    jobs = jobs_of(METHODS, benchmarks=["replicate_map"], compound_gene={"truth": "truth.csv"})
+        assert not any(job.step == "alignment" for job in jobs_of(METHODS, evaluate={"e": benchmarks}))
+    jobs = jobs_of(METHODS, evaluate={"e": ["replicate_map"]}, compound_gene={"truth": "truth.csv"})
     assert any(job.step == "alignment" for job in jobs), "shared targets are looked up in the map"
     assert not any(job.step == "compare_methods" for job in jobs), "methods are compared by gene_gene"
 

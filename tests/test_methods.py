@@ -34,9 +34,9 @@ def test_a_method_is_computed_with_its_own_seeds_or_the_runs_where_they_matter()
 
 def test_methods_come_in_the_order_of_the_tables(root, schema):
     config = {}
-    for name in ("config.yaml", "models.yaml"):
+    for name in ("config.yaml", "methods.yaml"):
         config |= yaml.safe_load((root / "config" / name).read_text())
-    config |= {"rows": ["mine", "random", "cwa-msn"], "embeddings": {"mine": {"path": "x.parquet"}}, "seeds": [3, 4]}
+    config |= {"methods": ["mine", "random", "cwa-msn"], "embeddings": {"mine": {"path": "x.parquet"}}, "seeds": [3, 4]}
     found = methods_of(resolve(config, schema))
     assert [(m.title, m.kind, m.seeds) for m in found] == [
         ("mine", WELLS, (0,)),

@@ -7,8 +7,9 @@ import pytest
 
 from cwamsn.errors import InputError
 from cwamsn.methods import EMBEDDING_WELLS, RANDOM, TRAINED
+from cwamsn.needs import Needs
 from cwamsn.plan import counts_of, notes_of, one_of, own_table_of
-from tests.plans import DEMO, finished_map, plan_of, wells
+from tests.plans import DEMO, finished_map, plan_of, reporting_of, wells
 
 
 def test_results_of_a_method_lie_below_its_screen():
@@ -57,9 +58,9 @@ def test_a_truth_table_of_ones_own_replaces_that_of_the_screen():
 
 
 def test_a_method_that_embeds_wells_without_a_screen_is_refused_and_a_finished_map_is_not():
-    alone = {"evaluation_screen": None, "benchmarks": ["gene_gene"]}
+    alone = {"evaluate": ["gene_gene"]}
     assert plan_of({"genes": finished_map()}, **alone).only_screen == "no-screen"
-    with pytest.raises(InputError, match="evaluation_screen: is missing; method mine"):
+    with pytest.raises(InputError, match="evaluate: names no screen, and method mine"):
         plan_of({"genes": finished_map(), "mine": wells()}, **alone)
 
 
@@ -67,3 +68,25 @@ def test_the_workflow_plans_without_torch_and_pandas():
     code = "import sys, cwamsn.study_needs, cwamsn.report_needs, cwamsn.where, cwamsn.workplace, cwamsn.config_files\n"
     code += "print({'pandas', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_two_screens_of_a_run_share_no_file():
+    both = {"e": ["gene_gene", "plate_probe"], "t": ["plate_probe"]}
+    needs = Needs(plan_of(DEMO | {"mine": wells(path="mine_{screen}.parquet")}, evaluate=both))
+    scores, embeddings = needs.score_files(), needs.embeddings_and_maps()
+    assert len(set(scores)) == len(scores) == 4 * 3 and len(set(embeddings)) == len(embeddings) == 4 * 2 + 4
+    assert "./r/scores/t/cwa-msn/seed0/plate_probe.scores.parquet" in scores
+    assert not [path for path in (*scores, *embeddings) if "/t/" in path and ("gene_gene" in path or "maps" in path)]
+    assert needs.embedding_file("t", "mine") == "mine_t.parquet"
+    assert needs.fixed("signal", "t", "cwa-msn", "0")["screen"] == "t"
+    assert needs.doses("t") is None and needs.doses("e"), "each screen has its own doses"
+    assert needs.is_in_sample("t", "cwa-msn") and not needs.is_in_sample("e", "cwa-msn")
+    assert needs.training_wells("t", "cwa-msn") == {} != needs.training_wells("e", "cwa-msn")
+    assert len(needs.all_models()) == 2, "trained once"
+
+
+def test_a_run_without_a_screen_to_evaluate_asks_for_none():
+    needs = Needs(plan_of(DEMO, evaluate={}))
+    assert needs.score_files() == needs.embeddings_and_maps() == [] and needs.all_models()
+    with pytest.raises(InputError, match="evaluate: is empty, and table1 needs scores"):
+        reporting_of(needs.plan).one_product("table1")

@@ -35,7 +35,7 @@ def test_another_encoder_or_objective_brings_its_own_options():
 
 
 def test_unknown_keys_of_a_recipe_are_named():
-    with pytest.raises(InputError, match=r"models\.mine\.recipe\.step: unknown key; nearest: steps"):
+    with pytest.raises(InputError, match=r"definitions\.mine\.recipe\.step: unknown key; nearest: steps"):
         recipe_of(SHARED, {"title": "mine", "recipe": {"step": 3}})
 
 
@@ -65,11 +65,13 @@ def test_a_file_that_names_another_encoder_does_not_inherit_the_defaults_options
 
 
 def test_a_file_may_give_a_listed_row_another_encoder():
-    listed = {"models": {"cellclip-style": {"recipe": {"encoder": "channelwise", "encoder_options": {"depth": 12}}}}}
-    own = {"models": {"cellclip-style": {"recipe": {"encoder": "resnet18"}}, "mine": {"kind": "trained"}}}
+    listed = {
+        "definitions": {"cellclip-style": {"recipe": {"encoder": "channelwise", "encoder_options": {"depth": 12}}}}
+    }
+    own = {"definitions": {"cellclip-style": {"recipe": {"encoder": "resnet18"}}, "mine": {"kind": "trained"}}}
     found = merge(listed, own)
-    assert found["models"]["cellclip-style"]["recipe"] == {"encoder": "resnet18", "encoder_options": {}}
-    assert found["models"]["mine"] == {"kind": "trained"}
+    assert found["definitions"]["cellclip-style"]["recipe"] == {"encoder": "resnet18", "encoder_options": {}}
+    assert found["definitions"]["mine"] == {"kind": "trained"}
 
 
 def test_another_source_or_kind_brings_all_its_keys():

@@ -4,7 +4,7 @@ import yaml
 
 from cwamsn.products import PRODUCTS
 from cwamsn.reporting import published
-from tests.plans import DEMO, RANDOM, finished_map, plan_of, reporting_of, wells
+from tests.plans import ALL, DEMO, RANDOM, finished_map, plan_of, reporting_of, wells
 
 
 def made(plan, known=PRODUCTS):
@@ -17,8 +17,8 @@ def test_the_default_methods_make_the_tables_that_say_something():
 
 def test_a_finished_map_makes_table_1_alone():
     methods = {"periscope": finished_map()}
-    assert made(plan_of(methods, evaluation_screen=None, benchmarks=["gene_gene"])) == ["table1"]
-    plan = plan_of(methods, benchmarks=["gene_gene", "compound_gene", "replicate_map", "signal"])
+    assert made(plan_of(methods, evaluate=["gene_gene"])) == ["table1"]
+    plan = plan_of(methods, evaluate={"e": ["gene_gene", "compound_gene", "replicate_map", "signal"]})
     assert made(plan) == ["table1"]
     assert reporting_of(plan).manifests() == {"periscope": "./r/digests/periscope.sha256.json"}
     assert reporting_of(plan).file("periscope") == "map.csv"
@@ -26,7 +26,7 @@ def test_a_finished_map_makes_table_1_alone():
 
 
 def test_published_numbers_need_nothing():
-    plan = plan_of({"phenom": {"kind": "quoted"}})
+    plan = plan_of({"phenom": {"kind": "published"}})
     assert made(plan) == [] and reporting_of(plan).scores_in("table1", "e") == []
 
 
@@ -35,7 +35,7 @@ def test_one_table_reads_the_scores_of_its_own_methods_and_benchmarks():
     assert reporting.scores_in("table3", "e") == [
         f"./r/scores/e/{name}/seed0/gene_gene.scores.parquet" for name in ("random", "single-well-msn", "cwa-msn")
     ]
-    probes = reporting_of(plan_of({"a": {}}, seeds=[0, 1], benchmarks=["plate_probe"])).scores_in("table8", "e")
+    probes = reporting_of(plan_of({"a": {}}, seeds=[0, 1], evaluate={"e": ["plate_probe"]})).scores_in("table8", "e")
     assert probes == [f"./r/scores/e/a/seed{k}/plate_probe.scores.parquet" for k in (0, 1)]
     assert reporting.computations_in("table3") == []
     assert reporting.computations_in("table7") == ["./r/models/cwa-msn/computation.json"]
@@ -43,7 +43,7 @@ def test_one_table_reads_the_scores_of_its_own_methods_and_benchmarks():
 
 def test_benchmarks_without_a_table_of_the_paper_have_one_of_every_method():
     methods = DEMO | {"mine": wells(tables=[]), "map": finished_map(tables=[])}
-    plan = plan_of(methods, benchmarks=["replicate_map", "signal", "latent_probe"])
+    plan = plan_of(methods, evaluate={"e": ["replicate_map", "signal", "latent_probe"]})
     assert made(plan) == ["replicates", "signal", "latent"]
     shown = reporting_of(plan).methods_in(PRODUCTS["replicates"])
     assert [m.name for m in shown] == ["random", "single-well-msn", "cwa-msn", "mine"], "whatever their tables are"
@@ -69,7 +69,7 @@ def test_embeddings_from_a_file_need_no_training_screen_and_no_images():
 
 def test_a_table_reads_the_notes_of_its_own_methods_and_benchmarks():
     methods = {"a": {"tables": [1, 2]}, "b": RANDOM | {"seeds": [0]}, "c": {"tables": [3]}}
-    config = {"alignment": {"method": "none", "also": ["sphering"]}, "benchmarks": ["gene_gene", "signal"]}
+    config = {"alignment": {"method": "none", "also": ["sphering"]}, "evaluate": {"e": ["gene_gene", "signal"]}}
     reporting = reporting_of(plan_of(methods, seeds=[0, 1], comparisons=[["a", "b"]], **config))
     notes = reporting.notes_in("table1", "e")
     assert notes["b"] == {
@@ -89,9 +89,30 @@ def test_a_table_reads_the_notes_of_its_own_methods_and_benchmarks():
 
 
 def test_published_names_of_the_shipped_methods_exist(root):
-    models = yaml.safe_load((root / "config" / "models.yaml").read_text())["models"]
+    models = yaml.safe_load((root / "config" / "methods.yaml").read_text())["definitions"]
     named = {name: entry for name, entry in models.items() if entry.get("paper_row")}
     assert {"cwa-msn", "single-well-msn", "random"} <= named.keys()
     for name, entry in named.items():
         listed = {row for table in entry.get("tables", [1, 2, 7, 8]) for row in published.rows(table)}
         assert entry["paper_row"] in listed, f"{name}: no table of its own has {entry['paper_row']}"
+
+
+def test_each_of_two_screens_has_its_own_tables_and_figures():
+    reporting = reporting_of(plan_of(DEMO, evaluate={"e": ALL, "t": ["plate_probe"]}))
+    assert [(p.name, screen) for p, screen in reporting.products() if screen == "t"] == [("table8", "t")]
+    files = reporting.everything()
+    assert len(set(files)) == len(files)
+    assert (
+        "./r/tables/t/table8.csv" in files
+        and "./r/tables/e/table8.csv" in files
+        and "./r/figures/e/figure1.svg" in files
+    )
+    assert reporting.plan.tables("csv") == "./r/tables/{screen}/{product}.csv"
+    assert all("/scores/t/" in path for path in reporting.scores_in("table8", "t"))
+    assert reporting.one_product("table1") == reporting.plan.product_files([(PRODUCTS["table1"], "e")])
+    assert reporting.scores_by_product().keys() >= {"e/table8", "t/table8"}
+    assert reporting.context("t")["screen"] == "t"
+    assert reporting.files_by_screen(PRODUCTS).keys() == {"e", "t"}
+    usage = [job.usage for job in reporting.jobs()]
+    assert len([name for name in usage if name == "train/cwa-msn/seed0"]) == 1
+    assert {"plate_probe/e/cwa-msn/seed0", "plate_probe/t/cwa-msn/seed0"} <= set(usage)

@@ -4,7 +4,7 @@ import subprocess
 
 from cwamsn.version import code_version, config_digest, run_version, version_lines
 
-CONFIG = {"run": "test", "title": "A test", "seeds": [0], "rows": ["a"], "paths": {"data": "d"}, "benchmarks": []}
+CONFIG = {"run": "test", "title": "A test", "seeds": [0], "methods": ["a"], "paths": {"data": "d"}, "evaluate": {}}
 CODE = {"commit": "0123456789abcdef", "clean": True, "version": "0.1.0"}
 
 

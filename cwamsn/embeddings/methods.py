@@ -111,7 +111,7 @@ def _pretrained(job: _Job) -> Found:
         sha256=chosen.sha256,
         backbone_path=chosen.backbone_path,
         accept_noncommercial=job.accept_noncommercial,
-        key=f"models.{job.method.name}.path",
+        key=f"definitions.{job.method.name}.path",
     )
     statistics: Statistics = {
         "mean": chosen.mean or meta["mean"],

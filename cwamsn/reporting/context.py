@@ -82,7 +82,7 @@ class ContextValues(TypedDict, total=False):
     on_rxrx3_core: bool
     screen: str
     run_title: str
-    quoted_rows: bool | None
+    published_methods: bool | None
     notes: dict[str, list[str]]
     code: CodeVersion
     config_sha256: str
@@ -100,7 +100,7 @@ class TableContext:
     screen: str = ""
     """Name of the screen, where the run evaluates several."""
     run_title: str = ""
-    quoted_rows: bool | None = None
+    published_methods: bool | None = None
     """Whether published rows without a measured counterpart are listed at the end; None: on RxRx3-core only."""
     versions: tuple[str, ...] = ()
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -137,7 +137,7 @@ class TableContext:
             on_rxrx3_core=values["on_rxrx3_core"],
             screen=values.get("screen", ""),
             run_title=values["run_title"],
-            quoted_rows=values["quoted_rows"],
+            published_methods=values["published_methods"],
             notes=values.get("notes") or {},
             training_hours=training_hours(usage or {}),
             versions=tuple(version_lines(values["config_sha256"], data_manifest(manifests), values["code"])),
@@ -146,7 +146,7 @@ class TableContext:
     @property
     def lists_published(self) -> bool:
         """Whether published rows without a measured counterpart are listed."""
-        return self.on_rxrx3_core if self.quoted_rows is None else self.quoted_rows
+        return self.on_rxrx3_core if self.published_methods is None else self.published_methods
 
     def titled(self, text: str) -> str:
         """A title that names the screen, where there are several, and says where a screen is simulated."""

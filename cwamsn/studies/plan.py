@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cwamsn.config import merge, resolve
+from cwamsn.config import NO_SCREEN, evaluated, merge, resolve
 from cwamsn.errors import InputError
 
 TRAINING_SEED = 10_000  # of a pair's training screen, above that of its evaluation screen
@@ -34,19 +34,23 @@ def point_screens(config: dict[str, Any], schema: dict[str, Any], point: str, se
     Raises InputError for a key that a screen does not have, with the nearest one, for a screen that is not simulated,
     and for an evaluation screen that rows cannot be scored on.
     """
-    wanted = {"training": config["training_screen"], "evaluation": config["evaluation_screen"]}
+    evaluation = [screen for screen in evaluated(config) if screen != NO_SCREEN]
+    if len(evaluation) > 1:
+        raise InputError(f"evaluate: names {', '.join(evaluation)}; a study evaluates on one screen")
+    wanted = {"training": config["training_screen"], "evaluation": next(iter(evaluation), None)}
     if not config["study"]["evaluate"]:
         del wanted["evaluation"]
     screens = {}
     for role, name in wanted.items():
         if name is None:
-            raise InputError(f"{role}_screen: is missing; a study needs it")
+            key = "training_screen" if role == "training" else "evaluate"
+            raise InputError(f"{key}: names no screen; a study needs one")
         base = config["screens"][name]
         if not base["source"].startswith("simulated-"):
             raise InputError(f"screens.{name}: {base['source']} is not simulated; a study makes its screens")
         if role == "evaluation" and base["source"] != "simulated-rxrx3-core":
             raise InputError(
-                f"evaluation_screen: {name} is {base['source']}, which has no knockouts to score rows on; take a "
+                f"evaluate: {name} is {base['source']}, which has no knockouts to score methods on; take a "
                 "screen of simulated-rxrx3-core, or set study.evaluate: false"
             )
         differs = (config["study"]["points"][point] or {}).get(role) or {}

@@ -14,16 +14,16 @@ def test_options_of_embedding_are_those_of_the_schema():
 
 
 def test_options_of_measured_features_are_those_of_the_schema():
-    assert_fields_match(HandcraftedOptions, "$defs", "row-handcrafted", "options")
+    assert_fields_match(HandcraftedOptions, "$defs", "method-handcrafted", "options")
 
 
 @pytest.mark.parametrize(
     ("cls", "entry", "besides"),
     [
         (WellsFile, "embedding-wells", set()),
-        (WellsFile, "row-released", {"file", "url", "licence"}),
+        (WellsFile, "method-released", {"file", "url", "licence"}),
         (MapFile, "embedding-map", set()),
-        (PretrainedWeights, "row-pretrained", {"embedding"}),
+        (PretrainedWeights, "method-pretrained", {"embedding"}),
     ],
 )
 def test_keys_that_say_how_a_file_is_read_are_those_of_the_schema(cls, entry, besides):

@@ -67,12 +67,12 @@ def test_lite0_tells_images_apart_and_ignores_their_normalisation(lite0):
 
 def test_wrong_digest_is_refused():
     with pytest.raises(InputError, match=r"sha256 is 57934424.*wanted 00"):
-        load_pretrained("efficientnet-lite0", 5, sha256="00" * 32, key="models.mine.path")
+        load_pretrained("efficientnet-lite0", 5, sha256="00" * 32, key="definitions.mine.path")
 
 
 def test_missing_local_file_and_unknown_name_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"models\.mine\.path: no such file"):
-        load_pretrained("efficientnet-lite0", 5, path=tmp_path / "none.pth", key="models.mine.path")
+    with pytest.raises(InputError, match=r"definitions\.mine\.path: no such file"):
+        load_pretrained("efficientnet-lite0", 5, path=tmp_path / "none.pth", key="definitions.mine.path")
     with pytest.raises(InputError, match="known: efficientnet-lite0"):
         load_pretrained("resnet", 5)
 
@@ -82,8 +82,8 @@ def test_unreachable_hub_says_what_to_do(monkeypatch):
         raise OSError("connection refused")
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
-    with pytest.raises(InputError, match=r"models\.vit\.path: is missing .*connection refused.*give its path here"):
-        load_pretrained("vit-small-imagenet", 5, key="models.vit.path")
+    with pytest.raises(InputError, match=r"vit\.path: is missing .*connection refused.*give its path here"):
+        load_pretrained("vit-small-imagenet", 5, key="definitions.vit.path")
 
 
 def test_noncommercial_weights_are_not_fetched_unasked():

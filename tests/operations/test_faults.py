@@ -172,7 +172,7 @@ def test_a_table_of_which_one_row_fails_is_made_with_the_gap(copy, tmp_path):
     wrong = tmp_path / "wrong.parquet"
     pd.DataFrame({"well_id": ["nobody's"], "feature_0": [1.0]}).to_parquet(wrong)
     settings = tiny()
-    settings["rows"].append("broken")
+    settings["methods"].append("broken")
     settings["embeddings"] = {"broken": {"path": str(wrong)}}
     config = tmp_path / "broken.yaml"
     config.write_text(yaml.safe_dump(settings))
@@ -183,7 +183,7 @@ def test_a_table_of_which_one_row_fails_is_made_with_the_gap(copy, tmp_path):
     lines = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
     assert "**missing**" in lines["broken"]
     assert "missing" not in lines["CWA-MSN"] and "1 seed" in lines["CWA-MSN"]
-    settings["rows"].remove("broken")
+    settings["methods"].remove("broken")
     config.write_text(yaml.safe_dump(settings))
     snakemake(copy, "table1", config=config)
     assert not (copy / "results" / "tiny" / "tables" / "incomplete" / "table1.md").exists()

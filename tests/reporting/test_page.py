@@ -64,10 +64,9 @@ RECORD = {
     "code": {"commit": "0" * 40, "clean": False, "version": "0.1.0"},
     "configuration": {
         "title": "A <test> run",
-        "benchmarks": ["gene_gene"],
+        "evaluate": {"s": ["gene_gene"]},
         "screens": {"s": {"source": "simulated-bray"}},
         "training_screen": "s",
-        "evaluation_screen": "s",
     },
     "configuration_sha256": "1" * 64,
     "data": {"s": {"sha256": "2" * 64}},
@@ -176,7 +175,7 @@ def test_reasons_that_differ_in_numbers_alone_are_counted_together():
 
 def test_a_page_of_a_finished_map_needs_no_images(tmp_path):
     record = RECORD | {
-        "configuration": {"title": "T", "training_screen": None, "evaluation_screen": None, "benchmarks": []},
+        "configuration": {"title": "T", "training_screen": None, "evaluate": {}},
         "usage": [],
         "data": {},
     }

@@ -16,7 +16,7 @@ from cwamsn.reporting.provenance import (
 )
 from cwamsn.reporting.release import release, verify, verify_all
 
-CONFIG = {"run": "test", "title": "A test", "seeds": [0], "rows": ["a"], "paths": {"data": "d"}, "benchmarks": []}
+CONFIG = {"run": "test", "title": "A test", "seeds": [0], "methods": ["a"], "paths": {"data": "d"}, "evaluate": {}}
 CODE = {"commit": "0123456789abcdef", "clean": True, "version": "0.1.0"}
 
 

@@ -177,7 +177,13 @@ def test_what_compared_rows_differ_by_is_said_below_the_table(intervals, note, m
 def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(methods, score_files, context, tmp_path):
     lost = tmp_path / "lost.parquet"
     paths = [str(p) if k[0] != "cwa-msn" else str(lost) for k, p in score_files.items() if k[2] == "gene_gene"]
-    values = {"null": "crispr", "simulated": True, "run_title": "", "quoted_rows": True, "config_sha256": "0" * 64}
+    values = {
+        "null": "crispr",
+        "simulated": True,
+        "run_title": "",
+        "published_methods": True,
+        "config_sha256": "0" * 64,
+    }
     values["on_rxrx3_core"] = False
     write_json(["179 of 512 dimensions are left"], tmp_path / "notes.json")
     said = {"single-well-msn": {0: [tmp_path / "notes.json"]}, "cwa-msn": {0: [tmp_path / "not-made.json"]}}
@@ -266,12 +272,12 @@ def test_printed_numbers_stand_beside_methods_on_rxrx3_core_only(name, methods, 
         assert printed(table) == (set(), [])
         text = to_markdown(table)
         assert "printed" not in text and "RxRx3-core" not in text and "OpenPhenom" not in text
-    asked = make_table(name, methods, scores, replace(context, quoted_rows=True))
+    asked = make_table(name, methods, scores, replace(context, published_methods=True))
     beside, differences = printed(asked)
     assert differences == [] and all(row.startswith("quoted:") for row in beside) and "quoted:CWA-MSN" in beside
     assert "measured on RxRx3-core and not on this run's wells" in to_markdown(asked)
     assert "Quoted from the paper (on RxRx3-core), not run here" in to_latex(asked)
-    silent = make_table(name, methods, scores, replace(on_rxrx3_core, quoted_rows=False))
+    silent = make_table(name, methods, scores, replace(on_rxrx3_core, published_methods=False))
     assert not any(row.name.startswith("quoted:") for row in silent.rows)
     assert silent.rows[-1].cells["CORUM"].published == ".386" if name == "table1" else True
 

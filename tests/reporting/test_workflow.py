@@ -20,11 +20,11 @@ def maps(tmp_path):
     frame.to_csv(tmp_path / "good.csv", index=False)
     frame.astype({"feature_0": str}).assign(feature_0="text").to_csv(tmp_path / "bad.csv", index=False)
     methods = {name: {"kind": "map", "path": str(tmp_path / f"{name}.csv")} for name in ("good", "bad")}
-    config = {"run": "own", "title": "My genes", "rows": ["good"], "benchmarks": ["gene_gene"], "embeddings": methods}
-    config |= {"training_screen": None, "evaluation_screen": None, "bootstrap": {"resamples": 10}}
+    config = {"run": "own", "title": "My genes", "methods": ["good"], "evaluate": ["gene_gene"], "embeddings": methods}
+    config |= {"training_screen": None, "bootstrap": {"resamples": 10}}
 
     def written(*rows):
-        (tmp_path / "own.yaml").write_text(yaml.safe_dump(config | {"rows": list(rows)}))
+        (tmp_path / "own.yaml").write_text(yaml.safe_dump(config | {"methods": list(rows)}))
         return tmp_path / "own.yaml"
 
     return written

@@ -88,7 +88,7 @@ def test_the_best_trial_is_the_one_that_retrieves_most():
 
 def configured(**study):
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    models = yaml.safe_load((ROOT / "config/models.yaml").read_text())
+    models = yaml.safe_load((ROOT / "config/methods.yaml").read_text())
     schema = load_schema(ROOT / "config/schemas")
     return resolve({**config, **models, "study": study}, schema), schema
 
@@ -184,8 +184,8 @@ def test_a_plate_probe_without_the_setting_that_a_study_reports_is_refused():
 
 def test_an_evaluation_screen_without_knockouts_is_refused_before_anything_is_made():
     config, schema = configured(screen_seeds=[0])
-    config = config | {"evaluation_screen": config["training_screen"]}
-    with pytest.raises(InputError, match="evaluation_screen: bray-sim is simulated-bray, which has no knockouts"):
+    config = config | {"evaluate": {config["training_screen"]: ["gene_gene"]}}
+    with pytest.raises(InputError, match="evaluate: bray-sim is simulated-bray, which has no knockouts"):
         point_screens(config, schema, "default", 0)
     only = config | {"study": config["study"] | {"evaluate": False}}
     assert list(point_screens(only, schema, "default", 0)) == ["training"]

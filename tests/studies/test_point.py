@@ -27,10 +27,10 @@ ROWS = ("random", "oracle", "nuisance", "pixel-statistics", "untrained-vit", "si
 def tiny():
     """Configuration, screens and rows of the tiny run."""
     config = {k: v for k, v in tiny_configuration().items() if k != "extends"}
-    models = yaml.safe_load((ROOT / "config/models.yaml").read_text())
+    models = yaml.safe_load((ROOT / "config/methods.yaml").read_text())
     schema = load_schema(ROOT / "config/schemas")
     config = resolve({**config, **models, "study": {"screen_seeds": [3]}}, schema)
-    rows = {name: config["models"][name] | {"seeds": [0]} for name in ROWS}
+    rows = {name: config["definitions"][name] | {"seeds": [0]} for name in ROWS}
     for row in rows.values():
         if row["kind"] == "trained":
             row["recipe"] = recipe_of(config["training"], row)
@@ -174,6 +174,6 @@ def test_a_change_of_any_code_that_a_point_uses_is_noticed(tmp_path, monkeypatch
 
 def test_a_row_that_a_study_cannot_make_is_refused(tiny, tmp_path):
     config, screens, _ = tiny
-    with pytest.raises(InputError, match="row phenom is of kind quoted"):
-        run_point("default", 3, screens, {"phenom": {"kind": "quoted"}}, "x", config, tmp_path)
+    with pytest.raises(InputError, match="row phenom is of kind published"):
+        run_point("default", 3, screens, {"phenom": {"kind": "published"}}, "x", config, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ CLAIM = ["cwa-msn", "above", "single-well-msn", "recall"]
 
 def configured(folder, rows, **study):
     path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(tiny() | {"rows": rows, "study": study}))
+    path.write_text(yaml.safe_dump(tiny() | {"methods": rows, "study": study}))
     return path
 
 
@@ -25,7 +25,7 @@ def configured(folder, rows, **study):
         ),
         (
             {"screen_seeds": [1], "points": {"long": {"recipe": {"step": 9}}}},
-            "study.points.long.recipe: models.cwa-msn.recipe.step: unknown key; nearest: steps",
+            "study.points.long.recipe: definitions.cwa-msn.recipe.step: unknown key; nearest: steps",
         ),
         ({"screen_seed": [1]}, "study.screen_seed: unknown configuration key; nearest: screen_seeds"),
     ],

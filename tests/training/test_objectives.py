@@ -315,12 +315,12 @@ def test_cropmae_leaves_its_share_of_patches_visible():
 
 
 def shipped_recipes():
-    """Recipes of the trained rows of config/models.yaml by name, checked as the workflow checks them."""
+    """Recipes of the trained rows of config/methods.yaml by name, checked as the workflow checks them."""
     import yaml
 
     schema = load_schema(ROOT / "config" / "schemas")
     shared = resolve({}, schema)["training"]
-    models = yaml.safe_load((ROOT / "config" / "models.yaml").read_text())["models"]
+    models = yaml.safe_load((ROOT / "config" / "methods.yaml").read_text())["definitions"]
     merged = {name: recipe_of(shared, row) for name, row in models.items() if row["kind"] == "trained"}
     return {
         name: {k: v for k, v in resolve({"training": chosen}, schema)["training"].items() if k in chosen}

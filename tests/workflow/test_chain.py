@@ -17,7 +17,7 @@ def finished(tmp_path_factory):
 
 
 def test_tables_hold_every_row_and_say_that_they_are_simulated(finished):
-    rows = tiny()["rows"]
+    rows = tiny()["methods"]
     scores = tables.read("scores", finished / "results" / "tiny" / "scores.parquet")
     assert set(scores["method"]) >= set(rows)
     assert scores["value"].notna().all()

@@ -22,7 +22,7 @@ def schema(root):
 @pytest.fixture
 def default(root):
     config = yaml.safe_load((root / "config" / "config.yaml").read_text())
-    return config | yaml.safe_load((root / "config" / "models.yaml").read_text())
+    return config | yaml.safe_load((root / "config" / "methods.yaml").read_text())
 
 
 def test_resolving_is_idempotent_and_leaves_its_input_alone(default, schema):
@@ -36,14 +36,16 @@ def test_resolving_is_idempotent_and_leaves_its_input_alone(default, schema):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"benchmark": ["gene_gene"]}, "benchmark: unknown configuration key; nearest: benchmarks"),
-        ({"rows": ["cwa-mns"]}, "no row is called 'cwa-mns'; nearest: cwa-msn"),
+        ({"evaluat": {}}, "evaluat: unknown configuration key; nearest: evaluate"),
+        ({"methods": ["cwa-mns"]}, "methods: no method is called 'cwa-mns'; nearest: cwa-msn"),
         ({"training_screen": "bray-simulated"}, "no screen is called 'bray-simulated'; nearest: bray-sim"),
         ({"paths": {"dataa": "x"}}, "paths.dataa: unknown configuration key; nearest: data"),
-        ({"benchmarks": ["gene"]}, "'gene' is not one of"),
+        ({"evaluate": {"rxrx3-sim": ["gene"]}}, "evaluate.rxrx3-sim: 'gene' is not one of"),
+        ({"evaluate": {"rxrx3": ["signal"]}}, "evaluate: no screen is called 'rxrx3'; nearest: rxrx3-sim"),
+        ({"evaluate": ["signal"]}, "evaluate: 'signal' is not one of ['gene_gene']"),
         ({"screens": {"mine": {"source": "brai"}}}, "screens.mine.source: 'brai' is not known; nearest: bray"),
         ({"screens": {"mine": {}}}, "screens.mine.source: is missing"),
-        ({"models": {"m": {"kind": "trainde"}}}, "models.m.kind: 'trainde' is not known; nearest: trained"),
+        ({"definitions": {"m": {"kind": "trainde"}}}, "definitions.m.kind: 'trainde' is not known; nearest: trained"),
     ],
 )
 def test_faults_are_named_with_the_nearest_key(default, schema, change, words):
@@ -82,15 +84,15 @@ def test_readme_is_up_to_date(root):
 
 def test_shipped_configurations_resolve(root):
     for path in sorted((root / "config").glob("*.yaml")):
-        if path.name in ("config.yaml", "models.yaml"):
+        if path.name in ("config.yaml", "methods.yaml"):
             continue
         configuration(root, [path], {}, load)
 
 
 def test_the_papers_rows_fill_every_table(root, default):
     """Each printed row has a row of the run, or is one of the two that can only be quoted."""
-    overlay = yaml.safe_load((root / "config" / "paper_rows.yaml").read_text())
-    entries = {row: default["models"][row] for row in overlay["rows"]}
+    overlay = yaml.safe_load((root / "config" / "paper_methods.yaml").read_text())
+    entries = {row: default["definitions"][row] for row in overlay["methods"]}
     for number in range(1, 9):
         here = {e.get("paper_row") for e in entries.values() if number in e["tables"]}
         missing = set(published.rows(number)) - here - {"256", "512", "2048", "1024"}
@@ -102,7 +104,7 @@ def test_the_defaults_are_the_papers_method_and_its_run_sets_nothing_back(root, 
     """What a file leaves out has the schema's default: the paper's run names screens, seeds and resources only."""
     paper = yaml.safe_load((root / "config" / "paper.yaml").read_text())
     assert set(paper["training"]) == {"steps", "gpus", "memory_mb", "runtime_minutes"} and "embedding" not in paper
-    found = resolve(paper | yaml.safe_load((root / "config" / "models.yaml").read_text()), schema)
+    found = resolve(paper | yaml.safe_load((root / "config" / "methods.yaml").read_text()), schema)
     training, embedding = found["training"], found["embedding"]
     assert (training["encoder"], training["encoder_options"]) == ("vit_small_patch16_224", {})
     assert (training["rand_size"], training["focal_size"], training["focal_views"]) == (224, 96, 10)

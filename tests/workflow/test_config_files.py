@@ -23,8 +23,8 @@ def schema(root):
         ("well: 1:30", "well: YAML reads 1:30 as 90"),
         ("well: 1:30.5", "well: YAML reads 1:30.5 as 90.5"),
         ("batch: 2024-01-05", "batch: YAML reads 2024-01-05 as 2024-01-05; put it in quotes: '2024-01-05'"),
-        ("models: {no: {kind: map}}", "models.no: YAML reads the key no as False; put it in quotes: 'no'"),
-        ("models: {256: {kind: map}}", "models.256: YAML reads the key 256 as 256; put it in quotes"),
+        ("definitions: {no: {kind: map}}", "definitions.no: YAML reads the key no as False; put it in quotes: 'no'"),
+        ("definitions: {256: {kind: map}}", "definitions.256: YAML reads the key 256 as 256; put it in quotes"),
         ("training: {steps: 4}\ntraining: {epochs: 2}", "line 2: training is given twice (line 1 too); keep one"),
     ],
 )
@@ -58,8 +58,8 @@ def test_plain_values_and_quoted_text_pass(tmp_path, root):
         ({"training": {"steps": "4e2"}}, "training.steps: .* write 400"),
         ({"crops": {"codec": False}}, "crops.codec: "),
         ({"title": False}, "title: False is not of type 'string'; YAML reads yes, no, on and off as true and false"),
-        ({"rows": [True]}, r"rows\[0\]: True is not of type 'string'; YAML reads yes"),
-        ({"models": {256: {"kind": "map"}}}, "models: the key 256 is no text; put it in quotes"),
+        ({"methods": [True]}, r"methods\[0\]: True is not of type 'string'; YAML reads yes"),
+        ({"definitions": {256: {"kind": "map"}}}, "definitions: the key 256 is no text; put it in quotes"),
     ],
 )
 def test_what_yaml_made_of_a_value_is_told_with_what_to_write(schema, section, words):
@@ -84,13 +84,13 @@ def test_a_whole_number_with_a_point_is_an_integer_where_one_is_asked(schema):
     ("own", "title"),
     [
         ({}, "Simulated screens (demo)"),
-        ({"run": "mine", "evaluation_screen": "plates"}, "mine"),
-        ({"run": "mine", "training_screen": None, "evaluation_screen": None}, "mine"),
+        ({"run": "mine", "evaluate": {"plates": ["signal"]}}, "mine"),
+        ({"run": "mine", "training_screen": None, "evaluate": {}}, "mine"),
         ({"run": "mine", "title": "My plates"}, "My plates"),
     ],
 )
 def test_a_run_has_a_title_of_its_own(own, title, root, schema):
     base = yaml.safe_load((root / "config/config.yaml").read_text())
     base["screens"]["plates"] = {"source": "load-data", "load_data": "l.csv", "platemap": "p.csv"}
-    models = yaml.safe_load((root / "config/models.yaml").read_text())
+    models = yaml.safe_load((root / "config/methods.yaml").read_text())
     assert own_title(resolve({**base, **models, **own}, schema)) == title

@@ -55,6 +55,6 @@ def test_catalogue_snakefile_runs(tmp_path):
 
 
 def test_an_unknown_key_is_one_line(tmp_path):
-    result = snakemake(tmp_path, "--dry-run", "--config", "benchmarkz=1", check=False)
+    result = snakemake(tmp_path, "--dry-run", "--config", "evaluatee=1", check=False)
     assert result.returncode != 0
-    assert "benchmarkz: unknown configuration key; nearest: benchmarks" in result.stdout + result.stderr
+    assert "evaluatee: unknown configuration key; nearest: evaluate" in result.stdout + result.stderr

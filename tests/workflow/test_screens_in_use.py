@@ -17,7 +17,7 @@ from cwamsn.screens_in_use import check, claim, others, settings
 @pytest.fixture
 def config(root):
     default = yaml.safe_load((root / "config" / "config.yaml").read_text())
-    models = yaml.safe_load((root / "config" / "models.yaml").read_text())
+    models = yaml.safe_load((root / "config" / "methods.yaml").read_text())
     return resolve(default | models, load_schema(root / "config" / "schemas"))
 
 
@@ -77,10 +77,10 @@ def test_a_run_whose_results_are_gone_holds_nothing(config, used, tmp_path):
 
 def test_shipped_configurations_mean_the_same_by_one_screen_name(root, config):
     for path in sorted((root / "config").glob("*.yaml")):
-        if path.name in ("config.yaml", "models.yaml", "paper_rows.yaml"):
+        if path.name in ("config.yaml", "methods.yaml", "paper_methods.yaml"):
             continue
         found = configuration(root, [path], {}, lambda path: yaml.safe_load(Path(path).read_text()))
-        for screen in {found["training_screen"], found["evaluation_screen"]} & config["screens"].keys():
+        for screen in {found["training_screen"], *found["evaluate"]} & config["screens"].keys():
             assert settings(found, screen) == settings(config, screen), path.name
 
 

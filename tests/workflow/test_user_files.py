@@ -24,7 +24,13 @@ def _screen(folder):
     (folder / "map.csv").write_text("well_position,broad_sample\nA01,X\nA02,DMSO\n")
     screen = {"source": "load-data", "load_data": "load_data.csv", "platemap": "map.csv", "concentration_column": None}
     screen |= {"channels": {"DNA": "DNA", "ER": "ER"}}
-    config = {"run": "mine", "rows": [], "comparisons": [], "training_screen": "mine", "evaluation_screen": "mine"}
+    config = {
+        "run": "mine",
+        "methods": [],
+        "comparisons": [],
+        "training_screen": "mine",
+        "evaluate": {"mine": ["signal"]},
+    }
     return config | {"screens": {"mine": screen}}
 
 
@@ -34,7 +40,7 @@ def _jobs(folder, *arguments, **options):
     rules = [k for k, line in enumerate(shown) if line.startswith(("rule ", "localrule "))]
     found = []
     for start, end in zip(rules, [*rules[1:], len(shown)]):
-        part = next((line.split("part=")[1] for line in shown[start:end] if "part=" in line), "")
+        part = next((line.split("unit=")[1] for line in shown[start:end] if "unit=" in line), "")
         found.append(f"{shown[start].split()[1].rstrip(':')} {part}".strip())
     return sorted(found)
 

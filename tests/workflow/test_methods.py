@@ -1,4 +1,4 @@
-"""Every row of config/models.yaml that needs no download goes from the images to its scores."""
+"""Every row of config/methods.yaml that needs no download goes from the images to its scores."""
 
 import pytest
 import yaml
@@ -13,8 +13,8 @@ ROWS = TINY.with_name("rows.yaml")
 
 def test_the_rows_of_the_full_simulation_are_tried_here(root):
     """What config/simulated_full.yaml computes is here too, or differs from a row here by one number."""
-    tried = set(yaml.safe_load(ROWS.read_text())["rows"])
-    full = set(yaml.safe_load((root / "config" / "simulated_full.yaml").read_text())["rows"])
+    tried = set(yaml.safe_load(ROWS.read_text())["methods"])
+    full = set(yaml.safe_load((root / "config" / "simulated_full.yaml").read_text())["methods"])
     assert {name for name in full - tried if not name.startswith(("prototypes-", "masking-"))} == set()
 
 
@@ -24,7 +24,7 @@ def test_every_row_is_scored(tmp_path):
     update_config(config, yaml.safe_load(ROWS.read_text()))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     snakemake(tmp_path, "results/tiny/scores.parquet", config=tmp_path / "config.yaml")
-    wanted = {name for name in yaml.safe_load(ROWS.read_text())["rows"] if name != "phenom-1"}
+    wanted = {name for name in yaml.safe_load(ROWS.read_text())["methods"] if name != "phenom-1"}
     scores = tables.read("scores", tmp_path / "results" / "tiny" / "scores.parquet")
     for benchmark in ("gene_gene", "compound_gene", "plate_probe", "latent_probe"):
         found = scores[scores["benchmark"] == benchmark]

@@ -1,4 +1,4 @@
-"""docs/new_row.md, done as it says: its files are taken from the page and put where it puts them."""
+"""docs/new_method.md, done as it says: its files are taken from the page and put where it puts them."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ COPIED = ["Snakefile", "config", "cwamsn", "profiles", "rules", "workflow_script
 @pytest.fixture(scope="module")
 def blocks(root):
     """Files of the page by name: what stands in a fence and names a file in its first line."""
-    text = (root / "docs" / "new_row.md").read_text()
+    text = (root / "docs" / "new_method.md").read_text()
     found = re.findall(r"```(?:yaml|python)\n# (\S+)\n(.*?)```", text, flags=re.DOTALL)
     return dict(found)
 
@@ -59,12 +59,12 @@ def test_the_page_holds_the_files_it_speaks_of(blocks):
 @pytest.mark.parametrize("name", ["my_recipe.yaml", "my_objective.yaml", "my_weights.yaml", "my_embeddings.yaml"])
 def test_every_entry_is_a_valid_configuration(copy, name):
     found = configuration(copy, [copy / name], {}, lambda path: yaml.safe_load(Path(path).read_text()))
-    assert found["rows"][-1] in {**found["models"], **found["embeddings"]}
+    assert found["methods"][-1] in {**found["definitions"], **found["embeddings"]}
 
 
 def test_the_new_objective_trains_in_the_shared_loop(copy, blocks, tmp_path):
     """In a process of its own, where the copy with the new file is what is imported."""
-    recipe = yaml.safe_load(blocks["my_objective.yaml"])["models"]["barlow-twins"]["recipe"]
+    recipe = yaml.safe_load(blocks["my_objective.yaml"])["definitions"]["barlow-twins"]["recipe"]
     program = f"""
 import csv, sys
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_misspelt_rows_and_keys_offer_the_nearest(copy, blocks, tmp_path):
     wrong = copy / "wrong.yaml"
     wrong.write_text(blocks["my_objective.yaml"].replace("cwa-msn,", "cwa-mns,"))
     refused = snakemake(copy, tmp_path, "--dry-run", "--configfile", str(wrong))
-    assert refused.returncode and "no row is called 'cwa-mns'; nearest: cwa-msn" in refused.stderr + refused.stdout
+    assert refused.returncode and "no method is called 'cwa-mns'; nearest: cwa-msn" in refused.stderr + refused.stdout
     wrong.write_text(blocks["my_recipe.yaml"].replace("mask_ratio", "mask_raito"))
     refused = snakemake(copy, tmp_path, "--dry-run", "--configfile", str(wrong))
     assert refused.returncode and "mask_raito: unknown key; nearest: mask_ratio" in refused.stderr + refused.stdout

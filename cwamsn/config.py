@@ -19,6 +19,7 @@ from jsonschema.exceptions import best_match
 
 from cwamsn.errors import InputError, nearest
 from cwamsn.naming import check_name, check_names
+from cwamsn.paths import NO_SCREEN, evaluated
 
 # Keys and values of earlier versions, refused with what is written now; `*` is any name.
 RENAMED = {
@@ -32,8 +33,6 @@ RENAMED = {
 
 # Folders of `paths.data` that belong to no screen.
 SHARED_FOLDERS = ("cache", "study")
-NO_SCREEN = "no-screen"
-"""Stands for the screen in the paths of a run that scores finished maps without one."""
 
 
 def load_schema(folder: str | Path) -> dict[str, Any]:
@@ -65,12 +64,6 @@ def resolve(config: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
             raise InputError(f"{key}: no method is called {method!r}; {nearest(method, known)}")
     _check_names(config)
     return config
-
-
-def evaluated(config: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Benchmarks of each screen that a run evaluates on, in order; of :data:`NO_SCREEN` for finished maps alone."""
-    found = config.get("evaluate") or {}
-    return dict(found) if isinstance(found, Mapping) else {NO_SCREEN: list(found)}
 
 
 def _check_names(config: dict[str, Any]) -> None:

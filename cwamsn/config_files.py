@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from cwamsn.config import NO_SCREEN, evaluated, load_schema, merge, resolve
+from cwamsn.config import load_schema, merge, resolve
 from cwamsn.errors import InputError
+from cwamsn.paths import NO_SCREEN, evaluated
 
 PLAIN = {
     "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cwamsn.methods import Method
-from cwamsn.plan import Plan, notes_of
+from cwamsn.paths import notes_of
+from cwamsn.plan import Plan
 
 ON_MAPS = ("gene_gene", "compound_gene")
 SIMULATED_UNITS = {"simulated-bray": "simulate_plate", "simulated-rxrx3-core": "simulate_shard"}

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from cwamsn.config import NO_SCREEN, embedding_of_method, load_schema
+from cwamsn.config import embedding_of_method, load_schema
 from cwamsn.errors import InputError
 from cwamsn.jobs import ON_MAPS, needs_map
 from cwamsn.methods import Method
+from cwamsn.paths import NO_SCREEN
 from cwamsn.plan import Plan
 from cwamsn.recipes import MOLECULAR, complete_recipe
 from cwamsn.screen_specs import host_spec, lacks_images, local_files, unit_state, units

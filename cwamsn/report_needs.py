@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from cwamsn.config import NO_SCREEN
 from cwamsn.errors import InputError
 from cwamsn.jobs import Job, method_jobs, needs_map, notes_by_method, notes_by_screen, screen_jobs, unit_jobs
 from cwamsn.methods import Method
 from cwamsn.needs import Needs
-from cwamsn.plan import counts_of
+from cwamsn.paths import NO_SCREEN, counts_of
 from cwamsn.products import FIGURES, PRODUCTS, TABLES, Product
 from cwamsn.version import code_version, config_digest
 

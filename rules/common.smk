@@ -24,7 +24,8 @@ from cwamsn.methods import (
     TRAINED,
 )
 from cwamsn.needs import Needs
-from cwamsn.plan import Plan, counts_of, notes_of, one_of, own_table_of
+from cwamsn.plan import Plan
+from cwamsn.paths import counts_of, notes_of, one_of, own_table_of
 from cwamsn.products import FIGURES, PRODUCTS, TABLES
 from cwamsn.report_needs import ReportNeeds
 from cwamsn.study_needs import StudyNeeds

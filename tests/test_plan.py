@@ -8,7 +8,7 @@ import pytest
 from cwamsn.errors import InputError
 from cwamsn.methods import EMBEDDING_WELLS, RANDOM, TRAINED
 from cwamsn.needs import Needs
-from cwamsn.plan import counts_of, notes_of, one_of, own_table_of
+from cwamsn.paths import counts_of, notes_of, one_of, own_table_of
 from tests.plans import DEMO, finished_map, plan_of, reporting_of, wells
 
 

@@ -6,7 +6,7 @@ from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.crops import PlateOptions, gather_crops
-    from cwamsn.plan import ScreenPaths
+    from cwamsn.paths import ScreenPaths
 
     gather_crops(
         ScreenPaths(Path(snakemake.output.index).parent),

@@ -6,7 +6,7 @@ from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.crops import ChannelMap, CropOptions, write_crops
-    from cwamsn.plan import ScreenPaths
+    from cwamsn.paths import ScreenPaths
 
     write_crops(
         ScreenPaths(Path(snakemake.input.wells).parent).unit(snakemake.wildcards.unit),

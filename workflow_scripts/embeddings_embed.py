@@ -13,7 +13,7 @@ with job(snakemake):
     from cwamsn.files import write_json
     from cwamsn.gpus import required_gpus
     from cwamsn.methods import method_of
-    from cwamsn.plan import ScreenPaths
+    from cwamsn.paths import ScreenPaths
 
     torch.set_num_threads(snakemake.threads)
     given, params, seed = snakemake.input, snakemake.params, int(snakemake.wildcards.seed)

@@ -4,8 +4,8 @@ from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.benchmarks.symbols import table_path
-    from cwamsn.config import evaluated
     from cwamsn.notes import read_notes
+    from cwamsn.paths import evaluated
     from cwamsn.reporting.method_notes import notes_by_method
     from cwamsn.reporting.provenance import Notes, ProvenanceInputs, write_provenance
 

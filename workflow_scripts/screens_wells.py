@@ -5,7 +5,7 @@ from pathlib import Path
 from _job import full_spec, job, snakemake
 
 with job(snakemake):
-    from cwamsn.plan import ScreenPaths
+    from cwamsn.paths import ScreenPaths
     from cwamsn.screen_specs import parse_spec
     from cwamsn.screens import write_wells
 

@@ -8,7 +8,7 @@ with job(snakemake):
     import os
 
     from cwamsn.gpus import required_gpus
-    from cwamsn.plan import ScreenPaths
+    from cwamsn.paths import ScreenPaths
     from cwamsn.training import Recipe, end_with, launch
 
     # a training of hours must not go on when the Snakemake that waits for it was killed

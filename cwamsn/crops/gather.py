@@ -12,7 +12,7 @@ from cwamsn.crops.statistics import channel_statistics
 from cwamsn.errors import InputError
 from cwamsn.files import read_json, write_json
 from cwamsn.notes import note
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 
 log = logging.getLogger(__name__)
 

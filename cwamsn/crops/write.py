@@ -23,7 +23,7 @@ from cwamsn.crops.store import SHARD, ShardWriter
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, progress, write_json
 from cwamsn.notes import note
-from cwamsn.plan import ScreenPaths, UnitPaths
+from cwamsn.paths import ScreenPaths, UnitPaths
 from cwamsn.screens import PlaneReader
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from cwamsn.files import read_json
 from cwamsn.live import say
 from cwamsn.methods import HANDCRAFTED, LATENT, PRETRAINED, RANDOM, RELEASED, TRAINED, WELLS, Method
 from cwamsn.models import leased_devices, load_pretrained
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 
 Found = tuple[pd.DataFrame, dict[str, object]]
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from markupsafe import Markup
 
-from cwamsn.config import NO_SCREEN, evaluated
 from cwamsn.files import atomic_path
+from cwamsn.paths import NO_SCREEN, evaluated
 from cwamsn.products import PRODUCTS
 from cwamsn.reporting.curves import training_of
 from cwamsn.reporting.pages import render

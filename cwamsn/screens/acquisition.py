@@ -12,7 +12,7 @@ import pandas as pd
 from cwamsn import tables
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, write_json
-from cwamsn.plan import ScreenPaths, UnitPaths
+from cwamsn.paths import ScreenPaths, UnitPaths
 from cwamsn.screen_specs import RxRx3Spec, ScreenSpec
 from cwamsn.screens.hosts import Fetched, forget
 from cwamsn.screens.sources import Raw, rxrx3_core, source_of

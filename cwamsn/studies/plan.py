@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cwamsn.config import NO_SCREEN, evaluated, merge, resolve
+from cwamsn.config import merge, resolve
 from cwamsn.errors import InputError
+from cwamsn.paths import NO_SCREEN, evaluated
 
 TRAINING_SEED = 10_000  # of a pair's training screen, above that of its evaluation screen
 # the one setting of the plate probe that a study has a number for, by keys of its section

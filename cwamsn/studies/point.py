@@ -21,7 +21,7 @@ from cwamsn.files import atomic_path
 from cwamsn.live import say
 from cwamsn.methods import method_of
 from cwamsn.models import leased_devices
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.studies.plan import check_sections
 from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen

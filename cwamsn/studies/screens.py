@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cwamsn.crops import ChannelMap, CropOptions, gather_crops, write_crops
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs import RxRx3Spec, host_spec, parse_spec
 from cwamsn.screens import fetch_truth, fetch_unit, write_wells
 from cwamsn.simulate import simulate_layout, simulate_unit

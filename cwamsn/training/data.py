@@ -12,7 +12,7 @@ from cwamsn import tables
 from cwamsn.crops import CropStore
 from cwamsn.errors import InputError
 from cwamsn.files import read_json, sha256
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.training.objectives import objective_of
 from cwamsn.training.recipe import PairOptions, Recipe
 from cwamsn.wells import inchikey_block

@@ -14,7 +14,7 @@ from cwamsn.errors import InputError
 from cwamsn.files import write_json
 from cwamsn.live import say
 from cwamsn.models import leased_devices
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.training.loop import train
 from cwamsn.training.recipe import Recipe
 

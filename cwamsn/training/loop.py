@@ -9,7 +9,7 @@ import torch
 
 from cwamsn.live import Pace, say
 from cwamsn.models import device_name, is_main, world
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.training.checkpoint import Checkpoint
 from cwamsn.training.data import read_training_data
 from cwamsn.training.health import check_any_step, check_collapse

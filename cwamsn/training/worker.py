@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.training.loop import train
 from cwamsn.training.processes import LAUNCHER, end_with
 from cwamsn.training.recipe import Recipe

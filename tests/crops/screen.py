@@ -8,7 +8,7 @@ import tifffile
 
 from cwamsn import tables
 from cwamsn.crops import ChannelMap, CropOptions, PlateOptions, gather_crops, write_crops
-from cwamsn.plan import ScreenPaths, UnitPaths
+from cwamsn.paths import ScreenPaths, UnitPaths
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 

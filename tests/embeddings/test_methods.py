@@ -12,7 +12,7 @@ from cwamsn import tables
 from cwamsn.embeddings import EmbedOptions, HandcraftedOptions, methods, random_embeddings
 from cwamsn.errors import InputError
 from cwamsn.methods import KINDS, method_of
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.tables import feature_columns
 from tests.training.tiny import CHANNELS, wells_frame, write_store
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cwamsn import screens, tables
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs import parse_spec
 
 from .loopback import Loopback

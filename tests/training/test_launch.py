@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from cwamsn.errors import InputError
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.training import launch, launcher
 from cwamsn.training.processes import process_group
 from tests.training.tiny import ROOT, recipe, write_store
@@ -20,7 +20,7 @@ from tests.training.tiny import ROOT, recipe, write_store
 JOB = """
 import json, sys
 from pathlib import Path
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.training import Recipe, launch
 recipe, screen, out = sys.argv[1:]
 launch(Recipe.from_config(json.loads(recipe)), ScreenPaths(Path(screen)), Path(out), seed=0, threads=1, processes=2)

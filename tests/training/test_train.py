@@ -23,7 +23,7 @@ from tests.training.tiny import ROOT, recipe, wells_frame, write_store
 KILLED = """
 import json, sys
 from pathlib import Path
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.training import Recipe, train
 recipe, screen, out = sys.argv[1:]
 train(Recipe.from_config(json.loads(recipe)), ScreenPaths(Path(screen)), Path(out), seed=0, threads=1)

@@ -9,7 +9,7 @@ from cwamsn import tables
 from cwamsn.config import load_schema, resolve
 from cwamsn.crops.store import ShardWriter
 from cwamsn.files import write_json
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.recipes import recipe_of
 from cwamsn.training import Recipe
 from cwamsn.training.data import ChannelStatistics

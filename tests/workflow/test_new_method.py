@@ -71,7 +71,7 @@ from pathlib import Path
 sys.path.insert(0, {str(copy)!r})
 from cwamsn.config import load_schema, resolve
 from cwamsn.recipes import recipe_of
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.training import Recipe, restore_encoder, train
 training = resolve({{}}, load_schema({str(copy / "config" / "schemas")!r}))["training"]
 recipe = Recipe.from_config(recipe_of(training, {{"recipe": {SMALL | recipe | {"steps": 20, "peak_lr": 0.003}!r}}}))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, atomic_path
-from cwamsn.plan import UnitPaths
+from cwamsn.paths import UnitPaths
 from cwamsn.screen_specs.locations import shown_uri
 from cwamsn.screens.hosts import Fetched
 

@@ -15,7 +15,7 @@ import requests
 
 from cwamsn import files
 from cwamsn.errors import InputError
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs.locations import Remote
 from cwamsn.screens.hosts import FetchError, Forbidden, Missing, Policy, fetch, http, list_folder
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile

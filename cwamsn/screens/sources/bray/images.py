@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.files import progress
-from cwamsn.plan import ScreenPaths
+from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs.bray import BraySpec
 from cwamsn.screen_specs.locations import join
 from cwamsn.screens import splits

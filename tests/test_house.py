@@ -1,0 +1,38 @@
+"""The rules of the house, held by the source itself. `python -m tests.house` prints what it finds."""
+
+import re
+import subprocess
+import sys
+
+from tests import house
+
+
+def test_no_modules_import_each_other():
+    assert house.circles() == []
+
+
+def test_imports_point_down():
+    """A stage uses the ground floor and earlier stages only; the layers are in tests/house.py."""
+    assert house.upward() == []
+
+
+def test_only_the_plan_knows_where_results_lie():
+    found = house.matching(house.RESULTS, "cwamsn", "workflow_scripts")
+    assert set(found) <= {"cwamsn/plan.py"}
+    assert house.matching(house.RESULTS, "rules", ext="smk") == {}
+
+
+def test_what_a_snakefile_imports_is_light():
+    """A dry run loads no torch and no pandas; what its handlers import, at the end of a run, may."""
+    files = [house.ROOT / "Snakefile", *(house.ROOT / "rules").glob("*.smk")]
+    text = "\n".join(path.read_text() for path in files)
+    modules = sorted(set(re.findall(r"(?m)^(?:from|import) (cwamsn[\w.]*)", text)))
+    assert modules
+    heavy = "[m for m in ('torch', 'pandas', 'numpy', 'scipy', 'matplotlib', 'pyarrow') if m in sys.modules]"
+    code = f"import sys, {', '.join(modules)}; print({heavy})"
+    result = subprocess.run([sys.executable, "-c", code], cwd=house.ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]", modules
+
+
+def test_the_library_imports_neither_snakemake_nor_itself_relatively():
+    assert not house.matching(r"^\s*(import|from) (snakemake|\.)", "cwamsn")

@@ -46,7 +46,7 @@ def compound_gene_table(
         "mean and std over draws of negatives; z = (mean − random mean) / √(std² + random std²).",
         *difference_notes(scores, methods, context, "ap_mean", "AP"),
         published=[
-            "The printed z-score 3.89 of OpenPhenom does not follow from its printed mean and std, which give 3.48."
+            "The published z-score 3.89 of OpenPhenom does not follow from its published mean and std, which give 3.48."
         ],
     )
     return Table(product.name, context.titled(product.title), COLUMNS, rows, notes)

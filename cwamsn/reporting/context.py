@@ -14,11 +14,11 @@ from cwamsn.version import CodeVersion, version_lines
 
 DEFAULT_TABLES = (1, 2, 7, 8)
 
-MARKS = "Best in bold, second best underlined, of measured rows other than bounds and random numbers."
-TIES = "Rows that were compared (key `comparisons`) and whose paired interval holds 0 share a mark."
-BESIDE = "Italics: numbers printed in the paper (on RxRx3-core), quoted; in brackets measured minus printed."
-APART = "Italics: numbers printed in the paper, measured on RxRx3-core and not on this run's wells; not to be compared."
-SPREAD = "± is the standard deviation over seeds; none is given for a single seed."
+MARKS = "Best in bold, second best underlined, among measured methods other than bounds and random numbers."
+TIES = "Compared methods (key `comparisons`) whose paired interval includes 0 share a mark."
+BESIDE = "Italics: numbers published in the paper (on RxRx3-core); in brackets measured minus published."
+APART = "Italics: numbers published in the paper, measured on RxRx3-core and not on this run's wells; not comparable."
+SPREAD = "± is the standard deviation over seeds; a single seed has none."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ def difference_notes(
     found = found[(found["column"] == column) & found["method"].isin(titles) & found["other"].isin(titles)]
     notes = []
     for (first, second), seeds in found.groupby(["method", "other"], sort=False):
-        text = f"{titles[first]} less {titles[second]}, {what}: {seeds['value'].mean():+.3f}"
+        text = f"{titles[first]} minus {titles[second]}, {what}: {seeds['value'].mean():+.3f}"
         if len(seeds) == 1:
             text += f" (95 % interval {seeds['ci_low'].iloc[0]:+.3f} to {seeds['ci_high'].iloc[0]:+.3f})"
         else:

@@ -1,7 +1,7 @@
 """Figures 1 and 3 of the paper, drawn so that equal scores give equal bytes."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,11 @@ LABEL = 36  # characters per line of a method's title; longer ones are wrapped
 
 
 def wrapped(title: str) -> str:
+    """A method's title on as many lines as it needs."""
     return textwrap.fill(title, LABEL)
 
 
-def doses(values) -> list[str]:
+def doses(values: Iterable[str]) -> list[str]:
     """Concentrations in increasing order, `max` last."""
     return sorted(set(values), key=lambda c: float("inf") if c == "max" else float(c))
 
@@ -31,13 +32,13 @@ def doses(values) -> list[str]:
 def figure3(methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext) -> plt.Figure:
     """Compound-gene AUC and average precision over the concentration, mean over draws and seeds, band of ± std.
 
-    The concentrations are spaced evenly in increasing order; `max` (the largest score over doses) stands last, apart.
+    The concentrations are spaced evenly in increasing order; `max` (the largest score over doses) comes last, apart.
     """
     found = compound_gene(scores, context.selection)
     shown = methods_in_table(methods, PRODUCTS["figure3"])
     shown = [m for m in shown if m.name in set(found["method"])]
     if not shown:
-        raise InputError("figure3: no row has compound_gene scores; add compound_gene to benchmarks")
+        raise InputError("figure3: no method has compound_gene scores; add compound_gene to benchmarks")
     order = doses(found["concentration"])
     position = {c: i + 0.6 * (c == "max") for i, c in enumerate(order)}
     height = 0.6 + sum(0.08 + 0.16 * (wrapped(method.title).count("\n") + 1) for method in shown)
@@ -65,11 +66,11 @@ def figure3(methods: Sequence[TableMethod], scores: pd.DataFrame, context: Table
 
 
 def efficiency(methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext) -> pd.DataFrame:
-    """Numbers behind figure 1, one line a row: `title, status, recall, images, parameters` and the three ratios.
+    """Numbers behind figure 1, one line per method: `title, status, recall, images, parameters` and the three ratios.
 
     `recall` is the mean over CORUM, hu.MAP, Reactome and StringDB; `excess` is recall minus chance. Ratios are per
     million images, per billion parameters and per product of the two; `<ratio>_excess` is the same of `excess`.
-    `status` is `measured` or, for the printed rows of table 1, `quoted`.
+    `status` is `measured` or, for the published rows of table 1, `quoted`.
     """
     sources = [s for s in SOURCES if s != "SIGNOR"]
     found = recalls(scores, context.selection)
@@ -101,19 +102,19 @@ PANELS = [
     ("per_parameters", "Recall per billion parameters"),
     ("per_product", "Recall per million images\nand billion parameters"),
 ]
-BLOCKS = {"measured": "Measured here", "quoted": "Quoted: table 1 of the paper, on RxRx3-core"}
+BLOCKS = {"measured": "Measured here", "quoted": "Published: table 1 of the paper, on RxRx3-core"}
 
 
 def figure1(methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext) -> plt.Figure:
-    """Recall, and recall per training image, per parameter and per product; below each, the same with chance taken off.
+    """Recall, and recall per training image, per parameter and per product; below each, the same minus chance.
 
-    Measured rows and the paper's printed rows stand in blocks of their own, since their axes differ by orders of
-    magnitude where a small encoder or screen is measured. Rows without a number of images or parameters stand in the
-    panels that need none.
+    Measured methods and the paper's published rows have blocks of their own, since their axes differ by orders of
+    magnitude where a small encoder or screen is measured. A method without a number of images or parameters appears in
+    the panels that need none.
     """
     frame = efficiency(methods, scores, context)
     if frame.empty:
-        raise InputError("figure1: no row has gene_gene scores; add gene_gene to benchmarks")
+        raise InputError("figure1: no method has gene_gene scores; add gene_gene to benchmarks")
     blocks = [(title, frame[frame["status"] == status]) for status, title in BLOCKS.items()]
     blocks = [(title, part) for title, part in blocks if len(part)]
     lines = [max(wrapped(title).count("\n") + 1 for title in part["title"]) for _, part in blocks]
@@ -127,18 +128,18 @@ def figure1(methods: Sequence[TableMethod], scores: pd.DataFrame, context: Table
             for line, axes in zip(("", "_excess"), part.subplots(2, 4), strict=True):
                 for axis, (key, label) in zip(axes, PANELS, strict=True):
                     column = key + line if key != "recall" else ("excess" if line else "recall")
-                    _bars(axis, rows, column, _less_chance(label) if line else label)
+                    _bars(axis, rows, column, _minus_chance(label) if line else label)
                     axis.set_title(f"({next(letters)})", loc="left", fontsize=9)
         title = "Gene-gene recall (mean over CORUM, hu.MAP, Reactome, StringDB) against data and model size"
         figure.suptitle(context.titled(title), fontsize=11)
     return figure
 
 
-def _less_chance(label: str) -> str:
+def _minus_chance(label: str) -> str:
     return label.replace("Recall", "Recall − chance").replace(" per million", "\nper million")
 
 
-def _bars(axis, frame: pd.DataFrame, column: str, label: str) -> None:
+def _bars(axis: plt.Axes, frame: pd.DataFrame, column: str, label: str) -> None:
     part = frame[np.isfinite(frame[column])].sort_values([column, "title"])
     colors = [EMPHASIS if t.startswith("CWA-MSN") else OTHERS for t in part["title"]]
     hatch = "////" if (part["status"] == "quoted").any() else None
@@ -148,7 +149,7 @@ def _bars(axis, frame: pd.DataFrame, column: str, label: str) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.set_xlabel(label)
     if part.empty:
-        axis.text(0.5, 0.5, "no row states these sizes", transform=axis.transAxes, ha="center", fontsize=8)
+        axis.text(0.5, 0.5, "no method states these sizes", transform=axis.transAxes, ha="center", fontsize=8)
 
 
 def _tick(value: float) -> str:

@@ -1,13 +1,13 @@
 """Floating-point operations under one stated convention, by formula.
 
-The convention of table 7: 2 operations a multiply-add; matrix products and convolutions, the two products of attention
-included; nothing else. Per image or, for training, per pair of images.
+The convention of table 7: 2 operations per multiply-add; matrix products and convolutions, the two products of
+attention included; nothing else. Per image or, for training, per pair of images.
 """
 
 from dataclasses import dataclass
 
 CONVENTION = (
-    "2 operations a multiply-add, matrix products and convolutions, attention included; "
+    "2 operations per multiply-add, matrix products and convolutions, attention included; "
     "training: three forward passes' worth for what has gradients, one for the moving average."
 )
 

@@ -59,7 +59,7 @@ def replicates_table(
         "over perturbations; normalised: 0 is a random ranking, 1 a perfect one. Share retrieved: corrected p below "
         "0.05.",
         f"Perturbations and targets: {sizes}." if sizes else "",
-        "In-sample: the row was trained on the very wells that it is scored on, so that its numbers say nothing about "
+        "In-sample: the method was trained on the wells that it is scored on, so its numbers say nothing about "
         "perturbations it has not seen."
         if in_sample
         else "",
@@ -91,8 +91,8 @@ def signal_table(
     sizes = counts(found, {"CRISPR": "knockouts", "COMPOUND": "compounds"})
     notes = [
         "Consistency: mean cosine among a perturbation's aligned wells; magnitude: their energy distance to the "
-        "negative controls. Medians depend on the number of dimensions and do not compare between rows; the shares "
-        "do (p below 0.05 against random sets of wells of the same size).",
+        "negative controls. Medians depend on the number of dimensions and are not comparable between methods; "
+        "the shares are (p below 0.05 against random sets of wells of the same size).",
         f"Perturbations: {sizes}." if sizes else "",
     ]
     return _table(product, columns, _rows(methods, found, "signal", columns), context, notes)
@@ -112,7 +112,7 @@ def latent_table(
     found = found.assign(key=found["metric"])
     notes = [
         "Share of variance that ridge regression predicts from embeddings before alignment, on perturbations it was "
-        "not fitted on: 1 is all, 0 what the mean predicts, below 0 the fit misleads.",
-        "Little nuisance alone is no merit, a collapsed embedding has none: read it with the phenotype.",
+        "not fitted on: 1 is all of it, 0 is what the mean predicts, below 0 the fit misleads.",
+        "Little nuisance alone proves nothing: a collapsed embedding holds none. Read it with the phenotype.",
     ]
     return _table(product, LATENT, _rows(methods, found, "latent_probe", LATENT), context, notes)

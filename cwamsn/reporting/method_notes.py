@@ -1,4 +1,4 @@
-"""What the jobs of a row said about its result, as lines below a table or in the report."""
+"""What the jobs of a method noted about its result, as lines below a table or in the report."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -7,34 +7,41 @@ from cwamsn.notes import read_notes
 
 
 def notes_by_method(files: Mapping[str, Mapping[int, Sequence[str | Path]]]) -> dict[str, list[str]]:
-    """Each row's notes, each once; one that not every seed's jobs said names the seeds that did.
+    """Each method's notes, each once; a note that not every seed's jobs made names the seeds that did.
 
-    files : for each row and seed, the `notes` files of its jobs
+    Parameters
+    ----------
+    files
+        For each method and seed, the `notes` files of its jobs.
     """
-    found = {}
-    for row, seeds in files.items():
-        said: dict[str, list[int]] = {}
-        for seed, paths in seeds.items():
+    notes = {}
+    for method, by_seed in files.items():
+        seeds_of: dict[str, list[int]] = {}
+        for seed, paths in by_seed.items():
             for text in read_notes(paths):
-                said.setdefault(text, []).append(seed)
-        found[row] = [
-            text if len(those) == len(seeds) else f"{text} (seed {', '.join(map(str, those))})"
-            for text, those in said.items()
+                seeds_of.setdefault(text, []).append(seed)
+        notes[method] = [
+            text if len(seeds) == len(by_seed) else f"{text} (seed {', '.join(map(str, seeds))})"
+            for text, seeds in seeds_of.items()
         ]
-    return {row: lines for row, lines in found.items() if lines}
+    return {method: lines for method, lines in notes.items() if lines}
 
 
 def named_lines(notes: Mapping[str, Iterable[str]], titles: Mapping[str, str]) -> list[str]:
-    """The notes of several rows as `CWA-MSN, Random: text`, each text once with all the rows it was said of.
+    """The notes of several methods as `CWA-MSN, Random: text`, each text once with all the methods it is about.
 
-    titles : what a row is called, for the rows that may appear, in order
+    Parameters
+    ----------
+    notes
+        Notes by the method's name.
+    titles
+        Title of each method that may appear, by its name, in order.
     """
-    said: dict[str, list[str]] = {}
-    for row, title in titles.items():
-        for text in notes.get(row, ()):
-            said.setdefault(text, []).append(title)
-    everyone = len(titles) > 1
+    titles_of: dict[str, list[str]] = {}
+    for method, title in titles.items():
+        for text in notes.get(method, ()):
+            titles_of.setdefault(text, []).append(title)
     return [
-        f"{'Every row' if everyone and len(rows) == len(titles) else ', '.join(rows)}: {text}"
-        for text, rows in said.items()
+        f"{'Every method' if 1 < len(titles) == len(named) else ', '.join(named)}: {text}"
+        for text, named in titles_of.items()
     ]

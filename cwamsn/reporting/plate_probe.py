@@ -64,11 +64,11 @@ def plate_probe_table(
     rows += from_paper.others(columns)
     notes = context.closing_notes(
         "Macro-F1 in per cent of embeddings before alignment, cross-validated; ± of a probe is over folds.",
-        "A low score alone is no merit, a collapsed embedding has one too: read it with the biological score, the mean "
-        "gene-gene recall over sources.",
+        "A low score alone proves nothing: a collapsed embedding also scores low. Read it with the biological score, "
+        "the mean gene-gene recall over sources.",
         published=[
-            "The paper does not say whether its plate is the plate column, where it is quoted here, or the plate of an "
-            "experiment."
+            "The paper does not say whether its plate is the plate column, beside which it is shown here, or the "
+            "plate of an experiment."
         ],
     )
     return Table(product.name, context.titled(product.title), columns, rows, notes)

@@ -97,8 +97,8 @@ def _counted(methods: Sequence[TableMethod], context: TableContext) -> list[str]
     return [
         f"Counted: {CONVENTION} Parameters of the encoder without projection head.",
         "By the same convention at the paper's sizes (ViT-S/16, 5 channels, 224 pixels; one masked and ten small "
-        f"views): {one / 1e9:.3f} GFLOP one image, {anchor / 1e9:.3f} anchor views forward, {step / 1e9:.1f} a "
-        "training step a pair.",
+        f"views): {one / 1e9:.3f} GFLOP for one image, {anchor / 1e9:.3f} for the anchor views forward, "
+        f"{step / 1e9:.1f} for a training step per pair.",
     ]
 
 
@@ -119,13 +119,13 @@ LEADS = {
             )
         ],
         _training_devices,
-        ["The printed hours are of an NVIDIA TITAN RTX; hours of different devices do not compare."],
+        ["The published hours are those of an NVIDIA TITAN RTX; hours on different devices are not comparable."],
     ),
     "operations": Lead(
         [
             LeadColumn(Column("inference_gflops", "one image", 2, group="GFLOP,"), lambda m, _: m.inference_gflops),
             LeadColumn(Column("gflops", "anchor views forward", 2, group="GFLOP,"), lambda m, _: m.gflops),
-            LeadColumn(Column("step_gflops", "training step a pair", 2, group="GFLOP,"), lambda m, _: m.step_gflops),
+            LeadColumn(Column("step_gflops", "training step per pair", 2, group="GFLOP,"), lambda m, _: m.step_gflops),
             LeadColumn(
                 Column("parameters", "Parameters (M)", 2),
                 lambda m, _: None if m.parameters is None else m.parameters / 1e6,
@@ -133,8 +133,9 @@ LEADS = {
         ],
         _counted,
         [
-            "The printed GFLOP follow no single convention: 8.79 and 23.66 lie between a forward pass with and without "
-            "the products of attention, 104.68 is below one, 339.17 counts multiply-adds; none holds a backward pass.",
+            "The published GFLOP follow no single convention: 8.79 and 23.66 lie between a forward pass with and "
+            "without the products of attention, 104.68 is below one, 339.17 counts multiply-adds; none includes a "
+            "backward pass.",
         ],
     ),
 }

@@ -27,7 +27,7 @@ def measured_rows(
     for method in methods:
         own = scores[scores["method"] == method.name].sort_values("seed", kind="stable")
         present = set(own["seed"].astype(int))
-        gaps = [f"no {benchmark} score of seed {s} (row {method.name})" for s in method.seeds if s not in present]
+        gaps = [f"no {benchmark} score of seed {s} (method {method.name})" for s in method.seeds if s not in present]
         row = Row(method.name, method.title, cells(method, own), method.group, ranked=method.ranked)
         rows.append(replace(row, seeds=len(present), gaps=gaps))
     return rows

@@ -178,7 +178,7 @@ def test_a_table_of_which_one_row_fails_is_made_with_the_gap(copy, tmp_path):
     config.write_text(yaml.safe_dump(settings))
     result = snakemake(copy, "table1", config=config, check=False)
     assert result.returncode != 0
-    assert "gap in table1: broken: no gene_gene score of seed 0 (row broken)" in result.stdout + result.stderr
+    assert "gap in table1: broken: no gene_gene score of seed 0 (method broken)" in result.stdout + result.stderr
     table = (copy / "results" / "tiny" / "tables" / "incomplete" / "table1.md").read_text()
     lines = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
     assert "**missing**" in lines["broken"]

@@ -1,5 +1,7 @@
 """Scores of a made-up run, in the benchmarks' spelling."""
 
+import csv
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 
 from cwamsn import tables
 from cwamsn.reporting import TableContext, TableMethod
+from cwamsn.reporting.provenance import ProvenanceInputs, write_provenance
+from cwamsn.reporting.release import release
 from cwamsn.reporting.scores import read_scores
 from cwamsn.vocabulary import SOURCES
 
@@ -141,3 +145,68 @@ def context():
 def on_rxrx3_core(context):
     """The context of a run that is scored on the paper's own screen."""
     return replace(context, simulated=False, on_rxrx3_core=True)
+
+
+def parse(text):
+    return {line["row"]: line for line in csv.DictReader(io.StringIO(text))}
+
+
+def comparison(seed, low, high):
+    fixed = {
+        "run": "test",
+        "screen": "s",
+        "method": "cwa-msn",
+        "seed": seed,
+        "benchmark": "comparison",
+        "source": "CORUM",
+        "value": 0.1,
+    }
+    fixed |= {"metric": "recall_minus_single-well-msn", "threshold_low": 0.05, "threshold_high": 0.95}
+    return fixed | {"n": 1209, "alignment": "pca-center-scale", "null": "crispr", "ci_low": low, "ci_high": high}
+
+
+CONFIG = {"run": "test", "title": "A test", "seeds": [0], "methods": ["a"], "paths": {"data": "d"}, "evaluate": {}}
+CODE = {"commit": "0123456789abcdef", "clean": True, "version": "0.1.0"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished run: two tables, a figure, provenance, report."""
+    results = tmp_path / "results" / "test"
+    for name in ("tables/table1.csv", "tables/table1.md", "figures/figure3.png", "report.html", "scores.parquet"):
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text(f"content of {name}")
+    (results / "usage" / "train" / "a").mkdir(parents=True)
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
+    (results / "usage" / "train" / "a" / "seed0.tsv").write_text(
+        header + "\n7200.5\t2:00:00\t812.5" + "\t0" * 6 + "\t7100\n"
+    )
+    (results / "usage" / "train" / "removed").mkdir()
+    (results / "usage" / "train" / "removed" / "seed0.tsv").write_text(header + "\n99" + "\t0" * 9 + "\n")
+    (tmp_path / "source.json").write_text("{}")
+    (tmp_path / "encoder.json").write_text('{"precision": "bfloat16", "attention": "eager", "device": "EPYC"}')
+    (tmp_path / "Snakefile").write_text("rule all:\n")
+    inputs = ProvenanceInputs(
+        config=CONFIG,
+        code=CODE,
+        manifests={"screen": tmp_path / "source.json"},
+        usage={
+            "train/a/seed0": results / "usage" / "train" / "a" / "seed0.tsv",
+            "wells/screen": results / "usage" / "wells" / "screen.tsv",  # made by another run
+        },
+        products={"table1": [str(results / "scores.parquet")]},
+        computed={"a/seed0": tmp_path / "encoder.json"},
+        notes={"screens": {}, "methods": {"a": ["179 of 512 dimensions"]}},
+        resources={"gene symbols": tmp_path / "source.json"},
+    )
+    write_provenance(inputs, results / "provenance.json")
+    return results
+
+
+FILES = ["tables/table1.csv", "tables/table1.md", "figures/figure3.png"]
+FILES += ["report.html", "scores.parquet", "provenance.json"]
+
+
+def make_release(run):
+    files = [run / name for name in FILES]
+    return release(run, files, run.parent / "releases", run.parent.parent / "Snakefile")

@@ -66,7 +66,7 @@ def test_equal_scores_give_equal_bytes(name, methods, score_files, context, tmp_
 
 @pytest.mark.parametrize("name", list(FIGURES))
 def test_no_scores_is_a_clear_error(name, methods, context):
-    with pytest.raises(InputError, match=f"{name}: no row has"):
+    with pytest.raises(InputError, match=f"{name}: no method has"):
         FIGURES[name]([] if name == "figure3" else methods, read_scores([]), type(context)(published_methods=False))
 
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from cwamsn.reporting.table import MISSING, Cell, Column, Row, Table
 
-IN_PAPER = "printed in the paper"
+IN_PAPER = "published in the paper"
 
 
 class Text(NamedTuple):
@@ -22,9 +22,9 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Line:
-    """One line: a `group` is a heading and has a label alone, `printed` follows the measured row it belongs to."""
+    """One line: a `group` is a heading and has a label alone, `published` follows the measured row it belongs to."""
 
-    what: Literal["group", "measured", "printed", "quoted"]
+    what: Literal["group", "measured", "published", "quoted"]
     label: Text
     status: str = ""
     cells: Sequence[Text] = ()
@@ -43,7 +43,7 @@ def lines(table: Table) -> list[Line]:
                 continue
             found.append(Line("measured", Text(row.title), _status(row), [_measured(row, c) for c in table.columns]))
             if any(cell.text for cell in paper):
-                found.append(Line("printed", Text(f"↳ {IN_PAPER}", "quoted"), "quoted", paper))
+                found.append(Line("published", Text(f"↳ {IN_PAPER}", "quoted"), "quoted", paper))
     return found
 
 

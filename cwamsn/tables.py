@@ -4,7 +4,7 @@ Every Parquet file that a later stage reads is written by :func:`write` and read
 anywhere else. A column marked optional may be absent; a column marked nullable may hold nulls.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -132,12 +132,10 @@ CONTRACTS: dict[str, Contract] = {
             "ci_high": REAL,
         },
     ),
-    # one number of one row on one pair of simulated screens
-    "study": Contract(
-        required={"point": TEXT, "screen_seed": INT, "method": TEXT, "benchmark": TEXT, "metric": TEXT, "value": REAL},
-        nullable={"source": TEXT, "n": pa.int64()},
-    ),
 }
+_SCORES = CONTRACTS["scores"]
+# one number on one pair of simulated screens, which `screen` names by role: training or evaluation
+CONTRACTS["study"] = replace(_SCORES, required={"point": TEXT, "screen_seed": INT, **_SCORES.required})
 
 
 def feature_columns(columns) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every row on one pair of simulated screens."""
+"""Every method on one pair of simulated screens."""
 
 from pathlib import Path
 
@@ -6,16 +6,18 @@ from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn import tables
-    from cwamsn.studies.point import discard, run_point
+    from cwamsn.methods import method_of
+    from cwamsn.studies.point import Point, discard, run_point
 
-    scores = run_point(
+    params, work = snakemake.params, Path(snakemake.params.work)
+    point = Point(
+        snakemake.config["run"],
         snakemake.wildcards.point,
         int(snakemake.wildcards.screen_seed),
-        snakemake.params.screens,
-        snakemake.params.methods,
-        snakemake.params.first,
-        snakemake.params.sections,
-        Path(snakemake.params.work),
+        params.screens,
+        params.first,
+        params.sections,
     )
-    tables.write(scores, "study", snakemake.output[0])
-    discard(Path(snakemake.params.work))
+    methods = [method_of(name, entry, entry["seeds"]) for name, entry in params.methods.items()]
+    tables.write(run_point(point, methods, work), "study", snakemake.output[0])
+    discard(work)

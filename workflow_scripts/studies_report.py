@@ -8,18 +8,19 @@ with job(snakemake):
     import pandas as pd
 
     from cwamsn import tables
-    from cwamsn.studies.report import write_report
+    from cwamsn.studies.report import Study, write_report
 
+    params = snakemake.params
+    study = Study(
+        title=params.title,
+        titles=params.titles,
+        bounds=params.bounds,
+        screens=params.screens,
+        first=params.study["first"],
+        claims=params.study["claims"],
+        tuned=params.study["tuned"],
+        level=params.level,
+    )
     scores = pd.concat([tables.read("study", path) for path in snakemake.input], ignore_index=True)
     tables.write(scores, "study", snakemake.output.scores)
-    write_report(
-        scores,
-        snakemake.params.study,
-        snakemake.params.titles,
-        snakemake.params.bounds,
-        snakemake.params.screens,
-        snakemake.params.title,
-        Path(snakemake.output.tables),
-        Path(snakemake.output.report),
-        snakemake.params.level,
-    )
+    write_report(scores, study, Path(snakemake.output.tables), Path(snakemake.output.report))

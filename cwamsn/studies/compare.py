@@ -1,6 +1,6 @@
-"""What a study's points say together: means, paired differences between rows, and claims put to the test."""
+"""What a study's points say together: means, paired differences between methods, and claims put to the test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,47 +8,62 @@ import pandas as pd
 from scipy import stats
 
 from cwamsn.errors import InputError
+from cwamsn.vocabulary import SOURCES
 
 
 class Metric(NamedTuple):
-    """Where a number stands in a study's scores, how it is printed, and whether more of it is wanted."""
+    """A number of the study's scores: its title in tables and plots, and the values of columns that choose it."""
 
-    benchmark: str
-    metric: str
-    source: str | None
     title: str
-    higher_is_better: bool = True
+    where: Mapping[str, str]
+
+
+def _recall(source: str, title: str) -> Metric:
+    return Metric(f"gene-gene recall, {title}", {"benchmark": "gene_gene", "metric": "recall", "source": source})
+
+
+def _compound(metric: str, title: str) -> Metric:
+    where = {"benchmark": "compound_gene", "metric": f"{metric}_mean", "concentration": "max"}
+    return Metric(f"compound-gene {title} at max", where)
 
 
 METRICS = {
-    "recall": Metric("gene_gene", "recall", "joint", "gene-gene recall, all sources"),
-    **{
-        f"recall_{name}": Metric("gene_gene", "recall", name, f"gene-gene recall, {name}")
-        for name in ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
-    },
-    "ap": Metric("compound_gene", "average_precision", "max", "compound-gene AP at max"),
-    "auc": Metric("compound_gene", "auc_roc", "max", "compound-gene AUC at max"),
-    "plate_linear": Metric("plate_probe", "linear_macro_f1", "negative controls", "plate F1, linear", False),
-    "plate_knn": Metric("plate_probe", "knn_macro_f1", "negative controls", "plate F1, kNN", False),
-    "phenotype": Metric("latent", "phenotype_r2", None, "phenotype read (R²)"),
-    "nuisance": Metric("latent", "nuisance_r2", None, "nuisance read (R²)", False),
-    "heldout": Metric("replicates", "heldout_map", "unseen compounds", "retrieval of unseen compounds (mAP)"),
+    "recall": _recall("joint", "all sources"),
+    **{f"recall_{source}": _recall(source, source) for source in SOURCES},
+    "ap": _compound("average_precision", "AP"),
+    "auc": _compound("auc_roc", "AUC"),
+    "plate_linear": Metric("plate F1, linear", {"benchmark": "plate_probe", "metric": "linear_macro_f1_mean"}),
+    "plate_knn": Metric("plate F1, kNN", {"benchmark": "plate_probe", "metric": "knn_macro_f1_mean"}),
+    "phenotype": Metric("phenotype read (R²)", {"benchmark": "latent_probe", "metric": "phenotype_r2"}),
+    "nuisance": Metric("nuisance read (R²)", {"benchmark": "latent_probe", "metric": "nuisance_r2"}),
+    "heldout": Metric("retrieval of unseen compounds (mAP)", {"benchmark": "replicate_map", "metric": "heldout_map"}),
 }
 RELATIONS = {"above": 1.0, "below": -1.0}
 
 
 def values_of(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One metric of the study's scores: index (point, screen_seed), one column a row. NaN where a row lacks it."""
+    """One metric of the study's scores: index (point, screen_seed), one column per method. NaN where a method lacks it.
+
+    Of several nulls and thresholds the first counts.
+    """
     if metric not in METRICS:
         raise InputError(f"study: metric {metric!r} is not known; known: {', '.join(METRICS)}")
-    chosen = METRICS[metric]
-    some = (scores["benchmark"] == chosen.benchmark) & (scores["metric"] == chosen.metric)
-    some &= scores["source"].isna() if chosen.source is None else scores["source"] == chosen.source
-    return scores[some].pivot(index=["point", "screen_seed"], columns="method", values="value")
+    chosen = chosen_scores(scores, METRICS[metric].where)
+    return chosen.pivot(index=["point", "screen_seed"], columns="method", values="value")
+
+
+def chosen_scores(scores: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of the study's scores that have the values of `where`, of the first null and threshold among them."""
+    for column, value in where.items():
+        scores = scores[scores[column] == value] if column in scores else scores[:0]
+    for column in ("null", "threshold_low"):
+        if column in scores and scores[column].notna().any():
+            scores = scores[scores[column] == scores[column].dropna().iloc[0]]
+    return scores
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean, standard deviation (ddof 1) and number of pairs of screens: one line a point, row and metric."""
+    """Mean, standard deviation (ddof 1) and number of pairs of screens: one row per point, method and metric."""
     tables = []
     for name in METRICS:
         found = values_of(scores, name)
@@ -76,7 +91,7 @@ def paired(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> dict[s
 
 
 def differences(scores: pd.DataFrame, first: str, level: float = 0.95) -> pd.DataFrame:
-    """:func:`paired` of the row `first` less every other row, for each point and metric."""
+    """:func:`paired` of the method `first` less every other one, for each point and metric."""
     rows = []
     for name in METRICS:
         for point, table in values_of(scores, name).groupby("point", sort=False):
@@ -89,19 +104,21 @@ def differences(scores: pd.DataFrame, first: str, level: float = 0.95) -> pd.Dat
 
 
 def tested_claims(scores: pd.DataFrame, claims: Sequence[Sequence[str]], level: float = 0.95) -> pd.DataFrame:
-    """Each claim (row, `above` or `below`, row, metric) at each point: the paired difference and a verdict.
+    """Each claim (method, `above` or `below`, method, metric) at each point: the paired difference and a verdict.
 
-    `holds`: the whole interval lies on the claimed side of 0; `reversed`: on the other side; `not shown`: it holds
+    `holds`: the whole interval lies on the claimed side of 0; `reversed`: on the other side; `not shown`: it includes
     0, or there are fewer than two pairs of screens.
+
+    Raises InputError for an unknown relation or metric, and for a method that lacks the metric.
     """
     rows = []
     for first, relation, second, name in claims:
         if relation not in RELATIONS:
-            raise InputError(f"study.claims: {relation!r} is no relation; write {' or '.join(RELATIONS)}")
+            raise InputError(f"study.claims: {relation!r} is not a relation; write {' or '.join(RELATIONS)}")
         table = values_of(scores, name)
-        for row in (first, second):
-            if row not in table.columns:
-                raise InputError(f"study.claims: row {row!r} has no {name}; add it to rows, or leave the claim out")
+        for method in (first, second):
+            if method not in table.columns:
+                raise InputError(f"study.claims: method {method!r} has no {name}; add it, or leave the claim out")
         for point, part in table.groupby("point", sort=False):
             found = paired(part[first].to_numpy(), part[second].to_numpy(), level)
             rows.append(
@@ -118,7 +135,7 @@ def _verdict(found: dict[str, float], sign: float) -> str:
     return "reversed" if high < 0 else "not shown"
 
 
-def best_trials(scores: pd.DataFrame, groups: dict[str, Sequence[str]]) -> pd.DataFrame:
+def best_trials(scores: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Of each group of trials the mean retrieval of unseen compounds, best first.
 
     Columns: group, method, mean, screens, best.
@@ -128,7 +145,7 @@ def best_trials(scores: pd.DataFrame, groups: dict[str, Sequence[str]]) -> pd.Da
     for group, members in groups.items():
         unknown = [m for m in members if m not in table.columns]
         if unknown:
-            raise InputError(f"study.tuned.{group}: row {unknown[0]!r} is not among the study's rows; add it to rows")
+            raise InputError(f"study.tuned.{group}: method {unknown[0]!r} is not among the study's methods; add it")
         means = table[list(members)].mean().sort_values(ascending=False, kind="stable")
         for rank, (method, value) in enumerate(means.items()):
             rows.append({"group": group, "method": method, "mean": value, "screens": len(table), "best": rank == 0})

@@ -1,6 +1,6 @@
-"""Plots of a study: every row on every pair of screens, and where alignment across wells pays."""
+"""Plots of a study: every method on every pair of screens, and where alignment across wells pays."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,49 +11,46 @@ from scipy import stats
 
 from cwamsn.files import atomic_path
 from cwamsn.palette import style
-from cwamsn.studies.compare import METRICS, values_of
+from cwamsn.studies.compare import METRICS
 
 STYLE = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "cwamsn"}
 
 
-def rows_figure(
-    scores: pd.DataFrame,
-    point: str,
-    rows: Sequence[str],
-    bounds: Sequence[str],
-    titles: dict[str, str],
-    metrics: Sequence[str],
-    path: Path,
-    level: float = 0.95,
+def methods_figure(
+    values: Mapping[str, pd.DataFrame], titles: Mapping[str, str], bounds: Collection[str], path: Path, level: float
 ) -> None:
-    """One panel a metric: each pair of screens a thin line across the rows, mean and interval in black.
+    """One panel per metric: each pair of screens a thin line across the methods, mean and interval in black.
 
-    Rows that are `bounds` stand above the panel as numbers: on its axis they would flatten all others.
+    Parameters
+    ----------
+    values : of each metric one row per pair of screens and one column per method
+    titles : of the methods, in the order in which they are drawn
+    bounds : methods whose means are printed above the panel: on its axis they would flatten all others
+    level : coverage of the intervals
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(2.9 * len(metrics), 3.4), layout="constrained")
-        for axes, name in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics):
-            table = values_of(scores, name)
-            table = table[table.index.get_level_values("point") == point]
-            there = [row for row in rows if row in table.columns and table[row].notna().any()]
-            limits = [f"{titles.get(row, row)} {table[row].mean():.2f}" for row in there if row in bounds]
-            shown = [row for row in there if row not in bounds]
+        figure = Figure(figsize=(2.9 * len(values), 3.4), layout="constrained")
+        for axes, (name, table) in zip(figure.subplots(1, len(values), squeeze=False)[0], values.items()):
+            there = [method for method in titles if method in table.columns and table[method].notna().any()]
+            limits = [f"{titles[method]} {table[method].mean():.2f}" for method in there if method in bounds]
+            shown = [method for method in there if method not in bounds]
             table, at = table[shown], np.arange(len(shown))
             axes.plot(at, table.to_numpy().T, color="0.75", linewidth=0.7, zorder=1)
             reach = stats.t.ppf((1 + level) / 2, len(table) - 1) if len(table) > 1 else np.nan
             error = reach * table.std(ddof=1) / np.sqrt(len(table))
             axes.errorbar(at, table.mean(), yerr=error, fmt="o", color="k", markersize=4, capsize=3, zorder=2)
-            axes.set_xticks(at, [titles.get(row, row) for row in shown], rotation=55, ha="right")
+            axes.set_xticks(at, [titles[method] for method in shown], rotation=55, ha="right")
             axes.set_title("\n".join([METRICS[name].title, *limits]), fontsize=8)
         _save(figure, path)
 
 
 def map_figure(points: pd.DataFrame, metrics: Sequence[str], labels: tuple[str, str], path: Path) -> None:
-    """Gain of one row over another in each of `metrics`, points ordered by the share of the nuisance that their layout
-    lets alignment remove.
+    """Gain of one method over another in each of `metrics`.
+
+    Points are ordered by the share of the nuisance that their layout lets alignment remove.
 
     points: point, layout, removable, learned, and of each metric `<metric>`, `<metric>_low`, `<metric>_high` (NaN: no
-    interval). Points of which the first row has not learned its task (False; None: not known) are drawn hollow.
+    interval). Points at which the first method has not learned its task (False; None: not known) are drawn hollow.
     """
     ordered = points.sort_values(["removable", "point"], ignore_index=True)
     with mpl.rc_context(STYLE):

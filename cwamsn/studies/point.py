@@ -1,77 +1,113 @@
-"""One point of a study: a pair of simulated screens, every row on it, all scores."""
+"""One point of a study: a pair of simulated screens, every method on it, all scores."""
 
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 
 import cwamsn
 from cwamsn import tables
-from cwamsn.benchmarks.compound_gene import load_truth
+from cwamsn.benchmarks.scores import as_scores
 from cwamsn.config import embedding_of_method
 from cwamsn.embeddings import EmbedOptions
 from cwamsn.embeddings.methods import embed_method
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
 from cwamsn.live import say
-from cwamsn.methods import method_of
+from cwamsn.methods import KINDS, Method
 from cwamsn.models import leased_devices
 from cwamsn.paths import ScreenPaths
-from cwamsn.studies.plan import check_sections
-from cwamsn.studies.score import evaluation_scores, heldout_retrieval, recall_differences
+from cwamsn.studies.score import Sections, evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen
 from cwamsn.training import Recipe, train
 
 PACKAGE = Path(cwamsn.__file__).parent
 # what is used after all points are there
 UNUSED = ("reporting", "studies/compare.py", "studies/figures.py", "studies/prediction.py", "studies/report.py")
-KINDS = ("trained", "random", "latent", "handcrafted")
+LOGGED = ("loss", "cross_entropy", "prototypes_used", "same_plate_map")
 
 
-def run_point(
-    point: str,
-    screen_seed: int,
-    screens: Mapping[str, dict[str, Any]],
-    rows: Mapping[str, dict[str, Any]],
-    first: str,
-    sections: Mapping[str, Any],
-    work: Path,
-) -> pd.DataFrame:
-    """Scores of every row on one pair of screens that is made for it in `work` (contract `study`).
+@dataclass(frozen=True)
+class Point:
+    """A pair of simulated screens, and what a run makes of it."""
 
-    screens: `training` and, where the rows are to be scored on it, `evaluation`, as resolved. rows: entries of the
-    configuration; a trained one's `recipe` is complete, and `gpus: 1` refuses the CPU. first: row that the other
-    trained ones are compared with on resampled genes. sections: of the configuration `crops`, `channel_maps`,
-    `embedding`, `alignment`, `gene_gene` and, with the benchmarks' defaults where they are absent, `compound_gene`,
-    `plate_probe`, `replicate_map`, `bootstrap`. work: folder of this point alone, for the caller to :func:`discard`
-    once the scores are written. What a killed run of the same point left in it is used again as far as it is whole:
-    finished rows, and a training's checkpoint; what was left by another configuration or code is removed.
+    run: str
+    name: str
+    screen_seed: int
+    screens: Mapping[str, Mapping[str, object]]
+    """`training` and, where methods are scored on it, `evaluation`: screens of the configuration as resolved."""
+    first: str
+    """Method that the other trained ones are compared with on resampled genes."""
+    sections: Mapping[str, Mapping[str, object]]
+    """Of the configuration: `crops`, `channel_maps`, `embedding` and what :class:`Sections` holds."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the steps of a point share: the point, its options, and the folder it works in."""
+
+    point: Point
+    sections: Sections
+    folder: Path
+    screens: Mapping[str, ScreenPaths]
+
+    def encoder(self, method: Method) -> Path:
+        return self.folder / "encoders" / method.name
+
+    def map(self, name: str) -> Path:
+        return self.folder / "maps" / f"{name}.parquet"
+
+    def fixed(self, method: str, seed: int, screen: str) -> dict[str, object]:
+        """Columns of the contract `scores` that are the same in all rows of a method; screens go by their roles."""
+        return {"run": self.point.run, "method": method, "seed": seed, "screen": screen}
+
+
+def run_point(point: Point, methods: Sequence[Method], folder: Path) -> pd.DataFrame:
+    """Scores of every method on one pair of screens that is made for it.
+
+    Complete results of an interrupted run of the same point are reused: finished methods, and a training's checkpoint.
+    Those of another configuration or code are removed.
+
+    Parameters
+    ----------
+    methods : the entry of a trained one holds its complete `recipe`; `gpus: 1` in it refuses the CPU. Of several seeds
+        the first is used
+    folder : of this point alone, for the caller to :func:`discard` once the scores are written
+
+    Returns
+    -------
+    Table of contract `study`.
+
+    Raises
+    ------
+    InputError
+        A method is of a kind that cannot be in a study, or has nothing to be scored on.
     """
-    for name, row in rows.items():
-        if row["kind"] not in KINDS:
-            raise InputError(f"study: row {name} is of kind {row['kind']}; a study takes {', '.join(KINDS)}")
-    check_sections(sections)
+    for method in methods:
+        if not method.kind.in_studies:
+            possible = ", ".join(kind.name for kind in KINDS.values() if kind.in_studies)
+            raise InputError(f"study: method {method.name} is of kind {method.kind.name}; a study takes {possible}")
     torch.set_num_threads(1)  # two jobs that each use both of two cores run several times slower
-    _keep_only(work, {"screens": screens, "rows": rows, "sections": sections, "code": code_digest()})
-    folders = {role: _screen(role, spec, sections, work) for role, spec in screens.items()}
+    _keep_only(folder, {"point": point, "methods": list(methods), "code": code_digest()})
+    sections = Sections.from_config(point.sections)
+    work = _Work(point, sections, folder, {role: _screen(role, point, folder) for role in point.screens})
     found = []
-    for name, row in rows.items():
-        path = work / "rows" / f"{name}.parquet"
+    for method in methods:
+        path = folder / "methods" / f"{method.name}.parquet"
         if not path.exists():
-            scores = _row(name, row, folders, sections, work)
-            tables.write(scores.assign(point=point, screen_seed=screen_seed, method=name), "study", path)
+            tables.write(_of_point(as_scores(_method_scores(method, work)), point), "study", path)
         found.append(tables.read("study", path))
-    trained = [name for name, row in rows.items() if row["kind"] == "trained" and "evaluation" in folders]
-    maps = {name: tables.read("map", work / "maps" / f"{name}.parquet") for name in trained}
-    compared = recall_differences(maps, first, sections)
-    found.append(compared.assign(point=point, screen_seed=screen_seed, method=first))
-    found = [table for table in found if len(table)]
-    return pd.concat(found, ignore_index=True)
+    compared = [m for m in methods if m.kind.trains and "evaluation" in work.screens]
+    maps = {method.name: tables.read("map", work.map(method.name)) for method in compared}
+    seeds = {method.name: method.seeds[0] for method in compared}
+    fixed = work.fixed(point.first, seeds.get(point.first, 0), "evaluation")
+    found += recall_differences(maps, point.first, sections, fixed)
+    return _of_point(as_scores(found), point)
 
 
 def code_digest() -> str:
@@ -85,84 +121,80 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def discard(work: Path) -> None:
-    """Remove a point's folder; killed on the way, it leaves nothing that looks whole."""
-    (work / "plan.json").unlink()
-    shutil.rmtree(work)
+def discard(folder: Path) -> None:
+    """Remove a point's folder. Killed halfway, it leaves nothing that looks complete."""
+    (folder / "plan.json").unlink()
+    shutil.rmtree(folder)
 
 
-def _keep_only(work: Path, plan: Mapping[str, Any]) -> None:
-    """Empty `work` unless it was begun with the same plan."""
-    path = work / "plan.json"
+def _keep_only(folder: Path, plan: Mapping[str, object]) -> None:
+    """Empty `folder` unless it was begun with the same plan."""
+    path = folder / "plan.json"
     text = json.dumps(plan, sort_keys=True, default=str)
     if not path.exists() or path.read_text() != text:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         with atomic_path(path) as temporary:
             temporary.write_text(text)
 
 
-def _screen(role: str, spec: dict[str, Any], sections: Mapping[str, Any], work: Path) -> Path:
-    """The screen's folder, made unless it is there in whole."""
-    done = work / f"{role}.done"
+def _of_point(scores: pd.DataFrame, point: Point) -> pd.DataFrame:
+    return scores.assign(point=point.name, screen_seed=point.screen_seed)
+
+
+def _screen(role: str, point: Point, folder: Path) -> ScreenPaths:
+    """The screen's files, made unless they are complete."""
+    done = folder / f"{role}.done"
     if not done.exists():
-        shutil.rmtree(work / role, ignore_errors=True)
-        make_screen(role, spec, sections, work)
+        shutil.rmtree(folder / role, ignore_errors=True)
+        make_screen(role, point.screens[role], point.sections, folder)
         done.touch()
-    return work / role
+    return ScreenPaths(folder / role)
 
 
-def _row(name: str, row: dict[str, Any], folders: Mapping[str, Path], sections, work: Path) -> pd.DataFrame:
-    encoder = work / "encoders" / name
-    if row["kind"] == "trained" and not (encoder / "encoder.json").exists():
-        folder = folders["training"]
-        recipe = Recipe.from_config(row["recipe"])
-        with leased_devices(recipe.run.device, gpus=row.get("gpus", 0), say=say) as (device,):
-            train(recipe, ScreenPaths(folder), encoder, seed=row["seeds"][0], threads=1, device=device)
-    parts = []
-    if "evaluation" in folders:
-        folder = folders["evaluation"]
-        wells = tables.read("wells", folder / "wells.parquet")
-        latent = pd.read_parquet(folder / "host" / "truth" / "wells.parquet")
-        frame = _embeddings(name, row, folder, encoder, sections)
-        own = sections.get("compound_gene", {}).get("truth")
-        truth = load_truth(own or folder / "compound_gene_truth.csv", wells)
-        scores, found = evaluation_scores(frame, wells, truth, latent, sections)
-        parts.append(scores)
-        tables.write(found, "map", work / "maps" / f"{name}.parquet")
-    elif row["kind"] == "trained":
-        folder = folders["training"]
-        frame = _embeddings(name, row, folder, encoder, sections)
-        parts.append(heldout_retrieval(frame, tables.read("wells", folder / "wells.parquet"), sections))
-    if row["kind"] == "trained":
-        parts.append(_log(encoder))
-    if not parts:
-        raise InputError(f"study: row {name} is not trained, and there is no evaluation screen to score it on")
-    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+def _method_scores(method: Method, work: _Work) -> list[pd.DataFrame]:
+    """All scores of one method, tables of contract `scores`; its map is written on the way."""
+    seed, tables_found = method.seeds[0], []
+    if method.kind.trains and not (work.encoder(method) / "encoder.json").exists():
+        _train(method, work)
+    if "evaluation" in work.screens:
+        screen = work.screens["evaluation"]
+        fixed = work.fixed(method.name, seed, "evaluation")
+        scores, found = evaluation_scores(_embeddings(method, screen, work), screen, work.sections, fixed)
+        tables_found.append(scores)
+        tables.write(found, "map", work.map(method.name))
+    elif method.kind.trains:
+        screen = work.screens["training"]
+        fixed = work.fixed(method.name, seed, "training")
+        frame = _embeddings(method, screen, work)
+        tables_found.append(heldout_retrieval(frame, screen, work.sections.replicate_map, fixed))
+    if method.kind.trains:
+        log = work.encoder(method) / "log.csv"
+        tables_found.append(_training_log(log, **work.fixed(method.name, seed, "training")))
+    if not tables_found:
+        raise InputError(
+            f"study: method {method.name} is not trained, and there is no evaluation screen to score it on"
+        )
+    return tables_found
 
 
-def _embeddings(
-    name: str, row: Mapping[str, Any], folder: Path, encoder: Path, sections: Mapping[str, Any]
-) -> pd.DataFrame:
-    """Embeddings of the wells that have an image, so that all rows are scored on the same ones."""
-    seed = (row.get("seeds") or [0])[0]
-    options = embedding_of_method(sections["embedding"], row.get("title") or "row", row.get("embedding"))
-    frame, _ = embed_method(
-        method_of(name, row, [seed]),
-        ScreenPaths(folder),
-        seed,
-        EmbedOptions.from_config(options),
-        encoder if row["kind"] == "trained" else None,
-        imaged_only=True,
-        max_missing_share=1.0,
-    )
+def _train(method: Method, work: _Work) -> None:
+    recipe, screen = Recipe.from_config(method.entry["recipe"]), work.screens["training"]
+    with leased_devices(recipe.run.device, gpus=method.entry.get("gpus", 0), say=say) as (device,):
+        train(recipe, screen, work.encoder(method), seed=method.seeds[0], threads=1, device=device)
+
+
+def _embeddings(method: Method, screen: ScreenPaths, work: _Work) -> pd.DataFrame:
+    """Embeddings of the wells that have an image, so that all methods are scored on the same ones."""
+    own = method.entry.get("embedding")
+    options = EmbedOptions.from_config(embedding_of_method(work.point.sections["embedding"], method.name, own))
+    source = work.encoder(method) if method.kind.trains else None
+    frame, _ = embed_method(method, screen, method.seeds[0], options, source, imaged_only=True, max_missing_share=1.0)
     return frame
 
 
-def _log(encoder: Path) -> pd.DataFrame:
+def _training_log(path: Path, **fixed: object) -> pd.DataFrame:
     """The last window of the training log: what the loss came to, and the pairs that were really drawn."""
-    path, rows = encoder / "log.csv", []
-    if path.stat().st_size and len(table := pd.read_csv(path)):
-        wanted = [c for c in ("loss", "cross_entropy", "prototypes_used", "same_plate_map") if c in table]
-        rows = [{"metric": c, "value": float(table[c].iloc[-1])} for c in wanted]
-    numbers = pd.DataFrame(rows, columns=["metric", "value"])
-    return numbers.assign(benchmark="training", source=None, n=pd.NA)
+    rows = []
+    if path.stat().st_size and len(log := pd.read_csv(path)):
+        rows = [{"metric": c, "value": float(log[c].iloc[-1])} for c in LOGGED if c in log]
+    return as_scores([pd.DataFrame(rows)], benchmark="training", **fixed)

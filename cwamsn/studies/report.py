@@ -1,6 +1,7 @@
 """The page and the tables of a study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,67 +10,61 @@ import pandas as pd
 
 from cwamsn.files import atomic_path
 from cwamsn.notes import note
-from cwamsn.studies.compare import METRICS, best_trials, differences, summary, tested_claims, values_of
-from cwamsn.studies.figures import map_figure, rows_figure
+from cwamsn.studies.compare import METRICS, best_trials, chosen_scores, differences, summary, tested_claims, values_of
+from cwamsn.studies.figures import map_figure, methods_figure
 from cwamsn.studies.prediction import removable_share
 
 SHOWN = ("recall", "ap", "plate_linear", "phenotype", "nuisance")
 GAINS = ("recall", "ap", "phenotype", "plate_linear")  # what the map is drawn of
 
 
-def write_report(
-    scores: pd.DataFrame,
-    study: Mapping[str, Any],
-    titles: Mapping[str, str],
-    bounds: Sequence[str],
-    screens: Mapping[str, Mapping[str, Any]],
-    title: str,
-    folder: Path,
-    page: Path,
-    level: float = 0.95,
-) -> None:
-    """Tables as CSV and plots in `folder`, and the page that shows them.
+@dataclass(frozen=True)
+class Study:
+    """What a study was asked, and how its report names things."""
 
-    scores: table `study` of all points. study: the section of the configuration. titles: of the rows, in their order;
-    bounds: those of them that are no methods. screens: the pair of designs of each point. level: coverage of intervals.
-    """
+    title: str
+    titles: Mapping[str, str]
+    """Of the methods, in their order."""
+    bounds: Collection[str]
+    """Methods that know what a screen was drawn from: bounds, not methods to choose from."""
+    screens: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """The pair of designs of each point: screens of the configuration as resolved."""
+    first: str
+    """Method that the others are subtracted from."""
+    claims: Sequence[Sequence[str]] = ()
+    tuned: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Groups of methods that are trials of one method, by its name."""
+    level: float = 0.95
+    """Coverage of intervals."""
+
+
+def write_report(scores: pd.DataFrame, study: Study, folder: Path, page: Path) -> None:
+    """Tables as CSV and plots in `folder`, and the page (Markdown) that shows them; `scores` is the table `study`."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows, lines = list(titles), [f"# {title or 'Study'}", "", "**Simulated screens.** " + _extent(scores), ""]
+    lines = [f"# {study.title or 'Study'}", "", "**Simulated screens.** " + _extent(scores), ""]
     tables = {"summary": summary(scores)}
-    first = study["first"]
-    if study["tuned"]:
-        tables["trials"] = best_trials(scores, study["tuned"])
+    if study.tuned:
+        tables["trials"] = best_trials(scores, study.tuned)
         lines += _section("Trials, by retrieval of unseen compounds", tables["trials"])
     for point in scores["point"].unique():
-        some = tables["summary"][tables["summary"]["point"] == point]
-        lines += _section(f"Rows: {point}", _wide(some, rows, titles))
+        of_point = tables["summary"][tables["summary"]["point"] == point]
+        lines += _section(f"Methods: {point}", _wide(of_point, study.titles))
     shown = [name for name in SHOWN if len(values_of(scores, name))]
-    if first in rows and shown:
-        tables["differences"] = differences(scores, first, level)
+    if study.first in study.titles and shown:
+        tables["differences"] = differences(scores, study.first, study.level)
         kept = tables["differences"]["metric"].isin([*shown, "recall_CORUM"])
-        lines += _section(f"{titles[first]} less the others (paired by screens)", tables["differences"][kept])
+        heading = f"{study.titles[study.first]} less the others (paired by screens)"
+        lines += _section(heading, tables["differences"][kept])
     several = scores.groupby("point")["screen_seed"].transform("nunique") > 1
-    if study["claims"] and several.any():  # one pair of screens tests nothing
-        tables["claims"] = tested_claims(scores[several], study["claims"], level)
+    if study.claims and several.any():  # one pair of screens tests nothing
+        tables["claims"] = tested_claims(scores[several], study.claims, study.level)
         lines += _section("Claims", tables["claims"])
     if shown:
-        head = scores["point"].iloc[0]
-        rows_figure(scores, head, rows, bounds, dict(titles), shown, folder / "rows.png", level)
-        lines += [f"![rows]({folder.name}/rows.png)", ""]
-    second = next((claim[2] for claim in study["claims"] if claim[0] == first and claim[3] in GAINS), None)
-    unknown = [point for point, pair in screens.items() if pair["training"]["source"] != "simulated-bray"]
-    if second and len(screens) > 1 and unknown:
-        line = (
-            "Where it pays is not drawn: what a layout lets alignment remove is known of simulated-bray training "
-            f"screens, and point {unknown[0]} has another."
-        )
-        note(line)
-        lines += [line, ""]
-    elif second and len(screens) > 1:
-        tables["map"] = gains(scores, screens, first, second, level)
-        drawn = [name for name in GAINS if name in tables["map"]]
-        map_figure(tables["map"], drawn, (titles[first], titles[second]), folder / "map.png")
-        lines += [*_section("Where it pays", tables["map"]), f"![map]({folder.name}/map.png)", ""]
+        head = scores[scores["point"] == scores["point"].iloc[0]]
+        values = {name: values_of(head, name) for name in shown}
+        methods_figure(values, study.titles, study.bounds, folder / "methods.png", study.level)
+        lines += [f"![methods]({folder.name}/methods.png)", ""]
+    lines += _where_it_pays(scores, study, folder, tables)
     for name, table in tables.items():
         with atomic_path(folder / f"{name}.csv") as path:
             table.to_csv(path, index=False, float_format="%.6g")
@@ -77,22 +72,41 @@ def write_report(
         path.write_text("\n".join(lines))
 
 
-def gains(
-    scores: pd.DataFrame, screens: Mapping[str, Any], first: str, second: str, level: float = 0.95
-) -> pd.DataFrame:
-    """For each point the gain of `first` over `second` in `GAINS`, and what the layout of its training screen predicts.
+def _where_it_pays(scores: pd.DataFrame, study: Study, folder: Path, tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Lines of the page on the gain of the first method at each point; adds the table `map` and writes its plot."""
+    claimed = (claim[2] for claim in study.claims if claim[0] == study.first and claim[3] in GAINS)
+    second = next(claimed, None)
+    if not second or len(study.screens) < 2:
+        return []
+    other = [point for point, pair in study.screens.items() if pair["training"]["source"] != "simulated-bray"]
+    if other:
+        line = (
+            "Where it pays is not drawn: what a layout lets alignment remove is known of simulated-bray training "
+            f"screens, and point {other[0]} has another."
+        )
+        note(line)
+        return [line, ""]
+    tables["map"] = gains(scores, study, second)
+    drawn = [name for name in GAINS if name in tables["map"]]
+    map_figure(tables["map"], drawn, (study.titles[study.first], study.titles[second]), folder / "map.png")
+    return [*_section("Where it pays", tables["map"]), f"![map]({folder.name}/map.png)", ""]
+
+
+def gains(scores: pd.DataFrame, study: Study, second: str) -> pd.DataFrame:
+    """At each point the gain of the first method over `second` in `GAINS`, and what the training screen's layout
+    predicts.
 
     Table point, layout, removable, factors (that the layout report calls removable), learned (whether the loss of
-    `first` has left its start by 1 %; None where it is no masked siamese network), screens, and of each metric its
-    gain, `<metric>_low` and `<metric>_high`. The interval is over pairs of screens where there are several; with one
-    pair the recall's is over resampled genes and the others have none.
+    the first method has left its start by 1 %; None where it is not a masked siamese network), screens, and of each
+    metric its gain, `<metric>_low` and `<metric>_high`. The interval is over pairs of screens where there are several;
+    with one pair the recall's is over resampled genes and the others have none.
     """
-    found = differences(scores, first, level)
+    found = differences(scores, study.first, study.level)
     found = found[found["second"] == second].set_index(["metric", "point"])
-    single = scores[(scores["benchmark"] == "comparison") & (scores["source"] == second)]
-    resampled = single.pivot_table("value", "point", "metric", sort=False)
+    compared = {"benchmark": "comparison", "metric": f"recall_minus_{second}", "source": "joint"}
+    resampled = chosen_scores(scores, compared).groupby("point", sort=False).first()
     rows = []
-    for point, pair in screens.items():
+    for point, pair in study.screens.items():
         share, report = removable_share(pair["training"])
         removable = report.loc[report["verdict"] == "removable", "factor"]
         row = {
@@ -101,7 +115,7 @@ def gains(
             "removable": round(share, 2),
             "factors": " ".join(removable),
         }
-        row["learned"] = has_learned(scores[(scores["point"] == point) & (scores["method"] == first)])
+        row["learned"] = has_learned(scores[(scores["point"] == point) & (scores["method"] == study.first)])
         for name in [name for name in GAINS if (name, point) in found.index]:
             gain = found.loc[(name, point)]
             genes = gain["screens"] == 1 and name == "recall" and point in resampled.index
@@ -115,7 +129,7 @@ def gains(
 def has_learned(scores: pd.DataFrame) -> bool | None:
     """Whether a masked siamese network's loss is 1 % below the logarithm of the prototypes in use, where it starts.
 
-    With targets spread evenly by Sinkhorn, predictions that tell nothing apart have just this loss.
+    With targets spread evenly by Sinkhorn, predictions that distinguish nothing have exactly this loss.
     """
     log = scores[scores["benchmark"] == "training"].groupby("metric")["value"].mean()
     if not {"cross_entropy", "prototypes_used"} <= set(log.index):
@@ -128,13 +142,13 @@ def _extent(scores: pd.DataFrame) -> str:
     return "Pairs of screens: " + ", ".join(f"{point} {count}" for point, count in pairs.items()) + "."
 
 
-def _wide(table: pd.DataFrame, rows: Sequence[str], titles: Mapping[str, str]) -> pd.DataFrame:
-    """Mean and standard deviation of each row (lines) and metric (columns) as text."""
+def _wide(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """Mean and standard deviation of each method (rows) and metric (columns) as text."""
     text = table["mean"].map("{:.3f}".format) + table["std"].map(lambda s: "" if pd.isna(s) else f" ± {s:.3f}")
     wide = table.assign(text=text).pivot(index="method", columns="metric", values="text")
-    wide = wide.reindex(index=[r for r in rows if r in wide.index], columns=[m for m in METRICS if m in wide.columns])
-    wide.index = [titles[row] for row in wide.index]
-    return wide.rename(columns={name: METRICS[name].title for name in wide.columns}).rename_axis("row").reset_index()
+    wide = wide.reindex(index=[m for m in titles if m in wide.index], columns=[m for m in METRICS if m in wide.columns])
+    wide.index = [titles[method] for method in wide.index]
+    return wide.rename(columns={name: METRICS[name].title for name in wide.columns}).rename_axis("method").reset_index()
 
 
 def _section(heading: str, table: pd.DataFrame) -> list[str]:

@@ -1,5 +1,6 @@
 """Paired differences, claims, trials, and the plan of a study."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from cwamsn.notes import collected
 from cwamsn.studies import compare
 from cwamsn.studies.plan import TRAINING_SEED, check_sections, point_screens, point_seeds
 from cwamsn.studies.prediction import removable_share
-from cwamsn.studies.report import has_learned, write_report
+from cwamsn.studies.report import Study, has_learned, write_report
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,8 +24,7 @@ def study_scores(values: dict[str, list[float]], metric="recall", point="default
     chosen = compare.METRICS[metric]
     return pd.DataFrame(
         [
-            {"point": point, "screen_seed": seed, "method": method, "value": value, "n": 10}
-            | {"benchmark": chosen.benchmark, "metric": chosen.metric, "source": chosen.source}
+            {"point": point, "screen_seed": seed, "method": method, "value": value, "n": 10} | chosen.where
             for method, series in values.items()
             for seed, value in enumerate(series)
         ]
@@ -140,28 +140,28 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     scores = pd.concat([scores.assign(point=name) for name in ("bray", "free")])
     screens = {name: point_screens(config, schema, name, 0) for name in ("bray", "free")}
     titles = {"single-well-msn": "Single-Well-MSN", "cwa-msn": "CWA-MSN"}
-    write_report(scores, config["study"], titles, [], screens, "Trial", tmp_path / "tables", tmp_path / "report.md")
+    claims = config["study"]["claims"]
+    study = Study("Trial", titles, [], screens, "cwa-msn", claims)
+    write_report(scores, study, tmp_path / "tables", tmp_path / "report.md")
     claims = pd.read_csv(tmp_path / "tables" / "claims.csv")
     assert claims["verdict"].tolist() == ["holds", "holds"] and claims["screens"].tolist() == [3, 3]
     gains = pd.read_csv(tmp_path / "tables" / "map.csv").set_index("point")
     assert gains.loc["free", "removable"] > gains.loc["bray", "removable"]
     assert gains["recall"].tolist() == pytest.approx([0.2, 0.2])
     assert (gains["recall_low"] > 0.1).all() and (gains["ap_high"] < 0.3).all()
-    for name in ("rows.png", "map.png"):
+    for name in ("methods.png", "map.png"):
         assert (tmp_path / "tables" / name).stat().st_size > 5000
     one = scores[scores["screen_seed"] == scores["screen_seed"].min()]
-    write_report(one, config["study"], titles, [], screens, "One", tmp_path / "one", tmp_path / "one.md")
+    write_report(one, study, tmp_path / "one", tmp_path / "one.md")
     assert "## Claims" not in (tmp_path / "one.md").read_text() and (tmp_path / "one" / "map.png").exists()
     alone = scores[scores["method"] == "cwa-msn"]
-    settings = config["study"] | {"claims": []}
-    write_report(alone, settings, {"cwa-msn": "CWA-MSN"}, [], screens, "Alone", tmp_path / "a", tmp_path / "a.md")
+    few = replace(study, claims=(), titles={"cwa-msn": "CWA-MSN"})
+    write_report(alone, few, tmp_path / "a", tmp_path / "a.md")
     assert "0.323 ± 0.025" in (tmp_path / "a.md").read_text()
     # a training screen that nothing is predicted of costs the map, not the report
     screens["free"] = screens["free"] | {"training": screens["free"]["evaluation"]}
     with collected() as notes:
-        write_report(
-            scores, config["study"], titles, [], screens, "Other", tmp_path / "o", tmp_path / "o.md", level=0.5
-        )
+        write_report(scores, replace(study, level=0.5), tmp_path / "o", tmp_path / "o.md")
     assert not (tmp_path / "o" / "map.csv").exists() and "point free has another" in (tmp_path / "o.md").read_text()
     assert len(notes) == 1 and "Where it pays is not drawn" in notes[0]
     narrow, wide = (pd.read_csv(tmp_path / name / "differences.csv") for name in ("o", "tables"))

@@ -2,6 +2,7 @@
 
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,48 +12,48 @@ import yaml
 from cwamsn import tables
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
-from cwamsn.options import Options
+from cwamsn.methods import PUBLISHED, Method, method_of
+from cwamsn.paths import ScreenPaths
 from cwamsn.recipes import recipe_of
 from cwamsn.studies import point as point_module
-from cwamsn.studies import score
+from cwamsn.studies.compare import values_of
 from cwamsn.studies.plan import point_screens
-from cwamsn.studies.point import discard, run_point
+from cwamsn.studies.point import Point, discard, run_point
+from cwamsn.studies.score import Sections
 from tests.workflow.chain import tiny as tiny_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = ("random", "oracle", "nuisance", "pixel-statistics", "untrained-vit", "single-well-msn", "cwa-msn")
+METHODS = ("random", "oracle", "nuisance", "pixel-statistics", "untrained-vit", "single-well-msn", "cwa-msn")
 
 
 @pytest.fixture(scope="module")
 def tiny():
-    """Configuration, screens and rows of the tiny run."""
+    """Configuration, screens and methods of the tiny run."""
     config = {k: v for k, v in tiny_configuration().items() if k != "extends"}
     models = yaml.safe_load((ROOT / "config/methods.yaml").read_text())
     schema = load_schema(ROOT / "config/schemas")
     config = resolve({**config, **models, "study": {"screen_seeds": [3]}}, schema)
-    rows = {name: config["definitions"][name] | {"seeds": [0]} for name in ROWS}
-    for row in rows.values():
-        if row["kind"] == "trained":
-            row["recipe"] = recipe_of(config["training"], row)
-    return config, point_screens(config, schema, "default", 3), rows
+    methods = [method_of(name, config["definitions"][name], [0]) for name in METHODS]
+    for at, method in enumerate(methods):
+        if method.kind.trains:
+            recipe = recipe_of(config["training"], method.entry)
+            methods[at] = replace(method, entry={**method.entry, "recipe": recipe})
+    return config, point_screens(config, schema, "default", 3), methods
 
 
-KEYS = ("draws", "negatives", "n_folds", "neighbours", "classifier", "seed", "resamples", "level", "aliases")
+SECTIONS = ("crops", "channel_maps", "embedding", "alignment", "gene_gene")
 
 
-def recorded(function, calls):
-    """`function`, which notes in `calls` what it is given of the configuration."""
+def a_point(screens, sections, first="cwa-msn"):
+    return Point("tiny", "default", 3, screens, first, sections)
 
-    def wrapper(*arguments, **named):
-        given = named | {key: value for a in arguments if isinstance(a, Options) for key, value in vars(a).items()}
-        calls.append({key: value for key, value in given.items() if key in KEYS})
-        return function(*arguments, **named)
 
-    return wrapper
+def chosen(methods, *names, **also):
+    return [replace(m, entry={**m.entry, **also}) for m in methods if m.name in names]
 
 
 def test_a_training_holds_a_device_of_its_own(tiny, tmp_path, monkeypatch):
-    config, _, rows = tiny
+    config, screens, methods = tiny
     used = []
 
     @contextmanager
@@ -60,59 +61,59 @@ def test_a_training_holds_a_device_of_its_own(tiny, tmp_path, monkeypatch):
         yield [f"a device for {key}, {gpus} asked for"]
 
     monkeypatch.setattr(point_module, "leased_devices", lease)
-    monkeypatch.setattr(point_module, "train", lambda *arguments: used.append(arguments[-1]))
-    monkeypatch.setattr(point_module, "embed_method", lambda *_, **named: (None, {}))
-    for name in ("heldout_retrieval", "_log"):
-        monkeypatch.setattr(point_module, name, lambda *_: pd.DataFrame({"metric": ["x"]}))
-    monkeypatch.setattr(point_module.tables, "read", lambda *_: None)
-    point_module._row("cwa-msn", rows["cwa-msn"] | {"gpus": 1}, {"training": tmp_path}, config, tmp_path)
-    assert used == ["a device for training, 1 asked for"]
+    monkeypatch.setattr(point_module, "train", lambda *arguments, **named: used.append((arguments, named)))
+    work = point_module._Work(a_point(screens, config), Sections(), tmp_path, {"training": ScreenPaths(tmp_path)})
+    point_module._train(*chosen(methods, "cwa-msn", gpus=1), work)
+    assert len(used) == 1 and "a device for training, 1 asked for" in [*used[0][0], *used[0][1].values()]
 
 
-def test_every_row_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypatch):
+def test_every_method_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config, screens, rows = tiny
+    config, screens, methods = tiny
     config = config | {
+        "gene_gene": config["gene_gene"] | {"thresholds": [[0.1, 0.9], [0.05, 0.95]]},
         "compound_gene": {"draws": 3, "negatives": "independent", "truth": None},
         "plate_probe": config["plate_probe"] | {"probes": ["knn"], "n_folds": 3, "neighbours": 2, "seed": 4},
         "bootstrap": {"resamples": 20, "seed": 5, "level": 0.5},
     }
-    modules = {
-        "score_compounds": score.cg,
-        "probe_plates": score.pp,
-        "summary": score.gg,
-        "paired_difference": score.gg,
-    }
-    asked = {name: [] for name in modules}
-    for name, module in modules.items():
-        monkeypatch.setattr(module, name, recorded(getattr(module, name), asked[name]))
-    scores = run_point("default", 3, screens, rows, "cwa-msn", config, Path("work"))
+    scores = run_point(a_point(screens, config), methods, Path("work"))
     tables.check(scores, "study", "scores")
-    assert set(scores["method"]) == set(ROWS)
-    # as the sections say, which the tiny run leaves at their defaults here but for these
-    assert scores[scores["metric"].str.endswith("_macro_f1")]["metric"].unique().tolist() == ["knn_macro_f1"]
-    assert asked["score_compounds"] == [{"draws": 3, "negatives": "independent"}] * len(ROWS)
-    assert asked["probe_plates"] == [{"n_folds": 3, "neighbours": 2, "classifier": "lda", "seed": 4}] * len(ROWS)
-    assert asked["summary"] == [{"resamples": 1, "aliases": "hgnc"}] * len(ROWS)
-    assert asked["paired_difference"] == [{"resamples": 20, "seed": 5, "level": 0.5, "aliases": "hgnc"}] * 2
+    assert set(scores["method"]) == set(METHODS)
+    assert scores.groupby("benchmark")["screen"].unique().str.join(",").to_dict() == {
+        "comparison": "evaluation",
+        "compound_gene": "evaluation",
+        "gene_gene": "evaluation",
+        "latent_probe": "evaluation",
+        "plate_probe": "evaluation",
+        "training": "training",
+    }
+    # as the sections say
+    probed = scores[scores["benchmark"] == "plate_probe"]
+    assert probed["metric"].str.startswith("knn_macro_f1").all() and set(probed["fold"].dropna()) == {"0", "1", "2"}
+    assert set(probed["controls"]) == {"only"} and set(probed["plate_reading"]) == {"experiment_plate"}
+    assert scores["draw"].max() == 2
+    assert values_of(scores, "recall").shape == (1, len(METHODS))
+    recall = scores[(scores["metric"] == "recall") & (scores["source"] == "joint") & (scores["threshold_low"] == 0.1)]
+    recall = recall.set_index("method")["value"]
+    assert values_of(scores, "recall").iloc[0].to_dict() == recall.to_dict(), "the first threshold counts"
     discard(Path("work"))
     assert not Path("work").exists()
     wide = scores.pivot_table("value", "metric", "method", aggfunc="first")
     assert wide.loc["phenotype_r2", "oracle"] > 0.99 > wide.loc["phenotype_r2", "random"]
     assert wide.loc["nuisance_r2", "nuisance"] > 0.9 > wide.loc["nuisance_r2", "random"]
     assert wide.loc["loss"].dropna().index.tolist() == ["cwa-msn", "single-well-msn"]
-    compared = scores[scores["benchmark"] == "comparison"].pivot(index="source", columns="metric", values="value")
-    recall = scores[(scores["metric"] == "recall") & (scores["source"] == "joint")].set_index("method")["value"]
+    compared = scores[(scores["benchmark"] == "comparison") & (scores["source"] == "joint")]
+    compared = compared[compared["threshold_low"] == 0.1].set_index("metric")
     for other in ("untrained-vit", "single-well-msn"):
-        gain = compared.loc[other]
-        assert gain["difference"] == pytest.approx(recall["cwa-msn"] - recall[other])
-        assert gain["ci_low"] <= gain["difference"] <= gain["ci_high"]
+        gain = compared.loc[f"recall_minus_{other}"]
+        assert gain["value"] == pytest.approx(recall["cwa-msn"] - recall[other])
+        assert gain["ci_low"] <= gain["value"] <= gain["ci_high"]
 
 
-def test_a_killed_job_goes_on_with_the_rows_it_lacks(tiny, tmp_path, monkeypatch):
+def test_a_killed_job_goes_on_with_the_methods_it_lacks(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config, screens, rows = tiny
-    few = {name: rows[name] for name in ("untrained-vit", "cwa-msn")}
+    config, screens, methods = tiny
+    few = chosen(methods, "untrained-vit", "cwa-msn")
     trained = []
     train = point_module.train
 
@@ -124,21 +125,21 @@ def test_a_killed_job_goes_on_with_the_rows_it_lacks(tiny, tmp_path, monkeypatch
         train(recipe, *arguments, **options)
 
     monkeypatch.setattr(point_module, "train", killed)
-    sections = {name: config[name] for name in ("crops", "channel_maps", "embedding", "alignment", "gene_gene")}
+    point = a_point({"training": screens["training"]}, {name: config[name] for name in SECTIONS}, "x")
     with pytest.raises(KeyboardInterrupt):
-        run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
+        run_point(point, few, Path("w"))
     made = (Path("w") / "training" / "crops.parquet").stat().st_mtime_ns
-    scores = run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
+    scores = run_point(point, few, Path("w"))
     assert (Path("w") / "training" / "crops.parquet").stat().st_mtime_ns == made
-    assert set(scores["metric"]) >= {"heldout_map"} and set(scores["method"]) == set(few)
+    assert set(scores["metric"]) >= {"heldout_map"} and set(scores["method"]) == {method.name for method in few}
     before = list(trained)
-    again = run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
-    assert trained == before  # no row was trained twice
+    again = run_point(point, few, Path("w"))
+    assert trained == before  # nothing was trained twice
     pd.testing.assert_frame_equal(scores, again)
-    few["cwa-msn"] = few["cwa-msn"] | {"recipe": few["cwa-msn"]["recipe"] | {"steps": 2}}
-    other = run_point("default", 3, {"training": screens["training"]}, few, "x", sections, Path("w"))
+    few[1] = replace(few[1], entry={**few[1].entry, "recipe": few[1].entry["recipe"] | {"steps": 2}})
+    other = run_point(point, few, Path("w"))
     loss = [t[t["metric"] == "loss"]["value"].item() for t in (scores, other)]
-    assert loss[0] != loss[1], "rows of another recipe were not used again"
+    assert loss[0] != loss[1], "scores of another recipe were not used again"
 
 
 @pytest.mark.parametrize(
@@ -172,8 +173,9 @@ def test_a_change_of_any_code_that_a_point_uses_is_noticed(tmp_path, monkeypatch
     assert not (work / "row.parquet").exists(), "what other code had made is not used again"
 
 
-def test_a_row_that_a_study_cannot_make_is_refused(tiny, tmp_path):
+def test_a_method_that_a_study_cannot_make_is_refused(tiny, tmp_path):
     config, screens, _ = tiny
-    with pytest.raises(InputError, match="row phenom is of kind published"):
-        run_point("default", 3, screens, {"phenom": {"kind": "published"}}, "x", config, tmp_path)
+    phenom = Method("phenom", "Phenom", PUBLISHED, (0,))
+    with pytest.raises(InputError, match="method phenom is of kind published"):
+        run_point(a_point(screens, config), [phenom], tmp_path)
     assert not list(tmp_path.iterdir())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -44,7 +44,7 @@ def count_computation(description: Mapping[str, Any]) -> Computation:
         encoder = build_encoder(network.encoder, channels, attention="eager", **options)
         encoder.eval()  # BatchNorm refuses a single image in training mode
 
-        height, width = cast(tuple[int, int], encoder.patch_size)
+        height, width = encoder.patch_size
 
         def forward(size: int, mask_ratio: float = 0.0) -> float:
             patches = (size // height) * (size // width)
@@ -59,7 +59,7 @@ def count_computation(description: Mapping[str, Any]) -> Computation:
         if views.focal_views:
             masked = views.mask_ratio if views.mask_views == "all" else 0.0
             anchor += views.focal_views * forward(views.focal_size, masked)
-    head = head_forward(cast(int, encoder.num_features), network.hidden_dim, network.output_dim) / 1e9
+    head = head_forward(encoder.num_features, network.hidden_dim, network.output_dim) / 1e9
     step = 3 * (anchor + (views.rand_views + views.focal_views) * head) + inference + head
     return Computation(
         images=description["images"],

@@ -161,10 +161,15 @@ def test_tables_stand_under_their_screen_where_a_run_has_several(methods, scores
         table = make_table("table1", methods, scores, replace(context, screen=screen))
         paths[screen] = [tmp_path / f"{screen}.html"]
         write_table(table, paths[screen])
-    write_report(ReportInputs(record=RECORD, tables=paths, figures={"bray": []}), tmp_path / "report.html")
+    config = RECORD["configuration"] | {"evaluate": {"bray": ["gene_gene"], "rxrx3": ["gene_gene", "signal"]}}
+    config |= {"screens": {name: {"source": f"source of {name}"} for name in ("s", "bray", "rxrx3")}}
+    inputs = ReportInputs(record=RECORD | {"configuration": config}, tables=paths, figures={"bray": []})
+    write_report(inputs, tmp_path / "report.html")
     text, links = joined(tmp_path / "report.html"), Links()
     links.feed(text)
     assert "<h3>bray</h3>" in text and "Table 1. Recall of known gene-gene relationships: rxrx3" in text
+    assert "<dt>Benchmarks</dt><dd>bray: gene_gene; rxrx3: gene_gene, signal</dd>" in text
+    assert "<dt>Evaluation screens</dt><dd>bray, rxrx3</dd>" in text
     assert {"table1-bray", "table1-rxrx3"} <= links.ids and "This run makes no figure." in text
 
 

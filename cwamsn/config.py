@@ -45,7 +45,7 @@ def load_schema(folder: str | Path) -> dict[str, Any]:
     return merged
 
 
-def resolve(config: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of `config` with every default of `schema` filled in. Raises :class:`InputError` on the first fault."""
     config = _apply(copy.deepcopy(dict(config)), schema, schema["$defs"], "")
     for name, value in config.get("screens", {}).items():

@@ -76,8 +76,11 @@ _NOT_OF_EMBEDDINGS = (
     "parameters",
     "url",
     "licence",
+    "sees_evaluation_screen",
+    "seeds",
+    "recipe",
+    "embedding",
 )
-_NOT_OF_EMBEDDINGS += ("sees_evaluation_screen", "seeds", "recipe", "embedding")
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Method:
         return self.entry.get("path")
 
     @property
-    def entry_of_embeddings(self) -> dict[str, Any]:
+    def entry_of_embeddings(self) -> dict[str, object]:
         """The keys of its entry that its embeddings depend on, so that another title, say, reruns nothing."""
         return {key: value for key, value in self.entry.items() if key not in _NOT_OF_EMBEDDINGS}
 

@@ -42,7 +42,7 @@ class Needs:
         """Units of a screen, known before anything is fetched."""
         return self._of_screen(screen, units, screen, self.spec(screen))
 
-    def spec(self, screen: str) -> dict[str, Any]:
+    def spec(self, screen: str) -> Mapping[str, Any]:
         """A screen's keys."""
         return self.plan.screens[screen]
 
@@ -64,7 +64,7 @@ class Needs:
         root = self.plan.screen(screen).root
         claim(root, self.plan.run, self.plan.results, screen_settings(self.config, screen))
 
-    def source_spec(self, screen: str) -> dict[str, Any]:
+    def source_spec(self, screen: str) -> dict[str, object]:
         """The screen's keys as its real source takes them, those that decide what is fetched."""
         spec = host_spec(screen, self.spec(screen), self.plan.data)
         return {key: value for key, value in spec.items() if key not in MANNER}
@@ -110,11 +110,11 @@ class Needs:
 
     # Crops
 
-    def crop_keys(self, screen: str) -> dict[str, Any]:
+    def crop_keys(self, screen: str) -> dict[str, object]:
         """What of a screen's keys decides the bytes of its crops."""
         return {"channel_map": self.spec(screen).get("channel_map")}
 
-    def crop_options(self) -> dict[str, Any]:
+    def crop_options(self) -> dict[str, object]:
         """What of the section `crops` decides the crops of a unit; the key `plates` only judges all units together."""
         return {key: value for key, value in self.config["crops"].items() if key != "plates"}
 
@@ -131,12 +131,12 @@ class Needs:
     # Training
 
     @cached_property
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> Mapping[str, Any]:
         """Schema of the configuration."""
         return load_schema(self.plan.root / "config" / "schemas")
 
     @cached_property
-    def recipes(self) -> dict[str, dict[str, Any]]:
+    def recipes(self) -> dict[str, Mapping[str, Any]]:
         """Complete recipe of each trained method of the run."""
         return {m.name: complete_recipe(self.config, self.schema, m.name) for m in self.trained()}
 
@@ -144,7 +144,7 @@ class Needs:
         """Methods of the run that are trained here."""
         return [method for method in self.plan.methods if method.kind.trains]
 
-    def recipe(self, method: str) -> dict[str, Any]:
+    def recipe(self, method: str) -> Mapping[str, Any]:
         """Complete recipe of a method."""
         return self.recipes[method]
 
@@ -166,11 +166,11 @@ class Needs:
         """A method's entry in the configuration."""
         return self.plan.defined[method].entry
 
-    def entry_of_embeddings(self, method: str) -> dict[str, Any]:
+    def entry_of_embeddings(self, method: str) -> dict[str, object]:
         """Keys of a method's entry that its embeddings depend on."""
         return self.plan.defined[method].entry_of_embeddings
 
-    def embedding_options(self, method: str) -> dict[str, Any]:
+    def embedding_options(self, method: str) -> dict[str, object]:
         """How a method's images are embedded, without what says how a job is run."""
         return embedding_of_method(self.config["embedding"], method, self.entry(method)["embedding"])
 
@@ -220,7 +220,7 @@ class Needs:
         """Doses in a screen's maps, µM; None: all."""
         return doses_kept(self.config["alignment"]["concentrations"], self.plan.source(screen))
 
-    def alignment_options(self, screen: str) -> dict[str, Any]:
+    def alignment_options(self, screen: str) -> dict[str, object]:
         """What of the section `alignment` changes a map, so that a change of the rest recomputes none."""
         rest = {k: v for k, v in self.config["alignment"].items() if k not in ("method", "also", "threads")}
         return rest | {"concentrations": self.doses(screen)}
@@ -229,7 +229,7 @@ class Needs:
         """The alignment of a job."""
         return alignment or self.config["alignment"]["method"]
 
-    def alignment(self, alignment: str | None = None) -> dict[str, Any]:
+    def alignment(self, alignment: str | None = None) -> dict[str, object]:
         """The section `alignment` with the method of a job."""
         return self.config["alignment"] | {"method": self.alignment_method(alignment)}
 
@@ -251,7 +251,7 @@ class Needs:
 
     def fixed(
         self, benchmark: str, screen: str, method: str, seed: str, alignment: str | None = None
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Columns of the scores table that are the same in every row of a benchmark's file."""
         return {
             "run": self.plan.run,

@@ -1,10 +1,10 @@
-"""The recipe of a row: the shared one with the row's own keys. No torch here: a Snakefile imports it."""
+"""The recipe of a trained method: the shared one with the method's own keys. No torch here: a Snakefile imports it."""
 
-import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from cwamsn.config import merge, resolve
-from cwamsn.errors import InputError
+from cwamsn.errors import InputError, nearest
 
 # how a job is run, not what it computes
 RUN_KEYS = ("threads", "gpus", "processes", "memory_mb", "runtime_minutes")
@@ -14,26 +14,25 @@ RUN_KEYS = ("threads", "gpus", "processes", "memory_mb", "runtime_minutes")
 MOLECULAR = ("cloome", "molphenix", "cellclip")
 
 
-def recipe_of(config_training: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-    """The `training` section of the configuration with the keys of `row["recipe"]` in place of its own, key by key.
+def recipe_of(training: Mapping[str, Any], method: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `training` with the keys of `method["recipe"]` laid over it.
 
-    Keys of how a job is run (threads, gpus, ...) are left out. A row that names another encoder or objective gets none
-    of the shared options of it (`encoder_options`, `objective_options`), only its own: see
-    :func:`cwamsn.config.merge`. An unknown key, or one of how a job is run, raises :class:`InputError` with the
-    nearest known keys.
+    Keys that say how a job is run (threads, gpus, ...) are left out. A method that names another encoder or objective
+    has only its own options for it (`encoder_options`, `objective_options`): see :func:`cwamsn.config.merge`.
+    Raises :class:`InputError` for an unknown key, or one that says how a job is run, with the nearest known keys.
     """
-    shared = {key: value for key, value in config_training.items() if key not in RUN_KEYS}
-    own = row.get("recipe") or {}
+    shared = {key: value for key, value in training.items() if key not in RUN_KEYS}
+    own = method.get("recipe") or {}
     for key in own:
         if key not in shared:
-            close = difflib.get_close_matches(str(key), list(shared), n=3, cutoff=0.5)
-            hint = f"nearest: {', '.join(close)}" if close else "see the keys of training in config/README.md"
-            raise InputError(f"definitions.{row.get('title', 'row')}.recipe.{key}: unknown key; {hint}")
+            hint = nearest(key, shared)
+            hint = hint if hint.startswith("nearest") else "see the keys of training in config/README.md"
+            raise InputError(f"definitions.{method.get('title', 'method')}.recipe.{key}: unknown key; {hint}")
     return merge(shared, own)
 
 
 def complete_recipe(
-    config: dict[str, Any], schema: dict[str, Any], name: str, also: dict[str, Any] | None = None
+    config: Mapping[str, Any], schema: Mapping[str, Any], name: str, also: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The recipe of a trained method with every default, checked like the shared one; `also` is laid over it."""
     found = recipe_of(config["training"], config["definitions"][name] | {"title": name})

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 from cwamsn.errors import InputError
 from cwamsn.jobs import Job, method_jobs, needs_map, notes_by_method, notes_by_screen, screen_jobs, unit_jobs
@@ -93,15 +92,15 @@ class ReportNeeds:
         """Description of the encoder that a method's sizes are counted of."""
         return self.plan.model(method, self.plan.defined[method].seeds[0]).description
 
-    def entries_in(self, product: str, screen: str) -> list[dict[str, Any]]:
+    def entries_in(self, product: str, screen: str) -> list[dict[str, object]]:
         """What a product prints about its methods: plain values, so that a change of any of them makes it again."""
         return [self._printed(method, screen) for method in self.methods_in(PRODUCTS[product])]
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict[str, object]]:
         """What the report prints about every method."""
         return [self._printed(method, next(iter(self.plan.evaluated), NO_SCREEN)) for method in self.plan.methods]
 
-    def _printed(self, method: Method, screen: str) -> dict[str, Any]:
+    def _printed(self, method: Method, screen: str) -> dict[str, object]:
         data = method.entry.get("training_data") or (self.plan.training_screen if method.kind.trains else None)
         return {key: method.entry.get(key) for key in PRINTED} | {
             "name": method.name,
@@ -114,11 +113,11 @@ class ReportNeeds:
         }
 
     @cached_property
-    def version(self) -> dict[str, Any]:
+    def version(self) -> dict[str, object]:
         """Versions of code and configuration."""
         return {"code": code_version(self.plan.root), "config_sha256": config_digest(self.config)}
 
-    def context(self, screen: str) -> dict[str, Any]:
+    def context(self, screen: str) -> dict[str, object]:
         """What holds for every table and figure of a screen."""
         used = self._screens_of(self.plan.methods, [screen])
         return self.version | {

@@ -1,9 +1,10 @@
 """Which runs use a screen's folder, and with what settings: `<data>/<screen>/made_by.json`.
 
 Runs share a screen's images and crops by its name. Two runs that mean different things by one name would overwrite each
-other's crops and train again for ever, so that the second is refused.
+other's crops and retrain forever, so the second is refused.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ RECORD = "made_by.json"
 MANNER = ("retry", "watch_images")
 
 
-def settings(config: dict[str, Any], screen: str) -> dict[str, Any]:
+def settings(config: Mapping[str, Any], screen: str) -> dict[str, object]:
     """What of the resolved configuration decides the content of a screen's folder, by dotted key."""
     spec = {key: value for key, value in config["screens"][screen].items() if key not in MANNER}
     crops = {key: value for key, value in config["crops"].items() if key != "plates"}  # `plates` only judges
@@ -25,7 +26,7 @@ def settings(config: dict[str, Any], screen: str) -> dict[str, Any]:
     return dict(_flat("", chosen))
 
 
-def _flat(prefix: str, value: Any):
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(value, dict):
         yield prefix, value
         return
@@ -40,7 +41,7 @@ def others(folder: str | Path, run: str) -> list[str]:
     return sorted(name for name, results in runs.items() if name != run and Path(results).exists())
 
 
-def check(folder: str | Path, screen: str, run: str, wanted: dict[str, Any]) -> None:
+def check(folder: str | Path, screen: str, run: str, wanted: Mapping[str, Any]) -> None:
     """Raise :class:`InputError` if another run made the screen in `folder` with other settings than `wanted`."""
     used_by = others(folder, run)
     if not used_by:
@@ -60,7 +61,7 @@ def _text(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def claim(folder: str | Path, run: str, results: str | Path, wanted: dict[str, Any]) -> None:
+def claim(folder: str | Path, run: str, results: str | Path, wanted: Mapping[str, Any]) -> None:
     """Record that `run`, whose results lie in `results`, uses the screen in `folder` with these settings."""
     path = Path(folder) / RECORD
     runs = read_json(path)["runs"] if path.exists() else {}

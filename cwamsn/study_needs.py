@@ -35,7 +35,7 @@ class StudyNeeds:
         self.study: Mapping[str, Any] = self.config["study"]
         self.sections = {name: self.config[name] for name in SECTIONS}
 
-    def methods(self, point: str) -> dict[str, dict[str, Any]]:
+    def methods(self, point: str) -> dict[str, dict[str, object]]:
         """The configured methods with complete recipes, as a job of a point takes them."""
         own = (self.study["points"][point] or {}).get("recipe") or {}
         check_sections(self.sections)
@@ -44,18 +44,18 @@ class StudyNeeds:
         except InputError as error:
             raise InputError(f"study.points.{point}.recipe: {error}") from None
 
-    def _method(self, method: Any, own: Mapping[str, Any]) -> dict[str, Any]:
+    def _method(self, method: Any, own: Mapping[str, Any]) -> dict[str, object]:
         found = dict(method.entry) | {"seeds": list(method.seeds)}
         if method.kind.trains:
             found["recipe"] = complete_recipe(self.config, self.needs.schema, method.name, own)
             found["gpus"] = 1 if self.config["training"]["gpus"] else 0  # a study trains on one process
         return found
 
-    def screens(self, point: str, screen_seed: str | int) -> dict[str, dict[str, Any]]:
+    def screens(self, point: str, screen_seed: str | int) -> dict[str, dict[str, object]]:
         """The pair of screens of one point and seed."""
         return point_screens(self.config, self.needs.schema, point, int(screen_seed))
 
-    def designs(self) -> dict[str, dict[str, Any]]:
+    def designs(self) -> dict[str, object]:
         """The pair of screens of every point, with its first seed."""
         return {point: self.screens(point, seeds[0]) for point, seeds in point_seeds(self.study).items()}
 

@@ -22,14 +22,16 @@ def check_sections(sections: Mapping[str, Any]) -> None:
             )
 
 
-def point_seeds(study: dict[str, Any]) -> dict[str, list[int]]:
+def point_seeds(study: Mapping[str, Any]) -> dict[str, list[int]]:
     """Screen seeds of each point, in order; points without any are left out."""
     points = study["points"].items()
     seeds = {name: (point or {}).get("screen_seeds") or study["screen_seeds"] for name, point in points}
     return {name: found for name, found in seeds.items() if found}
 
 
-def point_screens(config: dict[str, Any], schema: dict[str, Any], point: str, seed: int) -> dict[str, dict[str, Any]]:
+def point_screens(
+    config: Mapping[str, Any], schema: Mapping[str, Any], point: str, seed: int
+) -> dict[str, dict[str, Any]]:
     """`training` and (where `study.evaluate`) `evaluation`: the configured screens with what differs at `point`.
 
     Raises InputError for a key that a screen does not have, with the nearest one, for a screen that is not simulated,

@@ -40,7 +40,7 @@ def test_resolving_is_idempotent_and_leaves_its_input_alone(default, schema):
         ({"methods": ["cwa-mns"]}, "methods: no method is called 'cwa-mns'; nearest: cwa-msn"),
         ({"training_screen": "bray-simulated"}, "no screen is called 'bray-simulated'; nearest: bray-sim"),
         ({"paths": {"dataa": "x"}}, "paths.dataa: unknown configuration key; nearest: data"),
-        ({"evaluate": {"rxrx3-sim": ["gene"]}}, "evaluate.rxrx3-sim: 'gene' is not one of"),
+        ({"evaluate": {"rxrx3-sim": ["gene"]}}, "evaluate.rxrx3-sim[0]: 'gene' is not one of"),
         ({"evaluate": {"rxrx3": ["signal"]}}, "evaluate: no screen is called 'rxrx3'; nearest: rxrx3-sim"),
         ({"evaluate": ["signal"]}, "evaluate: 'signal' is not one of ['gene_gene']"),
         ({"screens": {"mine": {"source": "brai"}}}, "screens.mine.source: 'brai' is not known; nearest: bray"),
@@ -53,6 +53,23 @@ def test_faults_are_named_with_the_nearest_key(default, schema, change, words):
         resolve(default | change, schema)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rows": ["cwa-msn"]}, "rows: has a new name; write methods: [names]"),
+        ({"models": {"mine": {"kind": "trained"}}}, "models: has a new name; write definitions:"),
+        ({"benchmarks": ["signal"]}, "benchmarks: has a new name; write evaluate: {screen: [benchmarks]}"),
+        ({"evaluation_screen": "rxrx3-sim"}, "evaluation_screen: has a new name; write evaluate: {screen: "),
+        ({"reporting": {"quoted_rows": True}}, "quoted_rows: has a new name; write reporting.published_methods"),
+        ({"definitions": {"x": {"kind": "quoted"}}}, "x.kind: quoted has a new name; write kind: published"),
+    ],
+)
+def test_keys_of_before_are_refused_with_the_new_ones(default, schema, change, words):
+    with pytest.raises(InputError) as error:
+        resolve(default | change, schema)
+    assert words in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_boolean_may_come_as_text(default, schema):

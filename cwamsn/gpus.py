@@ -1,4 +1,4 @@
-"""The GPUs of this machine without torch: how many there are, and which a job holds."""
+"""The GPUs of this machine, without torch: how many there are, and which of them jobs hold."""
 
 import fcntl
 import os
@@ -14,17 +14,21 @@ from typing import IO, Any
 
 from cwamsn.errors import InputError
 
-DRIVER = Path("/proc/driver/nvidia/gpus")  # one folder a GPU
+DRIVER = Path("/proc/driver/nvidia/gpus")  # one folder per GPU
 
 
 @contextmanager
 def leases(
     names: dict[int, str], wanted: int, say: Callable[[str], None] = print, folder: Path | None = None, wait: float = 2
 ) -> Iterator[list[int]]:
-    """Numbers of `wanted` GPUs out of `names`, each held by a lock on a file of that name, all or none at a time."""
+    """Hold `wanted` of the GPUs in `names` (number: name), all or none at a time; yields their numbers.
+
+    Each is held by a lock on a file of its name. While too few are free, `say` is told once, and the locks are tried
+    again every `wait` seconds.
+    """
     folder = folder or Path(tempfile.gettempdir()) / f"cwamsn-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    told = False
+    announced = False
     while True:
         with ExitStack() as held:
             taken: list[int] = []
@@ -34,9 +38,9 @@ def leases(
             if len(taken) == wanted:
                 yield taken
                 return
-        if not told:
+        if not announced:
             say(f"waiting for {wanted} free GPU(s) of {len(names)}; other jobs hold them")
-            told = True
+            announced = True
         time.sleep(wait)
 
 
@@ -45,13 +49,13 @@ def _lock(handle: IO[str]) -> bool:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks: better two jobs on one GPU than none
+    except OSError:  # a file system without locks: two jobs on one GPU are better than none
         return True
     return True
 
 
 def required_gpus(config: Mapping[str, Any], section: str, device: str) -> int:
-    """GPUs that a job of `training` or `embedding` must have, by the resolved configuration; 0: it may do without.
+    """GPUs that a job of `training` or `embedding` must have, by the resolved configuration; 0: it can do without.
 
     An embedding job follows the training's `gpus` where its own is null. Raises InputError where `device` is the CPU
     and the section asks for GPUs.
@@ -65,7 +69,7 @@ def required_gpus(config: Mapping[str, Any], section: str, device: str) -> int:
 
 
 def _torch_version() -> str:
-    """As it was installed; empty where each rule brings an environment of its own."""
+    """Of the installed torch; empty where each rule has its own environment."""
     try:
         return version("torch")
     except PackageNotFoundError:

@@ -1,6 +1,6 @@
-"""Signs of life of a job that takes minutes or hours: a line now and then, in its log and on the terminal.
+"""Progress of jobs that take minutes or hours: a line now and then, in the log and on the terminal.
 
-Several jobs run side by side and share one terminal, so each line is whole and says whose it is; none is overwritten.
+Several jobs share one terminal, so each line is complete, names its job and is never overwritten.
 """
 
 import os
@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-# The terminal of the workflow's user and the name of the job, set by workflow_scripts/_job.py. Variables, since a
-# job's own processes inherit them.
+# The terminal of the workflow's user and the name of the job, set by workflow_scripts/_job.py. Environment variables,
+# since a job's own processes inherit them.
 TERMINAL, JOB = "CWAMSN_TERMINAL", "CWAMSN_JOB"
 
 
 def terminal_of(stream: Any) -> str | None:
-    """Path of the terminal that `stream` writes to; None where it is none."""
+    """Path of the terminal that `stream` writes to; None if it is not a terminal."""
     try:
         return os.ttyname(stream.fileno()) if stream.isatty() else None
     except (OSError, ValueError, AttributeError):
@@ -23,14 +23,14 @@ def terminal_of(stream: Any) -> str | None:
 
 
 def say(text: str) -> None:
-    """One line to standard output, which is a job's log, and to the user's terminal where there is one."""
+    """One line to standard output, which is a job's log, and to the user's terminal if there is one."""
     print(text, flush=True)
     if path := os.environ.get(TERMINAL):
         name = os.environ.get(JOB)
         try:
             with Path(path).open("a") as terminal:
                 terminal.write(f"{name}: {text}\n" if name else f"{text}\n")
-        except OSError:  # the terminal was closed meanwhile
+        except OSError:  # the terminal has been closed
             os.environ.pop(TERMINAL)
 
 
@@ -55,7 +55,7 @@ class Pace:
         self.images = 0
 
     def __call__(self, done: int, images: int, numbers: Mapping[str, float] | None = None) -> None:
-        """`done` of the loop are done; `images` were seen since the last call; `numbers` are printed beside."""
+        """Report that `done` of the loop are done, with `images` seen since the last call and `numbers` to show."""
         self.images += images
         now = self.clock()
         if now < self.due or done >= self.total:

@@ -19,8 +19,8 @@ from cwamsn.models.channelwise import ChannelwiseEncoder, ChannelwiseOptions, Cr
 from cwamsn.models.pretrained import build_pretrained, load_pretrained
 from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_attention
 
-CHANNELWISE = "channelwise"  # the encoder's name where else a timm model is named
-# networks that can look at one channel, and the colours that they want of it
+CHANNELWISE = "channelwise"  # the encoder's name in place of a timm model's
+# networks that can look at one channel, and how many colours each takes
 FROZEN = {"efficientnet-lite0": 3, "vit-small-imagenet": 3, "dinov2-giant": 3, "openphenom": 1}
 
 # arguments of the networks that the training itself sets, and the key that sets them
@@ -36,7 +36,7 @@ SET_ELSEWHERE = {
     "features_only": "nothing: the encoder gives one vector per image",
     "patch_drop_rate": "training.mask_ratio",
 }
-# what a network raises of arguments that it does not know, or that do not fit together
+# what networks raise for arguments that they do not know or that do not fit together
 _REFUSALS = (TypeError, AssertionError, ValueError, RuntimeError, KeyError, ZeroDivisionError)
 
 
@@ -53,7 +53,7 @@ def takes_image_size(name: str) -> bool:
 def encoder_arguments(name: str, options: Mapping[str, object], image_size: int) -> dict[str, Any]:
     """Keyword arguments of :func:`build_encoder` for the encoder `name` with these `encoder_options`.
 
-    image_size : side of the large views, pixels. The position grid of a network that has one is made for it.
+    image_size : side of the large views, pixels. Networks with a position grid get one of this size.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def _refused(name: str, options: Mapping[str, object], error: Exception) -> Inpu
 def build_encoder(name: str, in_channels: int, **overrides: Any) -> Encoder:
     """An untrained encoder around the timm model `name` with `in_channels` input channels.
 
-    The name `channelwise` stands for :class:`cwamsn.models.channelwise.ChannelwiseEncoder`.
+    The name `channelwise` means :class:`cwamsn.models.channelwise.ChannelwiseEncoder`.
 
     Weights are drawn as the MSN reference draws them, from torch's global generator.
 
@@ -117,7 +117,7 @@ def build_encoder(name: str, in_channels: int, **overrides: Any) -> Encoder:
             f"training.encoder_options.global_pool: {model.global_pool} is not computed here, a ViT gives its class "
             "token; leave it out"
         )
-    # images of any size, as one row of tokens whatever the model's own forward pass wants
+    # images of any size, flattened to a sequence of tokens even if the model's own forward pass wants a grid
     model.patch_embed.strict_img_size, model.patch_embed.flatten = False, True
     if not final_norm:
         model.norm.requires_grad_(False)  # gets no gradient, which DistributedDataParallel would wait for

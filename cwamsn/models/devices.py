@@ -1,4 +1,4 @@
-"""Which device a job computes on: what the configuration's words mean here, and one GPU for one job."""
+"""Which device a job computes on: what the configuration's `device` means on this machine, and GPUs of its own."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,13 +13,13 @@ WORDS = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 def choose_devices(device: str, processes: int = 1, gpus: int = 0, key: str = "training") -> list[str]:
-    """The torch device of each process: `cpu`, or `cuda:<number>`, each a GPU of its own.
+    """The torch device of each process: `cpu`, or `cuda:<number>`, each with its own GPU.
 
     device : `auto` (CUDA where there is a GPU for each process, else the CPU), `cpu`, `cuda` or `cuda:<number>`
-    gpus : GPUs that the configuration asks for; with one or more there is no way but CUDA
-    key : section of the configuration that messages name
+    gpus : GPUs that the configuration asks for; with one or more, CUDA or an error
+    key : section of the configuration, for messages
 
-    Raises InputError, in one line, where the machine does not have what is asked for.
+    Raises InputError where the machine does not have what is asked for.
     """
     if not WORDS.fullmatch(device):
         raise InputError(f"{key}.device: {device!r} is not a device; take auto, cpu, cuda or cuda:<number>")
@@ -60,8 +60,8 @@ def leased_devices(
 ) -> Iterator[list[str]]:
     """:func:`choose_devices`, with GPUs that no other job of this user holds on this machine.
 
-    Several jobs that start at once on one machine would all compute on its first GPU. Each takes a lock a GPU, and
-    waits, with a line, until there are enough; the system frees the locks of a job that ends in whatever way.
+    Several jobs that start at once on one machine would all compute on its first GPU. So each takes one
+    lock per GPU, and waits, with a line, until enough are free; the system frees the locks of a job however it ends.
     """
     devices = choose_devices(device, processes, gpus, key)
     if devices[0] == "cpu":

@@ -75,7 +75,7 @@ def averaged(numbers: Mapping[str, Tensor | float]) -> dict[str, float]:
 
 
 def rank_slice(x: Tensor) -> Tensor:
-    """This process's share of rows that :func:`gather_rows` put together."""
+    """This process's share of rows that :func:`gather_rows` joined."""
     rank, size = world()
     return x if size == 1 else x.chunk(size)[rank]
 

@@ -1,4 +1,4 @@
-"""Which arithmetic and which attention kernel the device that is used computes fastest: what `auto` stands for."""
+"""What `auto` means for arithmetic and attention: whichever the device computes fastest."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +14,8 @@ def resolve_precision(choice: str, device: torch.device) -> str:
     """`float32`, `bfloat16` or `float16`: the `choice` itself, or what `auto` means on `device`.
 
     bfloat16 where the processor has the instructions or the GPU the tensor cores for it, float16 on GPUs of compute
-    capability 7.x, whose tensor cores know no bfloat16, else float32. Without the instructions bfloat16 is emulated:
-    right, and about ten times slower than float32.
+    capability 7.x, whose tensor cores lack bfloat16, else float32. Without the instructions bfloat16 is emulated:
+    correct, and about ten times slower than float32.
     """
     if choice != "auto":
         if choice not in DTYPES:
@@ -59,7 +59,7 @@ def _onednn_bfloat16() -> bool:
 def resolve_attention(choice: str, device: torch.device, precision: str) -> str:
     """`fused` (one kernel) or `eager` (matmul, softmax, matmul): the `choice` itself, or for `auto` what is faster.
 
-    The fused kernel is, but for half precision on a processor: its own products are not those of oneDNN.
+    That is the fused kernel, except in half precision on a processor, where it does not use oneDNN's products.
     """
     if choice != "auto":
         return choice

@@ -139,7 +139,7 @@ PRETRAINED: dict[str, Pretrained] = {
         lambda channels: CloomeResNet(channels),
         _cloome,
         input_size=224,
-        # the published code divides by the mean, and so do we; definitions.<name>.mean and .std take other values
+        # the published code divides by the mean, and so do we; `mean` and `std` of the method's entry set other values
         mean=(47.1314, 40.8138, 53.7692, 46.2656, 28.7243),
         std=(47.1314, 40.8138, 53.7692, 46.2656, 28.7243),
         channels=BRAY_STAINS,

@@ -13,7 +13,7 @@ class ViTEncoder(Encoder):
     """A timm vision transformer that gives the class token and can leave patches out.
 
     vit : a plain one: positions for every token, one class token, no pooling.
-    final_norm : whether the final LayerNorm is applied where :meth:`forward` is not told.
+    final_norm : whether the final LayerNorm is applied unless :meth:`forward` says.
     """
 
     def __init__(self, vit: VisionTransformer, final_norm: bool = True):
@@ -93,8 +93,8 @@ class PooledEncoder(Encoder):
 def set_attention(model: nn.Module, choice: str) -> None:
     """Choose how attention is computed: `fused` (one kernel), `eager` (matmul, softmax, matmul).
 
-    `auto` is `eager` until the device is known: who moves the model there sets what
-    :func:`cwamsn.models.precision.resolve_attention` gives.
+    `auto` is `eager` until the device is known; whoever moves the model there calls this again with what
+    :func:`cwamsn.models.precision.resolve_attention` returns.
     """
     fused = choice == "fused"
     for module in model.modules():

@@ -84,7 +84,7 @@ def _file_of_hub(source: Source, where: str) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"{where}: is missing and {source.repository} cannot be fetched ({reason}); fetch {source.file} on a "
+            f"{where}: is missing and {source.repository} cannot be downloaded ({reason}); download {source.file} on a "
             f"machine that reaches the hub (hf download {source.repository} {source.file}) and give its path here"
         ) from None
 

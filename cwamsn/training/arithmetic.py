@@ -1,4 +1,4 @@
-"""Where half precision ends: losses are computed in float32, or in float64 where what they are given is."""
+"""Where half precision ends: losses are computed in float32, or in float64 if their inputs are."""
 
 import functools
 from collections.abc import Callable
@@ -12,8 +12,8 @@ def full_precision(loss: Callable) -> Callable:
     """Decorator: switch autocast off inside `loss`, and promote its half-precision tensors.
 
     All floating tensors among the arguments are brought to one type: float32, or float64 where one of them is.
-    Integers, masks and whatever is no tensor pass unchanged. The registry puts it around the loss of every objective;
-    the loss functions that are called by name carry it too, so that they give one value wherever they are called.
+    Integers, masks and everything that is not a tensor pass unchanged. The registry applies it to the loss of every
+    objective; the loss functions that are called by name have it too, so that they return the same value everywhere.
     """
 
     @functools.wraps(loss)

@@ -87,7 +87,7 @@ def load_checkpoint(path: Path, wanted: str, device: torch.device) -> State | No
         return None
     digest, _, content = path.read_bytes().partition(b"\n")
     if hashlib.sha256(content).hexdigest().encode() != digest:
-        _afresh(f"{path}: is damaged, its SHA-256 is another than when it was written")
+        _afresh(f"{path}: is damaged: its SHA-256 is not that of what was written")
         return None
     state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     if state.get("fingerprint") != wanted:

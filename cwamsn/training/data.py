@@ -1,4 +1,4 @@
-"""The crops that training may use, with what the sampler and the log need to know of their wells."""
+"""The crops that a training may use, and what the sampler and the log need to know of their wells."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -143,7 +143,7 @@ def perturbation_table(crops: pd.DataFrame, names: Iterable[str] | None = None) 
 def keep_usable(
     selected: TrainingCrops, usable: Callable[[pd.DataFrame], np.ndarray], source: str | Path
 ) -> TrainingCrops:
-    """Leave out, and count, the perturbations that the objective cannot learn from (no molecule that RDKit reads)."""
+    """Drop and count the perturbations that the objective cannot learn from: no molecule that RDKit reads."""
     crops, counts = selected
     table = perturbation_table(crops)
     refused = table["perturbation"][~usable(table)]
@@ -154,14 +154,14 @@ def keep_usable(
 
 
 def _refuse_leaks(wells: pd.DataFrame, source: str | Path) -> None:
-    """No 14-character InChIKey block (the molecule's connectivity) may stand in two parts of the split."""
+    """Raise InputError if an InChIKey block (the molecule's connectivity) is in two parts of the split."""
     if "inchikey" not in wells:
         return
     known = wells.dropna(subset=["inchikey", "split"])
     parts = known.groupby(inchikey_block(known["inchikey"]))["split"].nunique()
     if (parts > 1).any():
         raise InputError(
-            f"{source}: {int((parts > 1).sum())} compounds stand in two parts of the split (first: "
+            f"{source}: {int((parts > 1).sum())} compounds are in two parts of the split (first: "
             f"{parts.index[parts > 1][0]}); split by InChIKey block"
         )
 
@@ -181,7 +181,7 @@ def read_statistics(path: str | Path, channels: list[str]) -> ChannelStatistics:
 
 
 def agreement_codes(frame: pd.DataFrame) -> dict[str, np.ndarray]:
-    """For each row of `frame` a code of its well, plate, position on the plate and plate map (where known)."""
+    """Codes (N,) of each crop's well, plate, position on the plate and, if known, plate map, by the log's names."""
     columns = {
         "same_well": ["well_id"],
         "same_plate": ["experiment", "plate"],

@@ -1,4 +1,4 @@
-"""A training in this process, or in several through torchrun; none outlives the job that started them."""
+"""Start a training in this process, or in several through torchrun, none of which outlives the job."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from cwamsn.errors import InputError
-from cwamsn.files import write_json
+from cwamsn.errors import InputError, TrainingStopped
+from cwamsn.files import read_json, write_json
 from cwamsn.live import say
 from cwamsn.models import leased_devices
 from cwamsn.paths import ScreenPaths
@@ -35,13 +35,13 @@ def launch(
             _torchrun(job | {"threads": threads, "devices": devices}, out, processes)
 
 
-def _torchrun(told: Mapping[str, object], out: Path, processes: int) -> None:
-    """Run several processes, each of which reads what it is told from a file and takes the device of its rank."""
-    job, failure = out / "job.json", out / "failure.txt"
+def _torchrun(arguments: Mapping[str, object], out: Path, processes: int) -> None:
+    """Run several processes, each of which reads the arguments from a file and takes the device of its rank."""
+    job, failure = out / "job.json", out / "failure.json"
     failure.unlink(missing_ok=True)  # of a run that was killed before it could read it
-    write_json(told, job)
+    write_json(arguments, job)
     root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(told["threads"])}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments["threads"])}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "cwamsn.training.worker", "torchrun", str(os.getpid())]
     command += ["--standalone", "--nproc-per-node", str(processes)]
@@ -51,13 +51,15 @@ def _torchrun(told: Mapping[str, object], out: Path, processes: int) -> None:
     finally:
         job.unlink(missing_ok=True)
     if status:
-        message = failure.read_text() if failure.exists() else f"torchrun ended with status {status}; see the log"
-        failure.unlink(missing_ok=True)
-        raise InputError(message)
+        if not failure.exists():
+            raise InputError(f"torchrun ended with status {status}; see the log")
+        told = read_json(failure)
+        failure.unlink()
+        raise (TrainingStopped if told["error"] == TrainingStopped.__name__ else InputError)(told["message"])
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:
-    """The exit status of `command`, which ends when this process is told to end or is interrupted."""
+    """Exit status of `command`, which is ended when this process is."""
     with _sigterm_raises():
         process = subprocess.Popen(command, env=environment, stdout=sys.stdout, stderr=sys.stderr)
         try:
@@ -74,7 +76,7 @@ def _run(command: list[str], environment: dict[str, str]) -> int:
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """SIGTERM becomes SystemExit meanwhile, so that what is open is closed. Signals belong to the main thread."""
+    """Meanwhile SIGTERM raises SystemExit, so that open resources are closed. Only the main thread can do so."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

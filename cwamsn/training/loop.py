@@ -16,7 +16,7 @@ from cwamsn.training.health import check_any_step, check_collapse
 from cwamsn.training.log import TrainingLog
 from cwamsn.training.processes import process_group
 from cwamsn.training.recipe import Recipe
-from cwamsn.training.stopping import stop, told_to_stop
+from cwamsn.training.stopping import stop, stop_requests
 from cwamsn.training.trainer import Trainer
 from cwamsn.training.weights import save_encoder
 
@@ -54,9 +54,9 @@ def train(
         if trainer.steps:
             checkpoint = Checkpoint(out / "checkpoint" / "last.pt", trainer.fingerprint, recipe.run.checkpoint_minutes)
             # torchrun stops its processes itself, each at a step of its own
-            with told_to_stop() if world()[1] == 1 else nullcontext(lambda: None) as told:
+            with stop_requests() if world()[1] == 1 else nullcontext(lambda: None) as requested:
                 checkpoint.restore(trainer, log)
-                _run(trainer, log, checkpoint, told)
+                _run(trainer, log, checkpoint, requested)
         log.close()
         if is_main():
             save_encoder(trainer.model, trainer.description(), out)
@@ -64,8 +64,8 @@ def train(
                 shutil.rmtree(out / "checkpoint", ignore_errors=True)
 
 
-def _run(trainer: Trainer, log: TrainingLog, checkpoint: Checkpoint, told: Callable[[], int | None]) -> None:
-    """Take the remaining steps. Once `told` gives a signal: finish the step, save a checkpoint, obey the signal."""
+def _run(trainer: Trainer, log: TrainingLog, checkpoint: Checkpoint, requested: Callable[[], int | None]) -> None:
+    """Take the remaining steps. After a requested stop: finish the step, save, obey the signal."""
     pace = Pace(trainer.steps, trainer.done)
     for images in trainer.remaining():
         numbers, seen = trainer.step(images)
@@ -76,7 +76,7 @@ def _run(trainer: Trainer, log: TrainingLog, checkpoint: Checkpoint, told: Calla
         if last or trainer.done % trainer.recipe.run.log_every == 0:
             row = log.close_window(trainer.done, trainer.epoch(), trainer.schedules.at(images.step))
             check_collapse(row, trainer.recipe, trainer.steps)
-        signalled = None if last else told()
+        signalled = None if last else requested()
         checkpoint.save_if_due(trainer, log, now=bool(signalled))
         if signalled:
             say(f"stopped after step {trainer.done} of {trainer.steps}; the same command goes on from there")

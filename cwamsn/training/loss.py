@@ -1,4 +1,4 @@
-"""The loss of Masked Siamese Networks (Assran et al. 2022, arXiv:2204.07141), as the paper's eq. 3 means it."""
+"""The loss of Masked Siamese Networks (Assran et al. 2022, arXiv:2204.07141), eq. 3 of the paper."""
 
 import math
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from cwamsn.training.arithmetic import full_precision
 
 
 class MSNLoss(NamedTuple):
-    """`total` = `cross_entropy` + weight x `me_max`; `targets` (B, K) and `mean_assignment` (K,) are their parts.
+    """`total` = `cross_entropy` + weight x `me_max`, from `targets` (B, K) and `mean_assignment` (K,).
 
     `nearest` (B,) is each target's most similar prototype before Sinkhorn balanced the assignments.
     """

@@ -1,4 +1,4 @@
-"""The process that trains: its device, its group where there are several, and its end where its job ends."""
+"""A process that trains: its device, its process group, and its end when its job ends."""
 
 import os
 import signal
@@ -20,14 +20,14 @@ LAUNCHER = "CWAMSN_LAUNCHER"  # process id of the torchrun that the workers belo
 def process_group(device: str) -> Iterator[torch.device]:
     """The device of this process; under torchrun with a process group (nccl on GPU, gloo on CPU) around it.
 
-    device: `auto` (CUDA where there is a GPU for each process), or a torch device. A WORLD_SIZE in the environment that
-    is not torchrun's own means nothing here.
+    device : `auto` (CUDA where there is a GPU for each process), or a torch device. A WORLD_SIZE in the environment
+    that torchrun has not set is ignored.
     """
     joined = dist.is_available() and dist.is_initialized()
     torchrun = dist.is_available() and dist.is_torchelastic_launched() and "LOCAL_RANK" in os.environ and not joined
     if torchrun:
         processes, rank = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
-        # where `launch` gave each process a device of its own, the device is that one
+        # a device that `launch` chose for this process is kept
         device = device if ":" in device and LAUNCHER in os.environ else choose_devices(device, processes)[rank]
     else:
         (device,) = choose_devices(device)
@@ -44,7 +44,7 @@ def process_group(device: str) -> Iterator[torch.device]:
 
 
 def end_with(parent: int, interval: float = 1.0) -> None:
-    """Let this process end itself, by SIGTERM, once `parent` is no more its parent: SIGKILL tells nobody."""
+    """Let this process end itself by SIGTERM once `parent` is no longer its parent: a killed parent cannot tell it."""
 
     def watch() -> None:
         while os.getppid() == parent:

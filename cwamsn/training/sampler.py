@@ -35,7 +35,7 @@ class PairSampler:
     Parameters
     ----------
     crops : one row per crop, with the columns of `LEVELS` (and plate_map where `batch_composition` is
-        `same_plate_map`); the crop numbers given out are row numbers of this frame.
+        `same_plate_map`); pairs refer to crops by their row in this frame.
     options : batch size, and where anchors and targets come from.
     seed : decides every draw, together with the epoch.
 

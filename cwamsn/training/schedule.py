@@ -6,7 +6,7 @@ import numpy as np
 
 from cwamsn.training.recipe import OptimiserOptions
 
-# start and peak learning rate by reading of the paper's sentence, see docs/method.md
+# start and peak learning rate by interpretation of the paper's sentence, see docs/method.md
 LR_READINGS = {"A": (2e-4, 1e-3), "B": (0.0, 2e-4), "B2": (2e-4, 2e-4)}
 
 

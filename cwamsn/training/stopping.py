@@ -1,4 +1,4 @@
-"""A training that is told to stop (Ctrl-C, SIGTERM, a closed terminal) ends after its step, to keep its work."""
+"""Signals that ask a training to stop: Ctrl-C, SIGTERM, a closed terminal. It ends after its step, to keep its work."""
 
 import signal
 import threading
@@ -11,16 +11,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def told_to_stop() -> Iterator[Callable[[], int | None]]:
-    """Yields a function: the number of the signal that came, or None. A second signal acts as it did before.
+def stop_requests() -> Iterator[Callable[[], int | None]]:
+    """Yield a function that returns the number of the signal that was received, or None.
 
-    A signal that is ignored stays so. Signals belong to the main thread: in any other nothing is changed.
+    A second signal acts as it did before. A signal that was ignored stays so. Only the main thread can receive signals;
+    in any other, nothing is changed.
     """
-    came: list[int] = []
+    received: list[int] = []
     before: dict[signal.Signals, Any] = {}  # handlers, as the standard library types them
 
     def remember(number: int, frame: FrameType | None) -> None:
-        came.append(number)
+        received.append(number)
         restore()
 
     def restore() -> None:
@@ -32,13 +33,13 @@ def told_to_stop() -> Iterator[Callable[[], int | None]]:
         for number in before:
             signal.signal(number, remember)
     try:
-        yield lambda: came[0] if came else None
+        yield lambda: received[0] if received else None
     finally:
         restore()
 
 
 def stop(number: int) -> None:
-    """What the signal would have done: KeyboardInterrupt for Ctrl-C, else SystemExit."""
+    """Do what the signal would have done: KeyboardInterrupt for Ctrl-C, else SystemExit."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)

@@ -105,7 +105,7 @@ class Trainer:
 
     @cached_property
     def _parallel(self) -> torch.nn.Module:
-        """The model, its gradients averaged over processes; made at the first step, when the weights are in place."""
+        """The model, its gradients averaged over processes; created at the first step, after weights were restored."""
         return DistributedDataParallel(self.model, forward_sync_buffers=False) if world()[1] > 1 else self.model
 
     def remaining(self) -> Iterator[PairImages]:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# pixels of a strip: short enough that a box reads little beside itself, long enough for vector instructions
+# pixels of a strip: short enough that a box reads little outside itself, long enough for vector instructions
 STRIP = 64
 
 
@@ -84,7 +84,7 @@ def _mirrored(taps: tuple[Tensor, Tensor], chosen: Tensor) -> tuple[Tensor, Tens
 
 
 class PixelTable(NamedTuple):
-    """Images as rows of float32 pixels: strips of `STRIP` pixels of one image row of one channel."""
+    """Images as a table of float32 pixels; a row is a strip of `STRIP` pixels of one image row of one channel."""
 
     rows: Tensor  # (B·C·H·strips, STRIP)
     shape: tuple[int, int, int, int]  # of the images: B, C, H, W
@@ -105,7 +105,7 @@ def pixel_table(images: Tensor, buffer: Tensor | None = None) -> PixelTable:
 
 
 def _weighted_sums(table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
-    """For each of the bags (N, taps) the sum of `table`'s rows with these weights; what has no weight is not read."""
+    """Weighted sum of `table`'s rows for each of the bags (N, taps); rows of weight 0 are not read."""
     used = weights > 0
     count = used.sum(dim=1)
     offsets, rows, weights = (x.to(table.device) for x in (count.cumsum(0) - count, rows[used], weights[used]))

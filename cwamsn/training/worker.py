@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cwamsn.errors import InputError
-from cwamsn.files import atomic_path
+from cwamsn.files import write_json
 from cwamsn.paths import ScreenPaths
 from cwamsn.training.loop import train
 from cwamsn.training.processes import LAUNCHER, end_with
@@ -15,14 +15,14 @@ from cwamsn.training.recipe import Recipe
 
 
 def _worker(job: str) -> None:
-    told = json.loads(Path(job).read_text())
-    recipe, screen, out = Recipe.from_config(told["recipe"]), ScreenPaths(Path(told["screen"])), Path(told["out"])
-    device = told["devices"][int(os.environ["LOCAL_RANK"])]
+    arguments = json.loads(Path(job).read_text())
+    recipe, screen = Recipe.from_config(arguments["recipe"]), ScreenPaths(Path(arguments["screen"]))
+    out = Path(arguments["out"])
+    device = arguments["devices"][int(os.environ["LOCAL_RANK"])]
     try:
-        train(recipe, screen, out, seed=told["seed"], threads=told["threads"], device=device)
+        train(recipe, screen, out, seed=arguments["seed"], threads=arguments["threads"], device=device)
     except InputError as error:
-        with atomic_path(out / "failure.txt") as temporary:
-            temporary.write_text(str(error))
+        write_json({"error": type(error).__name__, "message": str(error)}, out / "failure.json")
         raise
 
 

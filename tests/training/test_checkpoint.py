@@ -32,7 +32,7 @@ def test_a_flipped_byte_anywhere_is_noticed(saved, capsys):
         assert load_checkpoint(saved, "mine", CPU) is None, place
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(places)
-    assert set(lines) == {f"{saved}: is damaged, its SHA-256 is another than when it was written; starting afresh"}
+    assert set(lines) == {f"{saved}: is damaged: its SHA-256 is not that of what was written; starting afresh"}
 
 
 def test_half_a_checkpoint_is_noticed(saved):

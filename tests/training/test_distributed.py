@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
-from cwamsn.errors import InputError
+from cwamsn.errors import InputError, TrainingStopped
 from cwamsn.models.distributed import GlobalBatchNorm1d
 from cwamsn.training import launch, msn_loss, train
 from cwamsn.training.batch import Batch, Group
@@ -141,6 +141,9 @@ def test_a_training_under_torchrun_is_the_training(tmp_path, store):
 
 
 @pytest.mark.slow
-def test_an_input_error_of_a_process_arrives_as_one(tmp_path, store):
+def test_an_error_of_a_process_arrives_as_what_it_is(tmp_path, store):
     with pytest.raises(InputError, match="9 does not divide over 2 processes"):
         launch(recipe(batch_size=9), store, tmp_path, seed=0, threads=1, processes=2)
+    with pytest.raises(TrainingStopped, match="collapsed at step"):
+        launch(recipe(min_prototype_use=1.0), store, tmp_path, seed=0, threads=1, processes=2)
+    assert not (tmp_path / "failure.json").exists()

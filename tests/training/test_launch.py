@@ -52,7 +52,7 @@ def test_no_worker_trains_on_when_its_job_is_ended(tmp_path, store, sent):
 
 
 def test_the_reason_of_an_earlier_run_is_not_given_for_this_one(tmp_path, monkeypatch):
-    (tmp_path / "failure.txt").write_text("an old reason")
+    (tmp_path / "failure.json").write_text('{"error": "InputError", "message": "an old reason"}')
     monkeypatch.setattr(launcher, "_run", lambda *_: 1)
     with pytest.raises(InputError, match=r"^torchrun ended with status 1; see the log$"):
         launch(recipe(device="cpu"), ScreenPaths(tmp_path), tmp_path, seed=0, threads=1, processes=2)

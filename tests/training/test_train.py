@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from cwamsn.errors import InputError, TrainingStopped
 from cwamsn.models.precision import resolve_precision
 from cwamsn.training import checkpoint, launch, restore_encoder, train, trainer
-from cwamsn.training.stopping import told_to_stop
+from cwamsn.training.stopping import stop_requests
 from tests.training.tiny import ROOT, recipe, wells_frame, write_store
 
 KILLED = """
@@ -212,7 +212,7 @@ def test_an_interrupted_training_goes_on_from_the_step_it_was_at(tmp_path, store
 
 @pytest.mark.usefixtures("signals_as_on_a_terminal")
 def test_a_second_signal_stops_a_training_at_once():
-    with told_to_stop() as told:
+    with stop_requests() as told:
         assert told() is None
         signal.raise_signal(signal.SIGINT)
         assert told() == signal.SIGINT
@@ -222,7 +222,7 @@ def test_a_second_signal_stops_a_training_at_once():
 
 def test_a_signal_that_is_ignored_does_not_stop_a_training():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with told_to_stop() as told:
+    with stop_requests() as told:
         signal.raise_signal(signal.SIGHUP)
         assert told() is None
     signal.signal(signal.SIGHUP, before)

@@ -102,7 +102,7 @@ def cellclip(recipe: Recipe, profiles: Tensor, images: Tensor, texts: Tensor, lo
     the mean over anchor views.
 
     Differs from CellCLIP in that the text encoder is not trained (only the map after it) and that a bag is one field.
-    `text_encoder` is the folder of a BERT model, or the stand-in `hashed-trigrams`, which knows no language.
+    `text_encoder` is the folder of a BERT model, or the stand-in `hashed-trigrams`, which does not model language.
     """
     loss = mean_over_views(lambda *view: cwcl(*view, texts, log_scale), len(texts), profiles, images)
     return {"loss": loss}

@@ -1,4 +1,4 @@
-"""CropMAE: reconstruct a view that is almost entirely hidden with the help of another view."""
+"""CropMAE: reconstruct a view that is almost entirely hidden from another view."""
 
 import math
 
@@ -42,7 +42,7 @@ def visible_count(patches: int, mask_ratio: float) -> int:
 
 
 def visible_patches(samples: int, patches: int, mask_ratio: float, generator: torch.Generator) -> Tensor:
-    """(samples, n) indices of the patches that stay visible, at least one each; drawn for all processes alike."""
+    """(samples, n) indices of the patches that stay visible, at least one each; drawn identically in all processes."""
     rank, size = world()
     order = torch.rand(samples * size, patches, generator=generator).argsort(dim=1)
     return order[samples * rank : samples * (rank + 1), : visible_count(patches, mask_ratio)]

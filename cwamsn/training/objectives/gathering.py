@@ -25,12 +25,12 @@ def gather_with_gradient(x: Tensor) -> Tensor:
 def mean_over_views(loss: Callable[..., Tensor], samples: int, *views: Tensor) -> Tensor:
     """Mean of `loss` over the anchor views of `samples` samples, each view on its own.
 
-    views: tensors (V·B, ...), view-major, of which `loss` gets the B rows of one view at a time.
+    views : tensors (V·B, ...), view-major; `loss` gets the B rows of one view at a time.
     """
-    each = zip(*(x.unflatten(0, (-1, samples)) for x in views), strict=True)
-    return torch.stack([loss(*one) for one in each]).mean()
+    single = zip(*(x.unflatten(0, (-1, samples)) for x in views), strict=True)
+    return torch.stack([loss(*view) for view in single]).mean()
 
 
 def diagonal(x: Tensor) -> Tensor:
-    """Boolean (N, N), true where a row meets itself."""
+    """Boolean (N, N), true on the diagonal."""
     return torch.eye(len(x), dtype=torch.bool, device=x.device)

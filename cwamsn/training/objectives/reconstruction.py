@@ -1,4 +1,4 @@
-"""Masked reconstruction of one view with the help of another: decoder and loss of CropMAE and SiamMAE."""
+"""Masked reconstruction of one view from another: decoder and loss of CropMAE and SiamMAE."""
 
 import math
 
@@ -40,7 +40,7 @@ def grid_positions(rows: int, columns: int, width: int) -> Tensor:
 
 
 class DecoderBlock(nn.Module):
-    """Pre-norm attention to the other view, to oneself, and a perceptron of four times the width."""
+    """Pre-norm cross-attention to the other view, self-attention, and a perceptron of four times the width."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()

@@ -29,6 +29,7 @@ from bench._measure import best
 from bench.conversion import CHANNELS, real_field
 from cwamsn import tables
 from cwamsn.config import load_schema, resolve
+from cwamsn.plan import ScreenPaths, UnitPaths
 from tests.conftest import ROOT
 
 WELLS, SITES, USED, ROUNDS = 384, 6, 288, 3
@@ -58,36 +59,32 @@ def host(folder: Path, compression: int) -> list[dict[str, str]]:
     return rows
 
 
-def write_tables(folder: Path, uris: list[dict[str, str]]) -> dict[str, Path]:
-    """Fields and wells tables over `uris`; the arguments of `write_crops` that are paths."""
+def write_tables(folder: Path, uris: list[dict[str, str]]) -> UnitPaths:
+    """Fields and wells tables over `uris`; the paths of the unit."""
+    screen = ScreenPaths(folder)
+    unit = screen.unit("24279")
     fields = pd.DataFrame([{f"uri_{c}": u for c, u in row.items()} for row in uris])
     fields["field_id"] = fields["well_id"] = [f"24279-{k}" for k in range(len(uris))]
     fields["site"] = 1
-    tables.write(fields, "fields", folder / "fields.parquet")
+    tables.write(fields, "fields", unit.fields)
     skipped = pd.DataFrame(columns=["field_id", "well_id", "plate", "site", "reason"])
-    skipped.to_parquet(folder / "skipped.parquet")
+    skipped.to_parquet(unit.skipped)
     wells = fields[["well_id"]].assign(
         screen="s", experiment="e", plate="24279", address="A01", row=1, column=1, perturbation_type="COMPOUND",
         perturbation="c", control=None, treatment=None, split="train",
     )  # fmt: skip
-    tables.write(wells, "wells", folder / "wells.parquet")
-    names = {"fields": "fields.parquet", "skipped": "skipped.parquet", "wells": "wells.parquet"}
-    names |= {"index": "crops/24279.parquet", "qc": "qc.parquet", "statistics": "statistics.json"}
-    return {f"{k}_path": folder / v for k, v in names.items()} | {"shard_dir": folder / "crops" / "24279"}
+    tables.write(wells, "wells", screen.wells)
+    return unit
 
 
-def sections(codec: str) -> dict[str, dict]:
-    """The `crops` and `channel_maps` sections of the configuration."""
+def _ours(unit: UnitPaths, n: int, channel_map: str | None, codec: str) -> None:
+    from cwamsn.crops import ChannelMap, CropOptions, write_crops
+
     schema = load_schema(ROOT / "config" / "schemas")
-    schema["properties"] = {k: schema["properties"][k] for k in ("crops", "channel_maps")}
-    return resolve({"crops": {"codec": codec}}, schema)
-
-
-def _ours(paths: dict[str, Path], n: int, channel_map: str | None, configuration: dict[str, dict]) -> None:
-    from cwamsn.crops import write_crops
-
-    write_crops(**paths, spec={"channel_map": channel_map}, **configuration)
-    kept = len(tables.read("crops", paths["index_path"]))
+    schema["properties"] = {"channel_maps": schema["properties"]["channel_maps"]}
+    maps = {name: ChannelMap.from_config(entry) for name, entry in resolve({}, schema)["channel_maps"].items()}
+    write_crops(unit, CropOptions(codec=codec), channel_map, maps)
+    kept = len(tables.read("crops", unit.index))
     assert kept == n, f"{n - kept} fields were skipped"
 
 
@@ -128,7 +125,7 @@ def plate(parent: Path) -> None:
             for _ in range(ROUNDS):
                 rounds.append({"published": measured(_published, folder, few)["seconds"] / len(few)})
                 for codec in ("lz4", "zstd"):
-                    new = measured(_ours, write_tables(folder, uris), USED, None, sections(codec))
+                    new = measured(_ours, write_tables(folder, uris), USED, None, codec)
                     size = (folder / "crops" / "24279" / "crops.arrow").stat().st_size / USED / (5 * 520 * 696)
                     rounds[-1] |= {
                         codec: new["seconds"] / USED,
@@ -176,7 +173,7 @@ def rxrx3(parent: Path) -> None:
         pq.write_table(pa.Table.from_pylist(rows), shard, row_group_size=100)
         uris = [{s: f"{shard}#{6 * k + c}" for c, s in enumerate(STAINS)} for k in range(wells)]
         decoding = best(lambda: [imagecodecs.jpeg2k_decode(e) for e in encoded[:6]], 5)
-        new = measured(_ours, write_tables(folder, uris), wells, "rxrx3_to_bray", sections("lz4"))
+        new = measured(_ours, write_tables(folder, uris), wells, "rxrx3_to_bray", "lz4")
         ms, size = 1000 * new["seconds"] / wells, (folder / "crops" / "24279" / "crops.arrow").stat().st_size
         print(
             f"RxRx3-core: {ms:.1f} ms a well (at most 36), of it {decoding:.1f} ms to decode six planes of "

@@ -12,21 +12,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import time
-from pathlib import Path
 
 import numpy as np
 
-from cwamsn.config import load_schema, resolve
+from cwamsn.screen_specs import SimulatedBraySpec, SimulatedRxRx3Spec
 from cwamsn.simulate import bray, rxrx3_core
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 FULL = {"field_height": 520, "field_width": 696, "cell_diameter": 52}
-
-
-def screen(source: str, **keys) -> dict:
-    """A screen's specification with the schema's defaults."""
-    config = {"screens": {"screen": {"source": source, **keys}}}
-    return resolve(config, load_schema(ROOT / "config" / "schemas"))["screens"]["screen"]
 
 
 def median_ms(function, items) -> float:
@@ -50,13 +42,13 @@ def encode_rxrx3(field: np.ndarray) -> None:
 
 def main() -> None:
     cases = {
-        "five channels, 520 x 696 (full size)": (bray, screen("simulated-bray", **FULL)),
-        "five channels, demo": (bray, screen("simulated-bray")),
+        "five channels, 520 x 696 (full size)": (bray, SimulatedBraySpec(**FULL)),
+        "five channels, demo": (bray, SimulatedBraySpec()),
         "six channels, 512 x 512": (
             rxrx3_core,
-            screen("simulated-rxrx3-core", **{**FULL, "field_height": 512, "field_width": 512}),
+            SimulatedRxRx3Spec(**{**FULL, "field_height": 512, "field_width": 512}),
         ),
-        "six channels, demo": (rxrx3_core, screen("simulated-rxrx3-core")),
+        "six channels, demo": (rxrx3_core, SimulatedRxRx3Spec()),
     }
     for name, (module, spec) in cases.items():
         simulation = module.simulation(spec)
@@ -64,7 +56,7 @@ def main() -> None:
         fields = [simulation.field(w, 1) for w in wells[:9]]
         drawing = median_ms(lambda w, s=simulation: s.field(w, 1), wells)
         writing = median_ms(encode_bray if module is bray else encode_rxrx3, fields)
-        size = f"{spec['field_height']} x {spec['field_width']}"
+        size = f"{spec.field_height} x {spec.field_width}"
         print(f"{name:40s} {size:>10s}  draw {drawing:6.1f} ms  encode {writing:6.1f} ms")
 
 

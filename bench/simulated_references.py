@@ -15,7 +15,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,11 +27,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cwamsn.config import load_schema, resolve
+from cwamsn.screen_specs import SimulatedBraySpec, SimulatedRxRx3Spec
 from cwamsn.simulate import bray, rxrx3_core
 from cwamsn.simulate.genes import relationships
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def pixel_statistics(fields: np.ndarray) -> np.ndarray:
@@ -139,15 +136,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="seed of the evaluation screen (training screen: 100 more)")
     seed = parser.parse_args().seed
     torch.set_num_threads(1)
-    schema = load_schema(ROOT / "config" / "schemas")
-    sources = {
-        "evaluation": {"source": "simulated-rxrx3-core", "seed": seed},
-        "training": {"source": "simulated-bray", "seed": seed + 100},
-    }
-    specs = resolve({"screens": sources}, schema)["screens"]
+    evaluation = SimulatedRxRx3Spec(seed=seed)
     screens = {
-        "evaluation": rxrx3_core.simulation(specs["evaluation"]),
-        "training": bray.simulation(specs["training"]),
+        "evaluation": rxrx3_core.simulation(evaluation),
+        "training": bray.simulation(SimulatedBraySpec(seed=seed + 100)),
     }
     rng = np.random.default_rng(0)
     rows = {
@@ -159,7 +151,7 @@ def main() -> None:
         "random": lambda s, f: rng.standard_normal((len(f), 64)),
     }
     fields = {n: np.stack([s.field(w, 1) for w in s.design["well_id"]]) for n, s in screens.items()}
-    truth = rxrx3_core.interactions(specs["evaluation"])
+    truth = rxrx3_core.interactions(evaluation)
     table = {}
     for name, row in rows.items():
         table[name] = evaluation_scores(

@@ -34,7 +34,7 @@ def encode(crop: np.ndarray, codec: str, out: np.ndarray | None = None, work: np
     Given both, nothing of the crop's size is allocated.
     """
     if not crop.any():
-        # Blosc2 cannot expand its own encoding of zeros when their number is no multiple of eight.
+        # Blosc2 cannot expand its own encoding of zeros when their number is not a multiple of eight.
         return np.empty(0, np.uint8)
     if out is None:
         out = np.empty(bound(crop.nbytes), np.uint8)
@@ -55,7 +55,7 @@ def decode(data: np.ndarray, codec: str, out: np.ndarray) -> None:
 
 # Row r is stored as its difference from row r - s, s the largest power of two that divides r. Half of the rows thus
 # differ from their neighbour, a quarter from the row two above, and so on. Plain differences of neighbours compress a
-# little better, but undoing them is one sum a row; this is one sum of whole arrays a level, ten for a field.
+# little better, but undoing them is one sum per row; this is one sum of whole arrays per level, ten for a field.
 
 
 def _difference_rows(crop: np.ndarray, work: np.ndarray | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The published 16-bit to 8-bit conversion, bit for bit, some five times faster.
+"""The published 16-bit to 8-bit conversion, bit for bit, about five times faster.
 
 Source: `process_image` of ml-jku/cloome, src/preprocess/preprocess_image.py, which CellCLIP copies unchanged.
 """
@@ -25,12 +25,25 @@ def compress_to_uint8(
 
     With n = max(1, round(H * W * 0.0028 %)) and T the n-th largest value, a pixel v becomes
     trunc(min(v * (256 / T), 255)) in double precision: the published formula, factor 256 and display minimum 0.
-    saturated_share: in place of 0.0028 %, against hot pixels; black_level: taken from every value first (not below 0).
 
-    image: (H, W) uint16 (either byte order), or uint8, which is returned as it is unless `convert_uint8`.
-    out: C-contiguous (H, W) uint8 to fill and return.
-    Returns (H, W) uint8. A plane whose T is 0 gives zeros (the published code divides by zero), a constant plane v > 0
-    gives 255. Raises InputError for another type or shape.
+    Parameters
+    ----------
+    image : (H, W) uint16 (either byte order), or uint8.
+    convert_uint8 : convert uint8 too; else it is returned as it is.
+    out : C-contiguous (H, W) uint8 to fill and return.
+    saturated_share : in place of 0.0028 %, against hot pixels.
+    black_level : subtracted from every value first (not below 0).
+
+    Returns
+    -------
+    np.ndarray
+        (H, W) uint8. A plane whose T is 0 gives zeros (the published code divides by zero), a constant plane v > 0
+        gives 255.
+
+    Raises
+    ------
+    InputError
+        For another type or shape.
     """
     image = np.asarray(image)
     if image.ndim != 2 or image.size == 0:

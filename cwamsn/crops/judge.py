@@ -1,7 +1,7 @@
 """What is wrong with a field's planes, and what only looks wrong: a reason that leaves it out, and warnings.
 
 Every judgement is a function of the pixels alone. What a field cannot show (a plate unlike the others, a plate that is
-another's copy) is judged in :mod:`cwamsn.crops.plates`. On a good field this costs some 2 % of its conversion: a few
+another's copy) is judged in :mod:`cwamsn.crops.plates`. On a good field this costs about 2 % of its conversion: a few
 rows prove that nothing is wrong, and the whole plane is counted only where they do not.
 """
 
@@ -16,7 +16,7 @@ FEW_LEVELS = 32
 HIGH_FLOOR = 192
 # 99.9 % of a real plane's pixels lie below 75 to 255 of 255; if below this, a few bright pixels made all others dark.
 DIM, DIM_SHARE = 24, 0.001
-# A border of one value is damage only if the value hardly occurs elsewhere: of a black background it says nothing.
+# A border of one value is damage only if the value hardly occurs elsewhere; on a black background it means nothing.
 RARE = 0.01
 # ... or if it is this many times as long as the longest such run elsewhere, which is worth a warning.
 LONG_RUN = 10

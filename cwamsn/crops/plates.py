@@ -1,4 +1,4 @@
-"""What the QC tables of all parts show together: plates without a field, plates that repeat or differ from others."""
+"""What the QC tables of all units show together: plates without a field, plates that repeat or differ from others."""
 
 import re
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def lost(qc: pd.DataFrame) -> list[str]:
 
 
 def thinned(qc: pd.DataFrame) -> list[str]:
-    """A line if plates lose many of their fields, but not all; and one if others lose some to damaged images."""
+    """One line if plates lose many of their fields, but not all; one if others lose a few to damaged images."""
     plate, skipped = plate_of(qc), qc["status"] != "kept"
     share = skipped.groupby(plate).mean()
     many = plate.isin(share.index[(share >= _MOST_SKIPPED) & (share < 1)])

@@ -105,25 +105,23 @@ class _Shard:
             ]
         except (OSError, pa.ArrowInvalid, KeyError, UnicodeDecodeError, ValueError, TypeError) as error:
             raise InputError(
-                f"{path}: not a readable crop shard ({error}); delete it and make the crops again"
+                f"{path}: not a readable crop shard ({error}); delete it and recompute the crops"
             ) from None
         if self.codec not in CODECS:
-            raise InputError(
-                f"{path}: made with codec {self.codec!r}, known: {', '.join(CODECS)}; make the crops again"
-            )
+            raise InputError(f"{path}: made with codec {self.codec!r}, known: {', '.join(CODECS)}; recompute the crops")
         self.ends = np.cumsum([batch.num_rows for batch in batches])
         self.path = path
 
     def load(self, row: int, crop_id: str, out: np.ndarray) -> None:
         batch = int(np.searchsorted(self.ends, row, side="right"))
         if row < 0 or batch == len(self.ends):
-            raise InputError(f"{self.path}: row {row} ({crop_id}): the shard ends before it; make the crops again")
+            raise InputError(f"{self.path}: row {row} ({crop_id}): the shard ends before it; recompute the crops")
         row_of_batch = row - (int(self.ends[batch - 1]) if batch else 0)
         offsets, data = self.columns[batch]
         data = data[max(int(offsets[row_of_batch]), 0) : max(int(offsets[row_of_batch + 1]), 0)]
         if _checksum(crop_id, out.shape, data) != self.checksums[batch][row_of_batch]:
             raise InputError(
-                f"{self.path}: row {row} ({crop_id}): wrong checksum; delete the shard and make the crops again"
+                f"{self.path}: row {row} ({crop_id}): wrong checksum; delete the shard and recompute the crops"
             )
         decode(data, self.codec, out)
 
@@ -132,7 +130,7 @@ class CropStore:
     """Random access to the crops of one screen.
 
     index: the crops table (path or frame); root: the screen's data folder, to which its `shard` paths are relative.
-    Shards are mapped when first needed and anew in each process, so a store can be pickled and survives a fork.
+    Shards are mapped when first needed, and again in each process, so a store can be pickled and survives a fork.
     """
 
     def __init__(self, index: str | Path | pd.DataFrame, root: str | Path) -> None:
@@ -200,6 +198,6 @@ class CropStore:
             if self._channels is not None and shard.channels != self._channels:
                 raise InputError(
                     f"{shard.path}: channels {', '.join(shard.channels)}, elsewhere "
-                    f"{', '.join(self._channels)}; make the crops of this screen again"
+                    f"{', '.join(self._channels)}; recompute the crops of this screen"
                 )
         return shard

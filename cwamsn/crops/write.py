@@ -187,7 +187,7 @@ def _index_row(
 def _of_one_size(kept: list[tuple[dict, Measures]], qc: Mapping[str, dict]) -> list[tuple[dict, Measures]]:
     """The crops of the size that most have (ties: the larger); the others become skipped rows of `qc`.
 
-    A batch of training holds one size. Decided at the end of a part, so that one odd field at its start does not
+    A training batch holds one size. It is decided at the end of a unit, so that one odd field at its start does not
     make all others odd; the rows of the odd ones stay in the shard, unreferenced.
     """
     counts = Counter((r["height"], r["width"]) for r, _ in kept)
@@ -197,7 +197,7 @@ def _of_one_size(kept: list[tuple[dict, Measures]], qc: Mapping[str, dict]) -> l
     for row, _ in kept:
         size = (row["height"], row["width"])
         if size != usual:
-            reason = f"{_text(size)} pixels, the part's other fields have {_text(usual)}"
+            reason = f"{_text(size)} pixels, the unit's other fields have {_text(usual)}"
             qc[row["field_id"]].update(status="skipped", reason=reason)
     return [(r, m) for r, m in kept if (r["height"], r["width"]) == usual]
 
@@ -214,14 +214,14 @@ def _size_fault(crop: np.ndarray, size: list[int] | None) -> str | None:
     return f"{_text(crop.shape[1:])} pixels, crops.size is {_text(size)}"
 
 
-def _report(part: str, qc: pd.DataFrame) -> None:
+def _report(unit: str, qc: pd.DataFrame) -> None:
     skipped = qc[qc["status"] == "skipped"]
-    log.info("%s: %d fields kept, %d skipped", part, len(qc) - len(skipped), len(skipped))
+    log.info("%s: %d fields kept, %d skipped", unit, len(qc) - len(skipped), len(skipped))
     for row in skipped.itertuples():
-        log.info("%s: skipped %s: %s", part, row.field_id, row.reason)
+        log.info("%s: skipped %s: %s", unit, row.field_id, row.reason)
     if len(skipped) == len(qc):
         why = f" ({commonest(skipped['reason'])})" if len(qc) else ""
-        note(f"{part}: no usable field among {len(qc)}{why}; see the QC table")
+        note(f"{unit}: no usable field among {len(qc)}{why}; see the QC table")
 
 
 def _columns(name: str) -> list[str]:

@@ -69,7 +69,7 @@ class LoadDataSpec(HostedSpec):
         key, location, column = self._names_plates()
         path = local_path(known_location(location, key))
         if path is None or "{" in location:
-            raise InputError(f"plates: must be listed for a {key} file that is remote or one a plate")
+            raise InputError(f"plates: must be listed for a {key} file that is remote or one per plate")
         if not path.is_file():
             raise InputError(f"{path}: no such file; correct `{key}` of the screen")
         table = _read(path, self.platemap_separator if key == "platemap" else self.separator)

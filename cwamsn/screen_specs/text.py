@@ -70,7 +70,7 @@ def read_rows(path: Path, label: str, separator: str = ",") -> TextTable:
         if any(row[len(names) :]):
             raise InputError(
                 f"{label}: row {k} has {len(row)} cells, the header {len(names)}; a cell that holds "
-                f"{separator!r} must stand in quotes"
+                f"{separator!r} must be quoted"
             )
     rows = {k: row[: len(names)] + [""] * (len(names) - len(row)) for k, row in rows.items()}
     return _one_of_each(rows, names, label)
@@ -98,7 +98,7 @@ def _one_of_each(rows: dict[int, list[str]], names: list[str], label: str) -> Te
     first: dict[str, int] = {}
     for k, name in enumerate(names):
         if name in first and name and any(row[k] != row[first[name]] for row in rows.values()):
-            raise InputError(f"{label}: column {name} stands twice, with different contents; keep one")
+            raise InputError(f"{label}: column {name} appears twice, with different contents; keep one")
         first.setdefault(name, k)
     first.pop("", None)
     chosen = list(first.values())

@@ -117,7 +117,7 @@ def infer_plate_maps(plate: pd.Series, well: pd.Series, perturbation: pd.Series,
     """Plate map of each well where none is recorded: plates with mostly the same perturbations in the same wells.
 
     Two plates are joined if they share more than `overlap` of the smaller one's (well, perturbation) pairs; plates that
-    are joined through others have one map too, since a plate that was imaged in part shares little with another such.
+    are joined through others have one map too, since two partly imaged plates may share little with each other.
 
     Parameters
     ----------

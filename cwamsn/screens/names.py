@@ -19,7 +19,7 @@ def parse_address(text: str) -> tuple[str, int, int]:
     """
     match = _ADDRESS.fullmatch(str(text).strip().upper())
     if not match or int(match[2]) == 0:
-        raise ValueError(f"{text!r} is no well address (A01 ... AF48)")
+        raise ValueError(f"{text!r} is not a well address (A01 ... AF48)")
     row = 0
     for letter in match[1]:
         row = row * 26 + ord(letter) - ord("A") + 1

@@ -14,11 +14,14 @@ from cwamsn.naming import plate_text
 from cwamsn.screen_specs.bray import SPLITS
 from cwamsn.screens.names import parse_address
 from cwamsn.vocabulary import BRAY_STAINS
+from cwamsn.wells import inchikey_block
 
 
 def block(inchikey: pd.Series) -> pd.Series:
-    """First 14 characters of an InChIKey (the connectivity), null where there is none."""
-    return inchikey.str[:14].where(inchikey.notna() & inchikey.str.fullmatch(r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?", na=False))
+    """First block of an InChIKey (the connectivity), null where there is no valid one."""
+    return inchikey_block(inchikey).where(
+        inchikey.notna() & inchikey.str.fullmatch(r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?", na=False)
+    )
 
 
 def identities(inchikey: pd.Series, fallback: pd.Series, identity: str) -> pd.Series:
@@ -48,7 +51,7 @@ def _read_one(path: Path, split: str) -> pd.DataFrame:
         options = pyarrow.csv.ConvertOptions(include_columns=present, column_types=dict.fromkeys(present, pa.string()))
         table = pyarrow.csv.read_csv(path, convert_options=options)
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path}: not a readable CSV file ({error}); fetch it again") from None
+        raise InputError(f"{path}: not a readable CSV file ({error}); download it again") from None
     if "SAMPLE_KEY" not in present:
         raise InputError(f"{path}: has no column SAMPLE_KEY; the split files are datasplit1-{{train,val,test}}.csv")
     frame = table.to_pandas().rename(columns=wanted)
@@ -58,7 +61,7 @@ def _read_one(path: Path, split: str) -> pd.DataFrame:
     bad = frame["sample_key"].isna().to_numpy() if key.shape[1] < 3 else key.isna().any(axis=1).to_numpy()
     if key.shape[1] < 3 or bad.any():
         row = int(bad.argmax())
-        raise InputError(f"{path}: row {row}: {frame['sample_key'].iloc[row]!r} is no SAMPLE_KEY (24277-A01-1)")
+        raise InputError(f"{path}: row {row}: {frame['sample_key'].iloc[row]!r} is not a SAMPLE_KEY (24277-A01-1)")
     try:
         frame["address"] = key[1].map({a: parse_address(a)[0] for a in key[1].unique()})
         frame["site"] = key[2].astype(int)
@@ -70,7 +73,7 @@ def _read_one(path: Path, split: str) -> pd.DataFrame:
 
 
 def write_fields(published: pd.DataFrame | None, path: Path) -> None:
-    """Keep the fields of a published split for the jobs that fetch; without one, that there is none."""
+    """Write the fields of a published split for the jobs that fetch; without a split, a table that says so."""
     columns = ["plate", "address", "site", *(f"image_{c}" for c in BRAY_STAINS)]
     frame = pd.DataFrame(columns=columns) if published is None else published.reindex(columns=columns)
     schema = pa.schema([(c, pa.int32() if c == "site" else pa.string()) for c in columns])
@@ -86,15 +89,15 @@ def read_fields(path: Path, plate: str) -> pd.DataFrame | None:
     try:
         table = pq.read_table(path, filters=[("plate", "==", plate)])
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]}); write the wells again") from None
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]}); recompute the wells") from None
     return table.to_pandas() if (table.schema.metadata or {}).get(b"split") == b"published" else None
 
 
 def own_split(compounds: pd.Series, seed: int) -> pd.Series:
     """Seeded 70/10/20 split of compounds: a Series compound → train, val or test.
 
-    `compounds` holds a compound (connectivity block, else id) a row, repeated and null allowed. The split depends on
-    the set of compounds and on `seed`, not on the rows' order.
+    `compounds` holds one compound (connectivity block, else id) per row, repeated and null allowed. The split depends
+    on the set of compounds and on `seed`, not on the order of the rows.
     """
     unique = np.sort(compounds.dropna().unique().astype(str))
     order = np.random.default_rng(seed).permutation(len(unique))
@@ -106,10 +109,10 @@ def own_split(compounds: pd.Series, seed: int) -> pd.Series:
 
 
 def shared_blocks(wells: pd.DataFrame, compound: pd.Series) -> pd.Series:
-    """Compounds that stand in more than one split: compound → 'train+val'.
+    """Compounds that are in more than one split: compound → 'train+val'.
 
-    `compound` holds each well's connectivity block (else its id): two stereo-isomers are one molecule drawn twice as
-    far as a leak between parts is concerned, whatever a perturbation is.
+    `compound` holds each well's connectivity block (else its id): for a leak between splits, two stereo-isomers are one
+    molecule, whatever a perturbation is.
     """
     held = wells.assign(compound=compound).dropna(subset=["compound", "split"])
     splits = held.groupby("compound")["split"].unique()
@@ -119,10 +122,10 @@ def shared_blocks(wells: pd.DataFrame, compound: pd.Series) -> pd.Series:
 def settle_shared_blocks(
     wells: pd.DataFrame, compound: pd.Series, policy: str, source: str
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Make every connectivity block (`compound`, one a well) stand in one part only; (wells, notes).
+    """Leave every connectivity block (`compound`, one per well) in one split only; (wells, notes).
 
     `policy` `error` stops; `keep_in_first` leaves such a block in the first of train, val, test that has it, and takes
-    its other wells out of the split: the training part stays as published and nothing leaks into the parts that score.
+    its other wells out of the split: the training split stays as published and nothing leaks into those that score.
     """
     shared = shared_blocks(wells, compound)
     if shared.empty:
@@ -130,7 +133,7 @@ def settle_shared_blocks(
     first = shared.index[0]
     if policy == "error":
         raise InputError(
-            f"{source}: {len(shared)} compounds stand in two parts, first {first} ({shared.iloc[0]}); "
+            f"{source}: {len(shared)} compounds are in two splits, first {first} ({shared.iloc[0]}); "
             "set shared_blocks: keep_in_first, or split: own"
         )
     rank = wells["split"].map({name: k for k, name in enumerate(SPLITS)})
@@ -138,6 +141,6 @@ def settle_shared_blocks(
     out = wells["split"].notna() & (rank > best)
     wells = wells.assign(split=wells["split"].mask(out, None))
     return wells, [
-        f"{len(shared)} compounds (by the first block of the InChIKey) stood in two parts of the split; "
-        f"{int(out.sum())} wells left the later part"
+        f"{len(shared)} compounds (by the first block of the InChIKey) were in two splits; "
+        f"{int(out.sum())} wells left the later one"
     ]

@@ -9,6 +9,8 @@ import pandas as pd
 import tifffile
 
 from cwamsn.files import atomic_path
+from cwamsn.screen_specs.bray import GALLERY as BUCKET
+from cwamsn.screen_specs.bray import SPLITS
 from cwamsn.screen_specs.simulated import SimulatedBraySpec
 from cwamsn.simulate.compounds import broad_samples, inchikey, smiles
 from cwamsn.simulate.phenotypes import draw_group, shared_axes
@@ -18,7 +20,7 @@ from cwamsn.simulate.wells import Simulation, address, draw_magnitudes, write_cs
 from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
 
 CIL = "cil/broad_data"
-GALLERY = "gallery/cpg0012-wawer-bioactivecompoundprofiling/broad/workspace/metadata/platemaps/CDRP"
+GALLERY = f"gallery/{BUCKET}/workspace/metadata/platemaps/CDRP"
 # Levels of the published example plate: minimum as background, distance to the 99th percentile as signal of a cell.
 CAMERA = Camera(
     background=np.array([258.0, 220.0, 193.0, 265.0, 128.0]),
@@ -37,21 +39,21 @@ def design(spec: SimulatedBraySpec) -> pd.DataFrame:
     rows, columns, groups = spec.plate_rows, spec.plate_columns, spec.plate_groups()
     rng = generator(spec.seed, "layout")
     wells = rng.permutation(rows * columns)
-    # DMSO stands at the same positions on every plate, as in the real screen.
+    # DMSO has the same positions on every plate, as in the real screen.
     dmso, free = wells[: spec.dmso_wells()], np.sort(wells[spec.dmso_wells() :])
-    parts = []
+    filled = []
     if spec.layout == "bray":
         for number, plates in enumerate(groups):
             compounds = np.arange(number, spec.compounds, len(groups))
             positions = rng.permutation(free)[: len(compounds)]
             for plate in plates:
-                parts.append((f"H-SIMU-{number // 4 + 1:03d}-{number % 4 + 1}", number, plate, positions, compounds))
+                filled.append((f"H-SIMU-{number // 4 + 1:03d}-{number % 4 + 1}", number, plate, positions, compounds))
     else:
         for (number, plate), compounds in zip(_flat(groups), _randomise(rng, spec, groups)):
             positions = rng.permutation(free)[: len(compounds)]
-            parts.append((f"H-SIMU-{plate}", number, plate, positions, compounds))
+            filled.append((f"H-SIMU-{plate}", number, plate, positions, compounds))
     frames = []
-    for plate_map, batch, plate, positions, compounds in parts:
+    for plate_map, batch, plate, positions, compounds in filled:
         position = np.concatenate([dmso, positions])
         compound = np.concatenate([np.full(len(dmso), -1), compounds])
         order = np.argsort(position)
@@ -166,8 +168,8 @@ def write_layout(spec: SimulatedBraySpec, host_dir: Path) -> None:
         }
     )
     write_csv(annotations, host_dir / "gigadb" / "chemical_annotations.csv")
-    for part, rows in _split_tables(spec, wells, samples, names, texts).items():
-        write_csv(rows, host_dir / "splits" / f"datasplit1-{part}.csv")
+    for split, rows in _split_tables(spec, wells, samples, names, texts).items():
+        write_csv(rows, host_dir / "splits" / f"datasplit1-{split}.csv")
     simulation(spec).write_truth(host_dir)
 
 
@@ -176,8 +178,8 @@ def _split_tables(spec: SimulatedBraySpec, wells: pd.DataFrame, samples, names, 
     keys = np.array([inchikey(s) for s in texts[:-1]])
     order = generator(spec.seed, "splits").permutation(len(keys))
     first, second = round(0.7 * len(keys)), round(0.8 * len(keys))
-    part_of = np.empty(len(keys), dtype=object)
-    part_of[order[:first]], part_of[order[first:second]], part_of[order[second:]] = "train", "val", "test"
+    split_of = np.empty(len(keys), dtype=object)
+    split_of[order[:first]], split_of[order[first:second]], split_of[order[second:]] = "train", "val", "test"
     tables = []
     for plate, rows in wells.groupby("plate", sort=False):
         wide = images(spec, plate, rows["address"].to_numpy()).pivot(
@@ -203,7 +205,7 @@ def _split_tables(spec: SimulatedBraySpec, wells: pd.DataFrame, samples, names, 
             **{f"IMG_{c}": fields[c] for c in sorted(BRAY_STAINS)},
         }
     )
-    return {part: table[part_of[compound] == part] for part in ("train", "val", "test")}
+    return {split: table[split_of[compound] == split] for split in SPLITS}
 
 
 def write_unit(spec: SimulatedBraySpec, host_dir: Path, plate: str) -> None:

@@ -1,7 +1,7 @@
 """A family of small molecules built from fragments: valid SMILES, all different, none taken from a list.
 
 A molecule is aryl - linker - ring - amide - tail. The world seed shuffles the family once; training screens take every
-second member from the first, evaluation screens from the second, so that no compound stands in both.
+second member from the first, evaluation screens from the second, so that no compound is in both.
 """
 
 from functools import cache
@@ -38,7 +38,7 @@ FAMILY = len(ARYLS) * len(LINKERS) * len(RINGS) * len(AMIDES) * len(TAILS)
 def smiles(world_seed: int, purpose: str, count: int) -> list[str]:
     """SMILES of the first `count` compounds of a `purpose`, "training" or "evaluation"."""
     if count > FAMILY // 2:
-        raise InputError(f"compounds: {count} asked for, the family holds {FAMILY // 2} a screen; ask for fewer")
+        raise InputError(f"compounds: {count} asked for, the family holds {FAMILY // 2} per screen; ask for fewer")
     order = generator(world_seed, "compounds").permutation(FAMILY)
     return [_member(i) for i in order[0 if purpose == "training" else 1 :: 2][:count]]
 
@@ -48,7 +48,7 @@ def _member(number: int) -> str:
     for fragments in (ARYLS, LINKERS, RINGS, AMIDES, TAILS):
         number, place = divmod(int(number), len(fragments))
         parts.append(fragments[place])
-    # A ring number may be used again once its ring is closed, so the parts join as they are.
+    # A ring number may be used again once its ring is closed, so the fragments join as they are.
     return "".join(parts)
 
 

@@ -21,7 +21,7 @@ def relationships() -> dict[str, tuple[tuple[str, str], ...]]:
 
 @cache
 def complexes(world_seed: int, count: int, size: int) -> tuple[tuple[str, ...], ...]:
-    """`count` groups of `size` genes that the sources relate to each other; no gene stands in two groups.
+    """`count` groups of `size` genes that the sources relate to each other; no gene is in two groups.
 
     A group starts from a pair of one source (in turn) and takes, one at a time, the gene with the most relationships to
     the genes it has, counted over all sources, so that a group is a complex or pathway in most of them.

@@ -1,7 +1,7 @@
 """What varies between batches, plates and wells without any perturbation.
 
-Every factor is a standard normal number per well, a sum of independent parts of the batch, of the drift over
-consecutive plates, of the plate and of the well (shares of the variance), plus a gradient over the plate and an edge
+Every factor is a standard normal number per well, the sum of independent terms for the batch, the drift over
+consecutive plates, the plate and the well (shares of the variance), plus a gradient over the plate and an edge
 effect. Its strength turns it into a physical quantity.
 """
 

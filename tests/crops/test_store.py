@@ -166,7 +166,7 @@ def test_sizes_must_be_equal_in_a_batch(tmp_path, sections):
 def test_missing_shard_and_empty_index(screen):
     folder, _ = screen
     (folder / "crops" / "p1" / SHARD).unlink()
-    with pytest.raises(InputError, match="make the crops again"):
+    with pytest.raises(InputError, match="recompute the crops"):
         CropStore(folder / "crops.parquet", folder).load(0)
     empty = CropStore(pd.read_parquet(folder / "crops.parquet").iloc[:0], folder)
     assert len(empty) == 0

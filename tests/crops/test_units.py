@@ -148,7 +148,7 @@ def test_what_cannot_be_used_is_skipped_and_listed(tmp_path, sections):
     for field, reason in {
         "p1-A04-1": "repeats the pixels of field p1-A03-1",
         "p1-A05-1": "A05_Hoechst.tif: 41 x 48 pixels, other planes of the field have 40 x 48",
-        "p1-A06-1": "40 x 60 pixels, the part's other fields have 40 x 48",
+        "p1-A06-1": "40 x 60 pixels, the unit's other fields have 40 x 48",
         "p1-A07-1": "empty: ERSyto has std 0, min_std is 0",
         "p1-A08-1": "A08_Hoechst.tif: not a readable plane",
         "p1-A10-1": "its well is not in the wells table",

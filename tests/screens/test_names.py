@@ -42,7 +42,7 @@ def test_address_or_value_error(text):
 
 
 def test_a_bad_address_names_file_and_row():
-    with pytest.raises(InputError, match=r"map\.txt: row 1: 'Z' is no well address"):
+    with pytest.raises(InputError, match=r"map\.txt: row 1: 'Z' is not a well address"):
         parse_addresses(pd.Series(["A01", "Z"]), "map.txt")
 
 

@@ -50,7 +50,7 @@ def test_short_rows_are_filled_and_text_stays_text(tmp_path):
         ("a,b\n,\n , \n", "t.csv: has no row below its header"),
         ("", "not a readable table"),
         ("a,b\n1,2,3\n", "row 0 has 3 cells, the header 2"),
-        ("a,b,a\n1,2,3\n", "column a stands twice, with different contents"),
+        ("a,b,a\n1,2,3\n", "column a appears twice, with different contents"),
         ('a,b\n"1,2\n', "not a readable table"),
         ("a,b\n1,µ\n".encode("latin-1"), "line 2 is not UTF-8 text"),
         ("a,b\n1,2\n".encode("utf-16"), "it is UTF-16 text"),

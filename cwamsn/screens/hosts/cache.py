@@ -92,9 +92,9 @@ def cached_path(remote: Remote, cache: str | Path) -> Path:
 
 @contextmanager
 def usable(fetched: Fetched) -> Iterator[None]:
-    """When the block finds a fetched file to be none of its kind (InputError), the next run asks the host for it again.
+    """Remove a file from the cache if the block finds it unusable (InputError), so that the next run asks again.
 
-    A host's page about maintenance is whole, too, and would else be found in the cache for ever.
+    A host's maintenance page is a whole file too, and would otherwise stay in the cache for ever.
     """
     try:
         yield

@@ -108,7 +108,7 @@ def _rest(answer: Response, offset: int, known: Facts, facts: Facts, remote: Rem
         raise Again("the file has changed its length on its host meanwhile")
     total = totals.pop() if totals else remote.size
     if total is None:
-        raise Again("the host sent a part without telling how long the whole is")
+        raise Again("the host sent a range without telling how long the whole file is")
     return total
 
 

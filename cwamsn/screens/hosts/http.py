@@ -98,7 +98,7 @@ def check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # brackets, or a port that is no number
+    except ValueError:  # brackets, or a port that is not a number
         good = False
     if not good:
         raise FetchError(f"{url}: not an http:// or https:// URL; correct it (a local file: file://... or a path)")

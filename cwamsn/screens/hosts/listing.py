@@ -49,7 +49,7 @@ def list_folder(base: str, prefix: str, how: Policy) -> Iterator[Remote]:
 def _page(url: str, how: Policy) -> tuple[list[tuple[str, int, str]], str]:
     """One page of a bucket's listing: (key, size, ETag) entries, and the token of the next page or ''.
 
-    What is no such page is :class:`Again`: a proxy's page or half an answer, which may be right the next time.
+    Anything else raises :class:`Again`: a proxy's page or half an answer, which may be right the next time.
     """
     text = bytearray()
     with request(url, {"Accept-Encoding": "identity"}, how) as answer:
@@ -68,7 +68,7 @@ def _page(url: str, how: Policy) -> tuple[list[tuple[str, int, str]], str]:
     entries = [_entry(node, space) for node in tree.iter(f"{space}Contents")]
     following = (tree.findtext(f"{space}NextContinuationToken") or "").strip()
     if (tree.findtext(f"{space}IsTruncated") or "").strip() == "true" and not following:
-        raise Again("a part of a bucket listing, without the token of the next")
+        raise Again("an incomplete bucket listing, without the token of the next page")
     return [entry for entry in entries if not entry[0].endswith("/")], following
 
 

@@ -1,4 +1,4 @@
-"""A zip file on a host, of which only some members are needed: they alone are fetched, where the host sends ranges."""
+"""A zip file on a host: where the host sends ranges, only the members that are needed are fetched."""
 
 import hashlib
 import struct
@@ -67,7 +67,7 @@ class HostedZip:
         except InputError:
             raise
         except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-            raise FetchError(f"{self.url}: not a whole zip file ({error}); fetch or copy it again") from None
+            raise FetchError(f"{self.url}: not a whole zip file ({error}); download or copy it again") from None
 
     @property
     def names(self) -> list[str]:

@@ -18,23 +18,23 @@ _GREY = "expected a grey 8- or 16-bit plane, found"
 _OTHERS = (
     (b"\xff\xd8\xff", "a JPEG, which is lossy; export TIFF or PNG"),
     (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself (git lfs pull)"),
-    (b"<", "markup (an error page?); fetch the file again"),
+    (b"<", "markup (an error page?); download the file again"),
     (b"\x1f\x8b", "a gzip file; unpack it"),
     (b"PK\3\4", "a zip file; name its member"),
     (b"\x89HDF", "an HDF5 file; export TIFF or PNG"),
     (b"BM", "a bitmap; export TIFF or PNG"),
-    (b"\0\0\0\0\0\0\0\0", "zero bytes; fetch the file again"),
+    (b"\0\0\0\0\0\0\0\0", "zero bytes; download the file again"),
 )
 
 
 class Refused(ValueError):
-    """The image can be read, perhaps, but is no single grey plane whose pixels are intensities."""
+    """The image, readable or not, is not a single grey plane whose pixels are intensities."""
 
 
 def decode_plane(data: bytes | memoryview) -> np.ndarray:
     """Decode TIFF, BigTIFF, PNG or JPEG 2000 to (H, W) uint8 or uint16.
 
-    Raises Refused (a ValueError) for what is no single grey plane: several pages, colour, a colour map, a reversed
+    Raises Refused (a ValueError) for what is not a single grey plane: several pages, colour, a colour map, a reversed
     scale, another type of pixel, more than MOST_PIXELS, a file cut off. Damage raises whatever the decoder raises.
     """
     head = bytes(data[:32])
@@ -71,7 +71,7 @@ def _within_bounds(height: int, width: int) -> None:
 def bare_tiff(data: bytes | memoryview) -> np.ndarray | None:
     """The plane of a single-page, uncompressed, grey TIFF whose strips lie in one piece; None for any other TIFF.
 
-    Three numbers of the directory and one copy: some 20 times faster than a general reader on Bray's 0.7 MB files.
+    Three numbers of the directory and one copy: about 20 times faster than a general reader on Bray's 0.7 MB files.
     """
     order = "<" if bytes(data[:2]) == b"II" else ">"
     (start,) = struct.unpack_from(f"{order}I", data, 4)
@@ -127,12 +127,12 @@ def _tiff(data: bytes | memoryview) -> np.ndarray:
         if len(full) > 1:
             sizes = list(dict.fromkeys(f"{p.imagelength} x {p.imagewidth}" for p in full))
             raise Refused(
-                f"{_GREY} {len(full)} pages ({', '.join(sizes[:4])}); write one plane, or a projection, a file"
+                f"{_GREY} {len(full)} pages ({', '.join(sizes[:4])}); write one plane, or a projection, per file"
             )
         (page,) = full
         planes = max(page.imagedepth, _hidden_planes(tiff))
         if planes > 1:
-            raise Refused(f"{_GREY} a stack of {planes}; write one plane, or a projection, a file")
+            raise Refused(f"{_GREY} a stack of {planes}; write one plane, or a projection, per file")
         _judge_page(page, len(data))
         return page.asarray()
 
@@ -159,7 +159,7 @@ def _judge_page(page: Any, size: int) -> None:
     samples, photometric = page.samplesperpixel, int(page.photometric)
     if samples != 1:
         kind = "RGB" if photometric == 2 else "an image"
-        raise Refused(f"{_GREY} {kind} of {samples} samples a pixel; write each channel as a grey plane")
+        raise Refused(f"{_GREY} {kind} of {samples} samples per pixel; write each channel as a grey plane")
     if page.bitspersample < 8 or page.dtype is None or page.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         kind = "1-bit pixels" if page.bitspersample == 1 else f"{page.bitspersample}-bit {page.dtype} pixels"
         raise Refused(f"{_GREY} {kind}; convert them to unsigned 8 or 16 bits")
@@ -169,13 +169,13 @@ def _judge_page(page: Any, size: int) -> None:
             "save it as 1 (black is zero)"
         )
     if photometric == 3 and not _is_grey_ramp(page.colormap):
-        raise Refused(f"{_GREY} a colour map (palette): its pixels are no intensities; save it as grey")
+        raise Refused(f"{_GREY} a colour map (palette): its pixels are not intensities; save it as grey")
     if photometric not in (1, 3):
         raise Refused(f"{_GREY} photometric interpretation {photometric}; save it as 1 (black is zero)")
     # tifffile fills what is absent with zeros.
     ends = [at + n for at, n in zip(page.dataoffsets, page.databytecounts) if at and n]
     if len(ends) < max(1, int(np.prod(page.chunked))):
-        raise Refused("strips or tiles of the plane are not in the file; fetch or export it again")
+        raise Refused("strips or tiles of the plane are not in the file; download or export it again")
     if max(ends) > size:
         raise Refused(f"truncated TIFF: {size} bytes, the plane ends at {max(ends)}")
 
@@ -193,11 +193,11 @@ def _is_grey_ramp(colormap: np.ndarray | None) -> bool:
 
 def _png(data: bytes | memoryview, head: bytes) -> np.ndarray:
     if head[12:16] != b"IHDR" or len(head) < 29:
-        raise Refused("truncated PNG; fetch it again")
+        raise Refused("truncated PNG; download it again")
     width, height, bits, colour = struct.unpack(">IIBB", head[16:26])
     _within_bounds(height, width)
     if colour == 3:
-        raise Refused(f"{_GREY} a PNG with a palette: its pixels are no intensities; save it as grey")
+        raise Refused(f"{_GREY} a PNG with a palette: its pixels are not intensities; save it as grey")
     if colour != 0:
         kind = {2: "RGB", 4: "grey with alpha", 6: "RGB with alpha"}.get(colour, f"colour type {colour}")
         raise Refused(f"{_GREY} a PNG of {kind}; write each channel as a grey plane")
@@ -205,7 +205,7 @@ def _png(data: bytes | memoryview, head: bytes) -> np.ndarray:
         raise Refused(f"{_GREY} {bits}-bit pixels; convert them to unsigned 8 or 16 bits")
     # libpng warns of a file that ends early and leaves the rest as it was.
     if b"IEND" not in bytes(data[-64:]):
-        raise Refused("truncated PNG (it has no end mark); fetch it again")
+        raise Refused("truncated PNG (it has no end mark); download it again")
     return _decode(data, "png_decode")
 
 
@@ -214,19 +214,19 @@ def _jpeg2000(data: bytes | memoryview) -> np.ndarray:
     if bytes(stream[:4]) != _JPEG2000:
         stream = next((body for kind, body in _boxes(stream) if kind == b"jp2c"), stream[:0])
     if len(stream) < 42 or bytes(stream[:4]) != _JPEG2000:
-        raise Refused("truncated JPEG 2000; fetch it again")
+        raise Refused("truncated JPEG 2000; download it again")
     x1, y1, x0, y0 = struct.unpack(">4I", stream[8:24])
     _within_bounds(max(0, y1 - y0), max(0, x1 - x0))
     (components,) = struct.unpack(">H", stream[40:42])
     if components != 1:
-        raise Refused(f"{_GREY} {components} components a pixel; write each channel as a grey plane")
+        raise Refused(f"{_GREY} {components} components per pixel; write each channel as a grey plane")
     if bytes(stream[:4]) != bytes(data[:4]):
         header = next((body for kind, body in _boxes(memoryview(data)) if kind == b"jp2h"), stream[:0])
         if any(kind == b"pclr" for kind, _ in _boxes(header)):
-            raise Refused(f"{_GREY} a palette: its pixels are no intensities; save it as grey")
+            raise Refused(f"{_GREY} a palette: its pixels are not intensities; save it as grey")
     # A decoder may give what it has of a stream that breaks off. The mark cannot occur within its data.
     if b"\xff\xd9" not in bytes(stream[-64:]):
-        raise Refused("truncated JPEG 2000 (it has no end mark); fetch it again")
+        raise Refused("truncated JPEG 2000 (it has no end mark); download it again")
     return _decode(data, "jpeg2k_decode")
 
 

@@ -92,7 +92,7 @@ class _Archive:
             with zipfile.ZipFile(path) as archive:
                 self.members = {info.filename: info for info in archive.infolist()}
         except (zipfile.BadZipFile, OSError) as error:
-            raise InputError(f"{path}: not a readable zip file ({error}); delete it and fetch it again") from None
+            raise InputError(f"{path}: not a readable zip file ({error}); delete it and download it again") from None
         self.file = Path(path).open("rb")  # noqa: SIM115 - closed with the reader
 
     def read(self, member: str) -> bytes | memoryview:
@@ -106,14 +106,16 @@ class _Archive:
         at = info.header_offset
         header = os.pread(self.file.fileno(), 30, at)
         if len(header) < 30 or header[:4] != b"PK\3\4":
-            raise InputError(f"{self.path}!{member}: no member header where the directory says; fetch the file again")
+            raise InputError(
+                f"{self.path}!{member}: no member header where the directory says; download the file again"
+            )
         names = struct.unpack_from("<HH", header, 26)
         start = at + 30 + sum(names)
         data: bytes = os.pread(self.file.fileno(), info.compress_size, start)
         if info.compress_type == zipfile.ZIP_DEFLATED:
             data = _inflate(data, info.file_size)
         if len(data) != info.file_size or _crc32(data) != info.CRC:
-            raise InputError(f"{self.path}!{member}: wrong checksum (CRC-32); fetch the file again")
+            raise InputError(f"{self.path}!{member}: wrong checksum (CRC-32); download the file again")
         return data
 
     def close(self) -> None:
@@ -146,7 +148,9 @@ class _Shard:
         try:
             self.file = pq.ParquetFile(path, memory_map=True)
         except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(f"{path}: not a readable Parquet file ({error}); delete it and fetch it again") from None
+            raise InputError(
+                f"{path}: not a readable Parquet file ({error}); delete it and download it again"
+            ) from None
         rows = [self.file.metadata.row_group(g).num_rows for g in range(self.file.num_row_groups)]
         self.ends = np.cumsum(rows)
         self.groups: OrderedDict[int, pa.Array] = OrderedDict()

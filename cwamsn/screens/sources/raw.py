@@ -59,7 +59,7 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except FileNotFoundError:
-        raise InputError(f"{source}: another job has taken it out of the cache; run again") from None
+        raise InputError(f"{source}: another job has removed it from the cache; run again") from None
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
 

@@ -341,6 +341,6 @@ def test_a_file_that_another_job_took_out_of_the_cache_is_one_line(host, tmp_pat
     raw = Raw(ScreenPaths(tmp_path).unit("24277"))
     raw.add(fetched)
     fetched.path.unlink()
-    with pytest.raises(InputError, match="another job has taken it out of the cache; run again"):
+    with pytest.raises(InputError, match="another job has removed it from the cache; run again"):
         raw.finish()
     assert not raw.unit.raw.exists()

@@ -92,7 +92,9 @@ FLOAT[3, 4] = np.nan
         pytest.param(saved(photometric="miniswhite"), "white is zero", id="white is zero"),
         pytest.param(saved(BYTES, photometric="palette", colormap=RAMP[:, ::-1]), "a colour map", id="colour map"),
         pytest.param(saved(np.zeros((8, 8, 3), np.uint8), photometric="rgb"), "RGB of 3 samples", id="RGB"),
-        pytest.param(saved(np.zeros((8, 8, 2), np.uint8), planarconfig=1), "of 2 samples a pixel", id="grey and alpha"),
+        pytest.param(
+            saved(np.zeros((8, 8, 2), np.uint8), planarconfig=1), "of 2 samples per pixel", id="grey and alpha"
+        ),
         pytest.param(saved(np.stack([GREY] * 7), photometric="minisblack"), "7 pages (64 x 80)", id="stack"),
         pytest.param(pages(GREY, GREY[::2, ::2]), "2 pages (64 x 80, 32 x 40)", id="pyramid without a flag"),
         pytest.param(saved(np.stack([GREY] * 3), imagej=True, truncate=True), "a stack of 3", id="ImageJ's stack"),
@@ -111,7 +113,7 @@ FLOAT[3, 4] = np.nan
         pytest.param(png(BYTES, "1"), "1-bit pixels", id="1-bit PNG"),
         pytest.param(png(BYTES, "LA"), "grey with alpha", id="PNG with alpha"),
         pytest.param(png(BYTES, "RGB"), "PNG of RGB", id="PNG in colour"),
-        pytest.param(jpeg2000(np.stack([BYTES] * 3, axis=-1)), "3 components a pixel", id="JPEG 2000 in colour"),
+        pytest.param(jpeg2000(np.stack([BYTES] * 3, axis=-1)), "3 components per pixel", id="JPEG 2000 in colour"),
         pytest.param(saved(BYTES, compression="jpeg"), "JPEG compression, which is lossy", id="JPEG within TIFF"),
         pytest.param(b"\xff\xd8\xff\xe0 JFIF", "a JPEG, which is lossy", id="JPEG"),
         pytest.param(b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer", id="Git LFS pointer"),

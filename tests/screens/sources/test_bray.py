@@ -182,7 +182,7 @@ def test_one_compound_in_two_parts_leaves_the_later_one_or_stops(host, run):
     wells = run(mini.spec(str(host.root), "cil")).wells()
     assert wells.loc["24277_A05", "perturbation"] == wells.loc["24277_A01", "perturbation"]
     assert pd.isna(wells.loc["24277_A05", "split"]) and wells.loc["24277_A01", "split"] == "train"
-    with pytest.raises(InputError, match=r"1 compounds stand in two parts, first LFQSCWFLJHTTHZ \(test\+train\)"):
+    with pytest.raises(InputError, match=r"1 compounds are in two splits, first LFQSCWFLJHTTHZ \(test\+train\)"):
         run(mini.spec(str(host.root), "cil", shared_blocks="error")).wells()
 
 
@@ -212,8 +212,8 @@ def test_stereo_isomers_in_two_parts_of_the_split_are_a_leak(host, run, isomers,
     wells = run(isomers.spec(str(host.root), "cil")).wells()
     assert wells.loc["24277_A03", "perturbation"] == ALANINES["D"] and pd.isna(wells.loc["24277_A03", "split"])
     assert wells["split"].value_counts().to_dict() == {"train": 2, "val": 2, "test": 2}
-    assert "1 compounds (by the first block of the InChIKey) stood in two parts of the split; 2 wells" in caplog.text
-    with pytest.raises(InputError, match=r"1 compounds stand in two parts, first QNAYBMKLOCPYGJ \(test\+train\)"):
+    assert "1 compounds (by the first block of the InChIKey) were in two splits; 2 wells" in caplog.text
+    with pytest.raises(InputError, match=r"1 compounds are in two splits, first QNAYBMKLOCPYGJ \(test\+train\)"):
         run(isomers.spec(str(host.root), "cil", shared_blocks="error")).wells()
 
 
@@ -239,7 +239,7 @@ def test_the_split_is_decided_once_and_obeyed_whatever_the_host_does_later(host,
             path.unlink()
         this = run(mini.spec(host.url, "cil", split="auto"))
         this.wells()
-        assert "takes an own split, because the published one was not to be had" in caplog.text
+        assert "takes an own split, because the published one could not be fetched" in caplog.text
         for path, data in held.items():
             path.write_bytes(data)
     before = len(host.requests)
@@ -249,7 +249,7 @@ def test_the_split_is_decided_once_and_obeyed_whatever_the_host_does_later(host,
     source = json.loads((this.folder / "source.json").read_text())
     assert source["split"] == ("published, datasplit1" if reached else "own, seed 0")
     (this.folder / "split_fields.parquet").unlink()
-    with pytest.raises(InputError, match=r"split_fields\.parquet: cannot be read .*write the wells again"):
+    with pytest.raises(InputError, match=r"split_fields\.parquet: cannot be read .*recompute the wells"):
         this.fetch("24278")
 
 

@@ -146,12 +146,12 @@ def test_plates_that_no_plate_map_knows_stop(lab, run):
         (lambda lab: None, {"channels": {"Mito": "Mitochondria"}}, "for channel Mito; it has DNA, ER, RNA, AGP, Mito"),
         (lambda lab: None, {"compound_column": "pert"}, r"map\.csv: lacks column pert"),
         (lambda lab: None, {"plates": ["P9"]}, r"load_data\.csv: has no row of plate P9"),
-        (lambda lab: lab.table.__setitem__("Metadata_Well", "Q"), {}, r"row 0: 'Q' is no well address"),
-        (lambda lab: lab.table.__setitem__("Metadata_Well", "A01"), {}, r"row 1: field P1-A01-3 stands twice"),
-        (lambda lab: lab.map.__setitem__("well_position", "A01"), {}, r"map\.csv: well A01 stands twice"),
-        (lambda lab: lab.map.__setitem__("mmoles_per_liter", "low"), {}, r"row 0: concentration 'low' is no number"),
+        (lambda lab: lab.table.__setitem__("Metadata_Well", "Q"), {}, r"row 0: 'Q' is not a well address"),
+        (lambda lab: lab.table.__setitem__("Metadata_Well", "A01"), {}, r"row 1: field P1-A01-3 appears twice"),
+        (lambda lab: lab.map.__setitem__("well_position", "A01"), {}, r"map\.csv: well A01 appears twice"),
+        (lambda lab: lab.map.__setitem__("mmoles_per_liter", "low"), {}, r"row 0: concentration 'low' is not a number"),
         (lambda lab: lab.table.__setitem__("Metadata_Plate", "a/b"), {}, r"plate 'a/b' cannot name a file"),
-        (lambda lab: lab.table.__setitem__("Metadata_Well", "1"), {}, r"row 0: '1' is no well address"),
+        (lambda lab: lab.table.__setitem__("Metadata_Well", "1"), {}, r"row 0: '1' is not a well address"),
         (lambda lab: lab.map.__setitem__("broad_sample", "NA"), {}, r"map\.csv: no well has a perturbation"),
         (lambda lab: None, {"channels": {"../x": "ER"}}, r"channels: stain '\.\./x' cannot name a file"),
         (lambda lab: None, {"plates": []}, "plates: is empty; list plates"),
@@ -406,7 +406,7 @@ def test_a_column_that_tells_controls_is_read_in_any_case_too(lab, run):
         (["X", "EMPTY", "DMSO"], {}, "2 wells of 'EMPTY' are taken for treated"),
         (["X", "#REF!", "DMSO"], {}, "2 wells of '#REF!' are errors of a spreadsheet"),
         (["X", "DMSO", "NA", "None"], {}, "4 wells have no perturbation (broad_sample is 'NA', 'None')"),
-        (["BRD-K18250272-003-03-7", "BRD-K18250272-001-01-1", "DMSO"], {}, "1 compounds stand under several salts or"),
+        (["BRD-K18250272-003-03-7", "BRD-K18250272-001-01-1", "DMSO"], {}, "1 compounds appear under several salts or"),
     ],
 )
 def test_odd_controls_and_compounds_are_said(lab, run, compounds, keys, said):
@@ -438,18 +438,18 @@ def test_salts_and_batches_become_one_compound_by_a_pattern(lab, run):
         wells = run(lab.spec(compound_pattern="^BRD-[A-Z][0-9]+")).wells()
     assert set(wells["perturbation"]) == {"BRD-K18250272", "other", "DMSO"} and not notes
     assert wells.loc["P1_A01", "treatment"] == "BRD-K18250272-003-03-7"
-    with pytest.raises(InputError, match="compound_pattern: '\\(' is no regular expression"):
+    with pytest.raises(InputError, match="compound_pattern: '\\(' is not a regular expression"):
         run(lab.spec(compound_pattern="(")).wells()
 
 
 @pytest.mark.parametrize(
     ("dose", "error"),
     [
-        ("10 uM", "concentration '10 uM' is no number; write the number alone, its unit is concentration_unit"),
-        ("1,5", "concentration '1,5' is no number; write a decimal point"),
-        ("-1", "concentration '-1' is no dose; it must be finite and not below 0"),
-        ("inf", "concentration 'inf' is no dose"),
-        ("low", "concentration 'low' is no number"),
+        ("10 uM", "concentration '10 uM' is not a number; write the number alone, its unit is concentration_unit"),
+        ("1,5", "concentration '1,5' is not a number; write a decimal point"),
+        ("-1", "concentration '-1' is not a dose; it must be finite and not below 0"),
+        ("inf", "concentration 'inf' is not a dose"),
+        ("low", "concentration 'low' is not a number"),
     ],
 )
 def test_a_dose_that_is_none_stops_with_what_to_do(lab, run, dose, error):
@@ -471,7 +471,7 @@ def test_a_site_that_is_no_number_stops(lab, run, site):
     lab.table.loc[0, "Metadata_Site"] = site
     this = run(lab.spec())
     this.wells()
-    with pytest.raises(InputError, match=r"row 0: .* is no number of a field of view .*; correct Metadata_Site"):
+    with pytest.raises(InputError, match=r"row 0: .* is not the number of a field of view .*; correct Metadata_Site"):
         this.fetch("P1")
 
 

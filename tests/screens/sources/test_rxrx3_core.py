@@ -151,11 +151,11 @@ def test_the_licence_is_asked_for_before_the_host_is(host, run, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("compound-001_1_A02,", "compound-001_1_A01,", r"row 1: well_id compound-001_1_A01 stands twice"),
+        ("compound-001_1_A02,", "compound-001_1_A01,", r"row 1: well_id compound-001_1_A01 appears twice"),
         (",COMPOUND,", ",DRUG,", r"row 0: perturbation_type must be COMPOUND or CRISPR"),
-        (",0.025,", ",much,", r"row 2: concentration 'much' is no number"),
-        (",AA15,", ",15AA,", r"row 2: '15AA' is no well address"),
-        (",0.025,", ",-1,", r"row 2: concentration '-1' is no number \(µM\) or no dose"),
+        (",0.025,", ",much,", r"row 2: concentration 'much' is not a number"),
+        (",AA15,", ",15AA,", r"row 2: '15AA' is not a well address"),
+        (",0.025,", ",-1,", r"row 2: concentration '-1' is not a number \(µM\), or not a dose"),
         ("compound-001_1_A02,compound-001,1,", "compound-001_1_A02,compound-001,,", r"row 1 has no plate"),
         ("compound-001_1_A02,compound-001,1,", ",compound-001,1,", r"row 1 has no well_id"),
         ("treatment", "compound", r"lacks column treatment"),

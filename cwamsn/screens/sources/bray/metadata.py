@@ -76,7 +76,7 @@ def _plate_map(fetched: Fetched) -> pd.DataFrame:
     where = parse_addresses(frame["well_position"], fetched.url)
     if where["address"].duplicated().any():
         first = where["address"][where["address"].duplicated()].iloc[0]
-        raise InputError(f"{fetched.url}: well {first} stands twice; keep one row of each well")
+        raise InputError(f"{fetched.url}: well {first} appears twice; keep one row of each well")
     millimolar = frame["mmoles_per_liter"] if "mmoles_per_liter" in frame else pd.Series(np.nan, frame.index)
     role = frame["ASSAY_WELL_ROLE"] if "ASSAY_WELL_ROLE" in frame else pd.Series("", frame.index)
     return where.assign(
@@ -172,8 +172,8 @@ def published_split(spec: BraySpec, cache: Path, used: list[Fetched], notes: lis
     except FetchError as error:
         if spec.split == "published":
             raise
-        notes.append(f"own split, because the published one was not to be had: {error}")
-        note(f"screen with split: auto takes an own split, because the published one was not to be had: {error}")
+        notes.append(f"own split, because the published one could not be fetched: {error}")
+        note(f"screen with split: auto takes an own split, because the published one could not be fetched: {error}")
         return None
     used.extend(files.values())
     with ExitStack() as stack:

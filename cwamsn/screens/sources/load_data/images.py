@@ -40,7 +40,7 @@ def acquire(spec: LoadDataSpec, raw: Raw, wells: pd.DataFrame, cache: Path) -> A
         address, site = _place(record, spec, label)
         well_id, field_id = f"{plate}_{address}", f"{plate}-{address}-{site}"
         if field_id in seen:
-            raise InputError(f"{label}: field {field_id} stands twice; keep one row of each field")
+            raise InputError(f"{label}: field {field_id} appears twice; keep one row of each field")
         seen.add(field_id)
         if well_id not in known:
             found.skip(field_id, well_id, plate, site, "well without a plate-map entry")
@@ -93,5 +93,7 @@ def _place(record: dict[str, str], spec: LoadDataSpec, label: str) -> tuple[str,
     except ValueError:
         site = math.nan
     if not 0 <= site < 2**31 or site != int(site):
-        raise InputError(f"{label}: {text!r} is no number of a field of view (1, 2 ...); correct {spec.site_column}")
+        raise InputError(
+            f"{label}: {text!r} is not the number of a field of view (1, 2 ...); correct {spec.site_column}"
+        )
     return address, int(site)

@@ -46,7 +46,7 @@ def read_wells(screen: str, spec: LoadDataSpec, cache: Path) -> Metadata:
         )
     say_what_is_odd(table, spec)
     if spec.split == "own":
-        labels = splits.own_split(molecule[treated], spec.split_seed)  # stereo-isomers stay in one part
+        labels = splits.own_split(molecule[treated], spec.split_seed)  # stereo-isomers stay in one split
         table["split"] = molecule.where(treated).map(labels)
         table["split"] = table["split"].astype(object).where(table["split"].notna(), None)
         notes.append(f"own split: 70/10/20 of {len(labels)} compounds, seed {spec.split_seed}")
@@ -79,7 +79,7 @@ def _plate_maps(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> dict[st
         if frame["address"].duplicated().any():
             first = frame["address"][frame["address"].duplicated()].iloc[0]
             raise InputError(
-                f"{location}: well {first} stands twice; keep one row of each, or set platemap_plate_column"
+                f"{location}: well {first} appears twice; keep one row of each, or set platemap_plate_column"
             )
         maps[plate] = (names[plate] or Path(location).stem, frame.drop(columns="_plate"))
     if spec.platemap_plate_column:
@@ -94,16 +94,16 @@ def _barcodes(fetched: Fetched) -> dict[str, str]:
 
 
 def _say_unused(key: str, known: Iterable[str], plates: list[str], spec: LoadDataSpec) -> None:
-    """A note on plates that a table of the user's has and the screen, which takes load_data's, has not."""
+    """Note plates that a table of the user has but not the screen, which takes those of load_data."""
     unused = [plate for plate in known if plate not in set(plates)]
     if unused and spec.plates is None:
         note(f"{len(unused)} plates of {key} are not in load_data and are left out: {', '.join(unused[:5])}")
 
 
 def _load_data_of_all(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> dict[str, str]:
-    """Plate → batch where `experiment_column` names it; looks before anything is fetched whether load_data has it all.
+    """Plate → batch where `experiment_column` names it. Before any image is fetched, checks that all plates are there.
 
-    A remote load_data without a batch is not read here: fetching reads it plate by plate.
+    A remote load_data without a batch column is not read here: fetching reads it plate by plate.
     """
     if spec.load_data is None:
         if spec.experiment_column:
@@ -139,9 +139,9 @@ def _load_data_of_all(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> d
 
 
 def _say_swapped(frame: pd.DataFrame, spec: LoadDataSpec) -> None:
-    """A note on plates whose image columns seem exchanged: a channel's files are named for another, and that one's not.
+    """Note plates whose image columns seem exchanged: the files of a channel carry the name of another channel only.
 
-    The first field of a plate is looked at: columns are exchanged for whole plates.
+    Only the first field of each plate is checked, since columns are exchanged for whole plates.
     """
     columns = {}
     for stain, suffix in spec.channels.items():
@@ -165,7 +165,7 @@ def _say_swapped(frame: pd.DataFrame, spec: LoadDataSpec) -> None:
 
 
 def _names_stain(file_name: str, stain: str) -> bool:
-    """Whether a stain stands in a file name as a word of its own."""
+    """Whether a stain appears in a file name as a word of its own."""
     return re.search(rf"(?i)(?<![a-z0-9]){re.escape(stain)}(?![a-z0-9])", file_name) is not None
 
 

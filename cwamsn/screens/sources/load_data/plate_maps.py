@@ -87,7 +87,7 @@ def _merged(treatment: pd.Series, control: pd.Series, pattern: str | None) -> pd
     try:
         wanted = re.compile(pattern)
     except re.error as error:
-        raise InputError(f"compound_pattern: {pattern!r} is no regular expression ({error})") from None
+        raise InputError(f"compound_pattern: {pattern!r} is not a regular expression ({error})") from None
 
     def compound(text: str) -> str:
         found = wanted.search(text)
@@ -102,13 +102,13 @@ def _concentration(column: pd.Series, spec: LoadDataSpec, source: str) -> pd.Ser
     bad = ((column.notna() & values.isna()) | (values < 0) | values.isin([float("inf")])).to_numpy()
     if bad.any():
         text, row = column.iloc[bad.argmax()], column.index[bad.argmax()]
-        why = "is no number"
+        why = "is not a number"
         if re.fullmatch(r"\d+,\d+", text):
             why += "; write a decimal point"
         elif re.fullmatch(r"[\d.,]+\s*[^\d\s.,].*", text):
             why += f"; write the number alone, its unit is concentration_unit ({spec.concentration_unit})"
         elif pd.notna(values.iloc[bad.argmax()]):
-            why = "is no dose; it must be finite and not below 0"
+            why = "is not a dose; it must be finite and not below 0"
         raise InputError(f"{source}: row {row}: concentration {text!r} {why}")
     return (values * UNITS[spec.concentration_unit]).map(lambda v: float(f"{v:.9g}"))
 
@@ -165,13 +165,13 @@ def _say_compounds(treated: pd.DataFrame) -> None:
     if (several > 1).any():
         first = batches["compound"][core == several.index[(several > 1).argmax()]]
         note(
-            f"{int((several > 1).sum())} compounds stand under several salts or batches and are taken for several "
+            f"{int((several > 1).sum())} compounds appear under several salts or batches and are taken for several "
             f"perturbations ({_some(first)}); compound_pattern: '^BRD-[A-Z][0-9]+' makes them one"
         )
     keys = treated["inchikey"].dropna()
     wrong = keys[~keys.astype(str).str.fullmatch(_INCHIKEY)]
     if len(wrong):
-        note(f"{len(wrong)} wells have an InChIKey that is none ({_some(wrong)}); their compound is named by its id")
+        note(f"{len(wrong)} wells have an invalid InChIKey ({_some(wrong)}); their compound is named by its id")
 
 
 def _some(values: pd.Series) -> str:

@@ -33,7 +33,7 @@ def read_wells(screen: str, spec: RxRx3Spec, cache: Path) -> Metadata:
     repeated = frame["well_id"].duplicated()
     if repeated.any():
         row = frame.index[repeated.to_numpy().argmax()]
-        raise InputError(f"{fetched.url}: row {row}: well_id {frame['well_id'][row]} stands twice; keep one row")
+        raise InputError(f"{fetched.url}: row {row}: well_id {frame['well_id'][row]} appears twice; keep one row")
     frame = frame.replace("", None)
     unknown = ~frame["perturbation_type"].isin(["COMPOUND", "CRISPR"])
     if unknown.any():
@@ -84,7 +84,7 @@ def _concentration(column: pd.Series, source: str) -> pd.Series:
     bad = (column.notna() & values.isna()) | (values < 0) | values.isin([float("inf")])
     if bad.any():
         row = column.index[bad.to_numpy().argmax()]
-        raise InputError(f"{source}: row {row}: concentration {column[row]!r} is no number (µM) or no dose")
+        raise InputError(f"{source}: row {row}: concentration {column[row]!r} is not a number (µM), or not a dose")
     return values
 
 

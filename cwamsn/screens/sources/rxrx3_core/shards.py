@@ -39,7 +39,7 @@ def _open(source: Path | RangeFile, url: str) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(source)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{url}: not a readable shard ({error}); fetch or copy it again") from None
+        raise InputError(f"{url}: not a readable shard ({error}); download or copy it again") from None
     missing = {"__key__", "jp2"} - set(file.schema_arrow.names)
     if missing:
         raise InputError(f"{url}: has no column {' and '.join(sorted(missing))}; is it a shard of RxRx3-core?")
@@ -61,7 +61,7 @@ def read_shard(source: Path | RangeFile, url: str, read: Callable[[pq.ParquetFil
         with _open(source, url) as file:
             return read(file)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{url}: not a readable shard ({error}); fetch or copy it again") from None
+        raise InputError(f"{url}: not a readable shard ({error}); download or copy it again") from None
 
 
 def last_field(file: pq.ParquetFile) -> Field | None:

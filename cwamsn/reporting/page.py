@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from markupsafe import Markup
 
 from cwamsn.files import atomic_path
 from cwamsn.paths import NO_SCREEN, evaluated
@@ -76,7 +75,9 @@ def write_report(inputs: ReportInputs, output: str | Path) -> None:
         warnings=_warnings(inputs, screens),
         overview=_overview(record),
         methods=_methods(inputs),
-        tables={screen: [_table(path) for path in paths] for screen, paths in inputs.tables.items() if paths},
+        tables={
+            screen: [fragment(path.read_text()) for path in paths] for screen, paths in inputs.tables.items() if paths
+        },
         figures={screen: [_figure(path) for path in paths] for screen, paths in inputs.figures.items() if paths},
         screens=screens,
         training=training_of(inputs.logs),
@@ -84,10 +85,6 @@ def write_report(inputs: ReportInputs, output: str | Path) -> None:
     )
     with atomic_path(output) as temporary:
         temporary.write_text(page)
-
-
-def _table(page: Path) -> Markup:
-    return Markup(fragment(page.read_text()))
 
 
 def _figure(path: Path) -> Figure:

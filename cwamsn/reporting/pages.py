@@ -30,7 +30,7 @@ def _environment() -> Environment:
 
 
 def render(template: str, **values: object) -> str:
-    """Text of a template; what it prints is escaped unless it is `markupsafe.Markup`."""
+    """Text of a template; what it prints is escaped."""
     return _environment().get_template(template).render(**values)
 
 

@@ -51,11 +51,11 @@ class StudyNeeds:
             found["gpus"] = 1 if self.config["training"]["gpus"] else 0  # a study trains on one process
         return found
 
-    def screens(self, point: str, screen_seed: str | int) -> dict[str, dict[str, object]]:
+    def screens(self, point: str, screen_seed: str | int) -> dict[str, Mapping[str, Any]]:
         """The pair of screens of one point and seed."""
         return point_screens(self.config, self.needs.schema, point, int(screen_seed))
 
-    def designs(self) -> dict[str, object]:
+    def designs(self) -> dict[str, dict[str, Mapping[str, Any]]]:
         """The pair of screens of every point, with its first seed."""
         return {point: self.screens(point, seeds[0]) for point, seeds in point_seeds(self.study).items()}
 

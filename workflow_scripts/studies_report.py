@@ -8,6 +8,7 @@ with job(snakemake):
     import pandas as pd
 
     from cwamsn import tables
+    from cwamsn.screen_specs import parse_spec
     from cwamsn.studies.report import Study, write_report
 
     params = snakemake.params
@@ -15,7 +16,7 @@ with job(snakemake):
         title=params.title,
         titles=params.titles,
         bounds=params.bounds,
-        screens=params.screens,
+        designs={point: parse_spec(pair["training"]) for point, pair in params.screens.items()},
         first=params.study["first"],
         claims=params.study["claims"],
         tuned=params.study["tuned"],

@@ -49,8 +49,13 @@ def relationships(
     return pairs.reset_index(drop=True)
 
 
-def joint_relationships(sources: Sequence[str], entities=None, folder=None, aliases=None) -> pd.DataFrame:
-    """Union of the relationships of several sources; a pair that stands in two sources counts once."""
+def joint_relationships(
+    sources: Sequence[str],
+    entities: Collection[str] | None = None,
+    folder: str | Path | None = None,
+    aliases: str | None = None,
+) -> pd.DataFrame:
+    """Union of the relationships of several sources; a pair of two sources counts once."""
     tables = [relationships(source, entities, folder, aliases) for source in sources]
     return pd.concat(tables).drop_duplicates().sort_values(["entity1", "entity2"], ignore_index=True)
 
@@ -58,7 +63,7 @@ def joint_relationships(sources: Sequence[str], entities=None, folder=None, alia
 def matched_names(
     sources: Sequence[str], genes: Collection[str], folder: str | Path | None = None, aliases: str | None = None
 ) -> tuple[set[str], dict[str, str]]:
-    """The genes that stand in a source by any name; of those that stand there by another one, name there -> gene."""
+    """The genes that a source has by any name; and of those that it has by another name, that name -> gene."""
     known: set[str] = set()
     renamed: dict[str, str] = {}
     for source in sources:

@@ -4,8 +4,9 @@ The linear one is a linear discriminant in closed form; the nearest neighbours c
 every label and fold.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial, reduce
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -30,14 +31,14 @@ class LinearProbe:
     def _blocks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         return (rows[i : i + self.block] for i in range(0, len(rows), self.block))
 
-    def _map(self, function, items) -> list:
+    def _map(self, function: Callable[[np.ndarray], np.ndarray], items: Iterable[np.ndarray]) -> list[np.ndarray]:
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(function, items))
 
     def gram(self, rows: np.ndarray) -> np.ndarray:
         """Sum over `rows` of x x^T, (d, d), in double precision."""
 
-        def part(at):
+        def part(at: np.ndarray) -> np.ndarray:
             x = self.x[at].astype(np.float64)
             return x.T @ x
 
@@ -57,10 +58,13 @@ class LinearProbe:
         grams = [self.gram(r) for r in rows]
         for f, test in enumerate(rows):
             train = np.flatnonzero((fold >= 0) & (fold != f))
-            weights, offsets = self._fit(labels, train, sum(g for i, g in enumerate(grams) if i != f))
-            parts = self._map(lambda at, w=weights, b=offsets: (self.x[at] @ w + b).argmax(axis=1), self._blocks(test))
+            weights, offsets = self._fit(labels, train, reduce(np.add, [g for i, g in enumerate(grams) if i != f]))
+            parts = self._map(partial(self._decide, weights, offsets), self._blocks(test))
             out[test] = np.concatenate(parts)
         return out
+
+    def _decide(self, weights: np.ndarray, offsets: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return (self.x[at] @ weights + offsets).argmax(axis=1)
 
     def _fit(self, labels: np.ndarray, train: np.ndarray, gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n, d, y = len(train), self.x.shape[1], labels[train]
@@ -113,8 +117,8 @@ def logistic_predict(features: np.ndarray, labels: np.ndarray, fold: np.ndarray)
 class NeighbourProbe:
     """k nearest neighbours (Euclidean) by one list of the nearest wells of each well, cut to each fold's training part.
 
-    The list holds many more than k neighbours; where too few of them are in the training part, distances to all of it
-    are computed, so that the result equals `sklearn.neighbors.KNeighborsClassifier` fitted on each training part.
+    The list holds many more than k neighbours; where too few of them are training wells, distances to all of those
+    are computed, so that the result equals `sklearn.neighbors.KNeighborsClassifier` fitted on each fold.
     """
 
     def __init__(self, features: np.ndarray, k: int = 5, listed: int = 50, threads: int = 1):

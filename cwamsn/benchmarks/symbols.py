@@ -1,7 +1,7 @@
 """Gene symbols that mean the same gene: previous symbols, and symbols that differ in case.
 
-Annotations and maps are of different years, and HGNC has renamed thousands of genes in between (ATP5A1 is ATP5F1A,
-SEPT7 is SEPTIN7). A gene whose name no annotation has simply takes no part in a recall, without any error.
+Annotations and maps date from different years, and HGNC has renamed thousands of genes in between (ATP5A1 is ATP5F1A,
+SEPT7 is SEPTIN7). A gene whose name no annotation has is left out of a recall without any error.
 """
 
 import re
@@ -26,9 +26,9 @@ _IDENTIFIER = re.compile(r"ENS[A-Z]*G\d+(\.\d+)?|\d+(\.0)?|HGNC:\d+|[OPQ]\d[A-Z0
 
 def table_path(setting: str | None) -> Path | None:
     """The file of `gene_gene.aliases`: `hgnc`, the one that comes with this package; None where no table is used."""
-    return (
-        Path(__file__).with_name("previous_symbols.tsv") if setting == BUILT_IN else Path(setting) if setting else None
-    )
+    if setting == BUILT_IN:
+        return Path(__file__).with_name("previous_symbols.tsv")
+    return Path(setting) if setting else None
 
 
 @cache
@@ -39,9 +39,9 @@ def previous_symbols(setting: str | None) -> dict[str, str]:
     `prev_symbol`, several separated by |). Names that several genes had are left out. Raises InputError where it lacks
     both.
     """
-    if setting is None:
-        return {}
     path = table_path(setting)
+    if path is None:
+        return {}
     if not path.is_file():
         raise InputError(
             f"gene_gene.aliases: no such file {path}; give {BUILT_IN}, null or a table of previous symbols"
@@ -71,7 +71,7 @@ def _unambiguous(table: pd.DataFrame) -> dict[str, str]:
 
 
 def canonical(name: str, aliases: dict[str, str]) -> str:
-    """The symbol of a name today, without regard to case and spaces; equal for names that mean one gene."""
+    """Today's symbol of a name, without regard to case and spaces; equal for names of one gene."""
     name = str(name).strip()
     return (aliases.get(name) or aliases.get(name.upper()) or name).casefold()
 
@@ -79,8 +79,8 @@ def canonical(name: str, aliases: dict[str, str]) -> str:
 def names_in_map(entities: Iterable[str], genes: Collection[str], setting: str | None) -> dict[str, str]:
     """Entities of an annotation that the map has by another name -> that name.
 
-    An entity that the map has by its own name keeps it, as does a gene of the map that the annotation has by its own;
-    a name that may mean several, or several that mean one, is left as it is.
+    An entity that the map has by its own name keeps it, as does a gene of the map that the annotation has by its own
+    name. Ambiguous names, and several names of one gene, are left as they are.
     """
     if setting is None:
         return {}
@@ -95,10 +95,14 @@ def names_in_map(entities: Iterable[str], genes: Collection[str], setting: str |
 
 
 def say_unmatched(genes: Iterable[str], known: Collection[str], resolved: dict[str, str], resolvable: int = 0) -> None:
-    """Note which genes are known by another symbol and how many stand in no annotation; controls are no genes.
+    """Note which genes are known by another symbol and how many are in no annotation, controls aside.
 
-    known: genes that stand in an annotation; resolved: name there -> gene; resolvable: genes that the built-in table
-    would find, where none is used.
+    Parameters
+    ----------
+    genes : names in the map
+    known : those that are in an annotation
+    resolved : name in the annotation -> gene of the map, where they differ
+    resolvable : number of genes that the built-in table would find, where no table is used
     """
     genes = sorted(gene for gene in genes if not _CONTROL.fullmatch(gene))
     if resolved:

@@ -1,4 +1,4 @@
-"""Which pairs of screens a study makes. Plain dictionaries: a Snakefile imports this."""
+"""Which pairs of screens a study makes. Reads the configuration itself: the Snakefile imports this."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def point_seeds(study: Mapping[str, Any]) -> dict[str, list[int]]:
 
 def point_screens(
     config: Mapping[str, Any], schema: Mapping[str, Any], point: str, seed: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Mapping[str, Any]]:
     """`training` and (where `study.evaluate`) `evaluation`: the configured screens with what differs at `point`.
 
     Raises InputError for a key that a screen does not have, with the nearest one, for a screen that is not simulated,
@@ -43,7 +43,7 @@ def point_screens(
     wanted = {"training": config["training_screen"], "evaluation": next(iter(evaluation), None)}
     if not config["study"]["evaluate"]:
         del wanted["evaluation"]
-    screens = {}
+    screens: dict[str, Mapping[str, Any]] = {}
     for role, name in wanted.items():
         if name is None:
             key = "training_screen" if role == "training" else "evaluate"

@@ -1,7 +1,5 @@
 """What the layout of a training screen lets cross-well alignment remove, as one number to hold a measured gain to."""
 
-from typing import Any
-
 import pandas as pd
 
 from cwamsn.screen_specs import SimulatedBraySpec
@@ -12,14 +10,14 @@ from cwamsn.simulate import bray
 COLUMN_OF = {"batch": "batch", "drift": "plate", "plate": "plate"}
 
 
-def training_wells(spec: dict[str, Any]) -> pd.DataFrame:
+def training_wells(spec: SimulatedBraySpec) -> pd.DataFrame:
     """Treated wells of a simulated training screen: perturbation, batch, plate, plate_map, row, column."""
-    wells = bray.design(SimulatedBraySpec.from_config(spec))
+    wells = bray.design(spec)
     wells = wells[wells["compound"] >= 0]
     return wells.assign(perturbation=wells["compound"].astype(str))
 
 
-def removable_share(spec: dict[str, Any]) -> tuple[float, pd.DataFrame]:
+def removable_share(spec: SimulatedBraySpec) -> tuple[float, pd.DataFrame]:
     """Share of the nuisance's variance that differs between two wells of a perturbation, and the layout report.
 
     Each part's share of the variance (`nuisance.shares`, and the gradient over the plate) counts as far as the layout
@@ -29,11 +27,11 @@ def removable_share(spec: dict[str, Any]) -> tuple[float, pd.DataFrame]:
     wells = training_wells(spec)
     report = layout_report(wells, ("batch", "plate", "plate_map", "row", "column"))
     within = report.set_index("factor")["variation_within"].fillna(0).clip(upper=1)
-    shares = spec["nuisance"]["shares"]
-    total = sum(shares[name] for name in ("batch", "drift", "plate", "well"))
-    parts = {name: shares[name] / total * within[column] for name, column in COLUMN_OF.items()}
-    parts["well"] = shares["well"] / total
+    shares = spec.nuisance.shares
+    total = shares.batch + shares.drift + shares.plate + shares.well
+    parts = {name: getattr(shares, name) / total * within[column] for name, column in COLUMN_OF.items()}
+    parts["well"] = shares.well / total
     # the gradient is linear in row and column, each uniform on -1 ... 1: variance 1/3 each
-    position = spec["nuisance"]["position"] ** 2 * 2 / 3
+    position = spec.nuisance.position**2 * 2 / 3
     parts["position"] = position * (within["row"] + within["column"]) / 2
     return float(sum(parts.values()) / (1 + position)), report

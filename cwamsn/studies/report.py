@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cwamsn.files import atomic_path
 from cwamsn.notes import note
+from cwamsn.screen_specs import ScreenSpec, SimulatedBraySpec
 from cwamsn.studies.compare import METRICS, best_trials, chosen_scores, differences, summary, tested_claims, values_of
 from cwamsn.studies.figures import map_figure, methods_figure
 from cwamsn.studies.prediction import removable_share
@@ -27,8 +27,8 @@ class Study:
     """Of the methods, in their order."""
     bounds: Collection[str]
     """Methods that know what a screen was drawn from: bounds, not methods to choose from."""
-    screens: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    """The pair of designs of each point: screens of the configuration as resolved."""
+    designs: Mapping[str, ScreenSpec]
+    """The training screen of each point."""
     first: str
     """Method that the others are subtracted from."""
     claims: Sequence[Sequence[str]] = ()
@@ -76,9 +76,9 @@ def _where_it_pays(scores: pd.DataFrame, study: Study, folder: Path, tables: dic
     """Lines of the page on the gain of the first method at each point; adds the table `map` and writes its plot."""
     claimed = (claim[2] for claim in study.claims if claim[0] == study.first and claim[3] in GAINS)
     second = next(claimed, None)
-    if not second or len(study.screens) < 2:
+    if not second or len(study.designs) < 2:
         return []
-    other = [point for point, pair in study.screens.items() if pair["training"]["source"] != "simulated-bray"]
+    other = [point for point, spec in study.designs.items() if not isinstance(spec, SimulatedBraySpec)]
     if other:
         line = (
             "Where it pays is not drawn: what a layout lets alignment remove is known of simulated-bray training "
@@ -106,12 +106,13 @@ def gains(scores: pd.DataFrame, study: Study, second: str) -> pd.DataFrame:
     compared = {"benchmark": "comparison", "metric": f"recall_minus_{second}", "source": "joint"}
     resampled = chosen_scores(scores, compared).groupby("point", sort=False).first()
     rows = []
-    for point, pair in study.screens.items():
-        share, report = removable_share(pair["training"])
+    for point, spec in study.designs.items():
+        assert isinstance(spec, SimulatedBraySpec), "the caller has looked"
+        share, report = removable_share(spec)
         removable = report.loc[report["verdict"] == "removable", "factor"]
         row = {
             "point": point,
-            "layout": pair["training"]["layout"],
+            "layout": spec.layout,
             "removable": round(share, 2),
             "factors": " ".join(removable),
         }

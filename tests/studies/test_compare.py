@@ -12,6 +12,7 @@ from scipy import stats
 from cwamsn.config import load_schema, merge, resolve
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
+from cwamsn.screen_specs import parse_spec
 from cwamsn.studies import compare
 from cwamsn.studies.plan import TRAINING_SEED, check_sections, point_screens, point_seeds
 from cwamsn.studies.prediction import removable_share
@@ -120,7 +121,9 @@ def test_merging_leaves_the_original_alone():
 
 def test_the_layout_predicts_more_to_remove_where_wells_are_randomised():
     config, schema = configured(points={"bray": {}, "free": {"training": {"layout": "randomised"}}}, screen_seeds=[0])
-    shares = {p: removable_share(point_screens(config, schema, p, 0)["training"])[0] for p in ("bray", "free")}
+    shares = {
+        p: removable_share(parse_spec(point_screens(config, schema, p, 0)["training"]))[0] for p in ("bray", "free")
+    }
     nuisance = config["screens"]["bray-sim"]["nuisance"]
     parts, position = nuisance["shares"], nuisance["position"] ** 2 * 2 / 3
     # on a Bray layout the batch and the position are shared, all else differs
@@ -141,7 +144,8 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     screens = {name: point_screens(config, schema, name, 0) for name in ("bray", "free")}
     titles = {"single-well-msn": "Single-Well-MSN", "cwa-msn": "CWA-MSN"}
     claims = config["study"]["claims"]
-    study = Study("Trial", titles, [], screens, "cwa-msn", claims)
+    designs = {point: parse_spec(pair["training"]) for point, pair in screens.items()}
+    study = Study("Trial", titles, [], designs, "cwa-msn", claims)
     write_report(scores, study, tmp_path / "tables", tmp_path / "report.md")
     claims = pd.read_csv(tmp_path / "tables" / "claims.csv")
     assert claims["verdict"].tolist() == ["holds", "holds"] and claims["screens"].tolist() == [3, 3]
@@ -159,7 +163,7 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     write_report(alone, few, tmp_path / "a", tmp_path / "a.md")
     assert "0.323 ± 0.025" in (tmp_path / "a.md").read_text()
     # a training screen that nothing is predicted of costs the map, not the report
-    screens["free"] = screens["free"] | {"training": screens["free"]["evaluation"]}
+    designs["free"] = parse_spec(screens["free"]["evaluation"])
     with collected() as notes:
         write_report(scores, replace(study, level=0.5), tmp_path / "o", tmp_path / "o.md")
     assert not (tmp_path / "o" / "map.csv").exists() and "point free has another" in (tmp_path / "o.md").read_text()

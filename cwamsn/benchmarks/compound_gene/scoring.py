@@ -17,7 +17,6 @@ from cwamsn.vocabulary import RXRX3_DOSES
 
 NEGATIVES = ("published", "independent", "all")
 MAX = "max"  # stands for the dose in the score of a compound's best dose
-_PER_COMPOUND = ("compounds", "active", "eligible", "cluster")
 
 
 class Negatives:
@@ -136,7 +135,7 @@ def score_compounds(
         labels = np.broadcast_to(labels[:, None, :], noise.shape)
         for name, result in zip(METRICS, average_precision_and_auc(labels, noise), strict=True):
             values[f"baseline_{name}"][:, at, i] = result
-    names = (*(concentration_text(c) for c in concentrations), MAX)
+    names = (*(str(concentration_text(c)) for c in concentrations), MAX)
     return CompoundScores(known, names, values)
 
 
@@ -162,9 +161,15 @@ def subset(scores: CompoundScores, compounds: Collection[str]) -> CompoundScores
     """Scores of those compounds that are among `compounds`."""
     wanted = set(compounds)
     at = [i for i, name in enumerate(scores.truth.compounds) if name in wanted]
-    picked = {key: tuple(getattr(scores.truth, key)[i] for i in at) for key in _PER_COMPOUND}
+    truth = replace(
+        scores.truth,
+        compounds=tuple(scores.truth.compounds[i] for i in at),
+        active=tuple(scores.truth.active[i] for i in at),
+        eligible=tuple(scores.truth.eligible[i] for i in at),
+        cluster=tuple(scores.truth.cluster[i] for i in at),
+    )
     values = {name: array[:, :, at] for name, array in scores.values.items()}
-    return CompoundScores(replace(scores.truth, **picked), scores.concentrations, values)
+    return CompoundScores(truth, scores.concentrations, values)
 
 
 def doses_of(perturbation_map: pd.DataFrame) -> list[float]:

@@ -97,6 +97,16 @@ def test_an_encoder_is_restored(tmp_path, store, network, feature, width):
     assert not encoder.training and torch.equal(encoder(images[:1]), encoder(images[:1]))
 
 
+def test_an_encoder_of_an_earlier_version_is_restored(tmp_path, store):
+    """Its encoder.json lacks the keys that have been added since."""
+    run(tmp_path, store, epochs=0)
+    description = json.loads((tmp_path / "encoder.json").read_text())
+    for key in ("attention", "target_view", "objective_options", "quarter_turns"):
+        del description["recipe"][key]
+    (tmp_path / "encoder.json").write_text(json.dumps(description))
+    assert restore_encoder(tmp_path)[0](torch.randn(1, 5, 32, 32)).shape == (1, 24)
+
+
 def test_damaged_weights_are_refused(tmp_path, store):
     run(tmp_path, store, epochs=0)
     description = json.loads((tmp_path / "encoder.json").read_text())

@@ -2,18 +2,50 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from cwamsn.crops.qc import Measures
 from cwamsn.errors import InputError
 
 
-def channel_sums(crops: Iterable[tuple[Mapping[str, Any], Measures]], channels: Sequence[str]) -> dict[str, Any]:
+class Totals(TypedDict):
+    """Exact integer sums over the kept fields of one split, sums per channel."""
+
+    n_fields: int
+    n_pixels: int
+    sum: list[int]
+    sum_of_squares: list[int]
+
+
+class Sums(TypedDict):
+    """What :func:`channel_sums` gives; in a unit's file, `part` is the unit's name."""
+
+    channels: list[str]
+    splits: dict[str, Totals]
+
+
+class UnitSums(Sums):
+    """The sums of a unit, as its file holds them."""
+
+    part: str
+
+
+class Statistics(TypedDict):
+    """Mean and population standard deviation per channel in 0-255 units, and what they were measured on."""
+
+    channels: list[str]
+    mean: list[float]
+    std: list[float]
+    n_fields: int
+    split: str
+
+
+def channel_sums(crops: Iterable[tuple[Mapping[str, object], Measures]], channels: Sequence[str]) -> Sums:
     """Sums of 8-bit pixels and of their squares per channel, apart for each value of `split` (null is `none`)."""
-    splits: dict[str, dict[str, Any]] = {}
+    splits: dict[str, Totals] = {}
     for row, measures in crops:
         total = splits.setdefault(
-            row["split"] or "none",
+            str(row["split"] or "none"),
             {"n_fields": 0, "n_pixels": 0, "sum": [0] * len(channels), "sum_of_squares": [0] * len(channels)},
         )
         total["n_fields"] += 1
@@ -23,11 +55,11 @@ def channel_sums(crops: Iterable[tuple[Mapping[str, Any], Measures]], channels: 
     return {"channels": list(channels), "splits": splits}
 
 
-def channel_statistics(units: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def channel_statistics(units: Sequence[UnitSums]) -> Statistics:
     """`mean` and `std` (population) per channel in 0-255 units, over the training fields where fields have a split.
 
-    units : what :func:`channel_sums` gave for each unit, whose name is its entry `part`. Raises InputError when units
-    differ in channels and when there is no field to measure.
+    units : what :func:`channel_sums` gave for each unit. Raises InputError when units differ in channels and when there
+    is no field to measure.
     """
     channels = units[0]["channels"]
     for unit in units:

@@ -167,7 +167,7 @@ def _digest(measures: Measures) -> str | None:
 
 def _index_row(
     row: Mapping[str, Any], well: Mapping[str, Any], crop: np.ndarray, measures: Measures, shard: str, shard_row: int
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         **{key: row[key] for key in ("field_id", "well_id", "plate")},
         "crop_id": row["field_id"],

@@ -5,7 +5,8 @@ import gzip
 import pytest
 
 from cwamsn.errors import InputError
-from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.screen_specs.text import require_columns
+from cwamsn.screens.text import read_text_table
 
 
 def table(tmp_path, content, separator=","):

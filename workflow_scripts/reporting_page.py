@@ -5,15 +5,15 @@ from pathlib import Path
 from _job import job, snakemake
 
 with job(snakemake):
-    from cwamsn.reporting import drop_incomplete
-    from cwamsn.reporting.page import ReportInputs, ReportMethod, with_suffix, write_report
+    from cwamsn.reporting import drop_incomplete, table_methods
+    from cwamsn.reporting.page import ReportInputs, with_suffix, write_report
     from cwamsn.reporting.provenance import read_provenance
 
     params = snakemake.params
     inputs = ReportInputs(
         record=read_provenance(snakemake.input.record),
         simulated=params.simulated,
-        methods=[ReportMethod.from_values(values) for values in params.methods],
+        methods=table_methods(params.methods),
         tables=with_suffix(params.tables, ".html"),
         figures=with_suffix(params.figures, ".png"),
         screens=params.screens,

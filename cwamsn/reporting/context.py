@@ -71,13 +71,10 @@ def methods_in_table(methods: Iterable[TableMethod], product: Product) -> list[T
     return [m for m in methods if product.number is None or product.number in m.tables]
 
 
-class ContextValues(TypedDict, total=False):
+class ContextValues(TypedDict):
     """What a rule passes of a :class:`TableContext`: plain values, with what the line of versions is made from."""
 
     null: str
-    alignment: str
-    threshold_low: float
-    threshold_high: float
     simulated: bool
     on_rxrx3_core: bool
     screen: str
@@ -127,18 +124,13 @@ class TableContext:
             Measurements of each method's training jobs.
         """
         return cls(
-            selection=ScoreSelection(
-                alignment=values.get("alignment"),
-                null=values.get("null"),
-                threshold_low=values.get("threshold_low", ScoreSelection.threshold_low),
-                threshold_high=values.get("threshold_high", ScoreSelection.threshold_high),
-            ),
+            selection=ScoreSelection(null=values["null"]),
             simulated=values["simulated"],
             on_rxrx3_core=values["on_rxrx3_core"],
-            screen=values.get("screen", ""),
+            screen=values["screen"],
             run_title=values["run_title"],
             published_methods=values["published_methods"],
-            notes=values.get("notes") or {},
+            notes=values["notes"],
             training_hours=training_hours(usage or {}),
             versions=tuple(version_lines(values["config_sha256"], data_manifest(manifests), values["code"])),
         )

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from cwamsn.files import atomic_path
 from cwamsn.paths import NO_SCREEN, evaluated
 from cwamsn.products import PRODUCTS
+from cwamsn.reporting.context import TableMethod
 from cwamsn.reporting.curves import training_of
 from cwamsn.reporting.pages import render
 from cwamsn.reporting.provenance import Provenance
@@ -18,27 +19,12 @@ from cwamsn.reporting.render import fragment
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportMethod:
-    """A method as the report lists it."""
-
-    name: str
-    title: str
-    kind: str
-    seeds: Sequence[int]
-
-    @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> "ReportMethod":
-        """From plain values, these and others."""
-        return cls(**{name: values[name] for name in ("name", "title", "kind", "seeds")})
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReportInputs:
     """What a report is made from; every sequence and mapping may be empty."""
 
     record: Provenance
     simulated: bool = False
-    methods: Sequence[ReportMethod] = ()
+    methods: Sequence[TableMethod] = ()
     tables: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     """HTML pages of tables by screen; "" stands for the only screen."""
     figures: Mapping[str, Sequence[Path]] = field(default_factory=dict)
@@ -145,7 +131,7 @@ def _methods(inputs: ReportInputs) -> pd.DataFrame:
     return frame if frame["Trained on"].any() else frame.drop(columns="Trained on")
 
 
-def _trained_on(record: Provenance, method: ReportMethod) -> str:
+def _trained_on(record: Provenance, method: TableMethod) -> str:
     """Precision and device of a method's trainings, each combination once."""
     computed = record.get("computed", {})
     descriptions = (computed.get(f"training/{method.name}/seed{seed}", {}) for seed in method.seeds)

@@ -21,19 +21,15 @@ ALIASES: dict[int | str, dict[str, str]] = {
 }  # table 5 names the method by its number of prototypes
 
 
-@dataclass(frozen=True)
-class LeadColumn:
-    """A column before the recalls, with the value of a method in it."""
-
-    column: Column
-    value: Callable[[TableMethod, TableContext], float | str | None]
+Value = Callable[[TableMethod, TableContext], float | str | None]
 
 
 @dataclass(frozen=True)
 class Lead:
     """Columns before the recalls, and the notes that explain them."""
 
-    columns: Sequence[LeadColumn] = ()
+    columns: Sequence[tuple[Column, Value]] = ()
+    """Each with the value of a method in it."""
     notes: Callable[[Sequence[TableMethod], TableContext], Sequence[str]] = lambda methods, context: ()
     on_published: Sequence[str] = ()
     """Notes where published numbers are shown."""
@@ -46,7 +42,7 @@ def recall_table(
     number, lead = product.number or product.name, LEADS[product.lead]
     found = recalls(scores, context.selection)
     sources = [s for s in SOURCES if s in set(found["source"]) or s in set(published.numbers(number)["source"])]
-    columns = [*(c.column for c in lead.columns), *(Column(s, TITLES.get(s, s), better="high") for s in sources)]
+    columns = [*(column for column, _ in lead.columns), *(Column(s, TITLES.get(s, s), better="high") for s in sources)]
 
     def published_cell(name: str, key: str) -> Cell:
         if key in SOURCES:
@@ -57,7 +53,7 @@ def recall_table(
 
     def cells(method: TableMethod, own: pd.DataFrame) -> dict[str, Cell]:
         beside = from_paper.beside(method)
-        found = {c.column.key: beside(c.column.key).with_value(c.value(method, context)) for c in lead.columns}
+        found = {c.key: beside(c.key).with_value(value(method, context)) for c, value in lead.columns}
         return found | {s: measured(own[own["source"] == s]["value"], beside(s)) for s in sources}
 
     rows, tied = measured_rows(methods, found, "gene_gene", cells), ties(scores, context.selection)
@@ -106,14 +102,14 @@ LEADS = {
     "": Lead(),
     "sizes": Lead(
         [
-            LeadColumn(Column("training_dataset", "Training data", text=True), lambda m, _: m.training_data),
-            LeadColumn(Column("images", "Images", text=True), lambda m, _: short_number(m.images)),
-            LeadColumn(Column("parameters", "Parameters", text=True), lambda m, _: short_number(m.parameters)),
+            (Column("training_dataset", "Training data", text=True), lambda m, _: m.training_data),
+            (Column("images", "Images", text=True), lambda m, _: short_number(m.images)),
+            (Column("parameters", "Parameters", text=True), lambda m, _: short_number(m.parameters)),
         ]
     ),
     "hours": Lead(
         [
-            LeadColumn(
+            (
                 Column("gpu_hours", "Training time (device hours)", 3, timed=True),
                 lambda m, context: context.training_hours.get(m.name),
             )
@@ -123,10 +119,10 @@ LEADS = {
     ),
     "operations": Lead(
         [
-            LeadColumn(Column("inference_gflops", "one image", 2, group="GFLOP,"), lambda m, _: m.inference_gflops),
-            LeadColumn(Column("gflops", "anchor views forward", 2, group="GFLOP,"), lambda m, _: m.gflops),
-            LeadColumn(Column("step_gflops", "training step per pair", 2, group="GFLOP,"), lambda m, _: m.step_gflops),
-            LeadColumn(
+            (Column("inference_gflops", "one image", 2, group="GFLOP,"), lambda m, _: m.inference_gflops),
+            (Column("gflops", "anchor views forward", 2, group="GFLOP,"), lambda m, _: m.gflops),
+            (Column("step_gflops", "training step per pair", 2, group="GFLOP,"), lambda m, _: m.step_gflops),
+            (
                 Column("parameters", "Parameters (M)", 2),
                 lambda m, _: None if m.parameters is None else m.parameters / 1e6,
             ),

@@ -13,10 +13,10 @@ import pytest
 
 from cwamsn import tables
 from cwamsn.crops.store import ShardWriter
-from cwamsn.reporting import make_table, write_table
+from cwamsn.reporting import TableMethod, make_table, write_table
 from cwamsn.reporting.drawing import save
 from cwamsn.reporting.figures import figure3
-from cwamsn.reporting.page import ReportInputs, ReportMethod, write_report
+from cwamsn.reporting.page import ReportInputs, write_report
 from cwamsn.reporting.quality import reasons, suspicious, warned
 
 
@@ -91,7 +91,7 @@ def page(methods, scores, context, tmp_path):
     inputs = ReportInputs(
         record=RECORD,
         simulated=True,
-        methods=[ReportMethod(title=m.title, name=m.name, kind=m.kind, seeds=m.seeds) for m in methods],
+        methods=methods,
         tables={"": [tmp_path / f"{name}.html" for name in names]},
         figures={"": [tmp_path / "figure3.png"]},
         screens={"s": tmp_path / "screen"},
@@ -128,7 +128,7 @@ def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_pat
     write_screen(tmp_path / "other", lost.assign(reason=["empty: Mito has std 0.5", "empty: Mito has std 0.7"]))
     qc = tables.read("qc", tmp_path / "other" / "qc.parquet")
     notes = {"screens": {"s": ["2 wells stand twice"]}, "methods": {"a": ["179 of 512 dimensions & no more"], "b": []}}
-    method = ReportMethod(title="Method A", name="a", kind="trained", seeds=[0])
+    method = TableMethod(title="Method A", name="a", kind="trained", seeds=(0,))
     looked_up = {"gene symbols": {"file": "previous.tsv", "sha256": "3" * 64}}
     record = RECORD | {
         "resources": looked_up,

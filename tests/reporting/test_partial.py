@@ -13,14 +13,8 @@ from tests.reporting.conftest import parse
 def test_a_failed_runs_tables_show_what_is_there_and_name_the_gaps(methods, score_files, context, tmp_path):
     lost = tmp_path / "lost.parquet"
     paths = [str(p) if k[0] != "cwa-msn" else str(lost) for k, p in score_files.items() if k[2] == "gene_gene"]
-    values = {
-        "null": "crispr",
-        "simulated": True,
-        "run_title": "",
-        "published_methods": True,
-        "config_sha256": "0" * 64,
-    }
-    values |= {"run_title": "", "config_sha256": "0" * 64, "on_rxrx3_core": False}
+    values = {"null": "crispr", "simulated": True, "published_methods": True, "on_rxrx3_core": False}
+    values |= {"run_title": "", "screen": "", "notes": {}, "config_sha256": "0" * 64}
     write_json(["179 of 512 dimensions are left"], tmp_path / "notes.json")
     said = {"single-well-msn": {0: [tmp_path / "notes.json"]}, "cwa-msn": {0: [tmp_path / "not-made.json"]}}
     values["code"] = {"commit": None, "clean": None, "version": "0"}

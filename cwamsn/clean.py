@@ -10,22 +10,23 @@ from pathlib import Path
 import yaml
 
 from cwamsn import screens_in_use, workplace
+from cwamsn.config_files import configuration
+from cwamsn.plan import Plan
 
-CONFIG = Path(__file__).resolve().parent.parent / "config" / "config.yaml"
+ROOT = Path(__file__).resolve().parent.parent
 
 
-def clean(folder: Path, config: Path = CONFIG) -> list[str]:
-    """Remove results and screens of the run that `config` describes, below `folder`; returns what to say, in lines."""
+def clean(folder: Path) -> list[str]:
+    """Remove results and screens of the default run below `folder`; returns what to say, in lines."""
     if list((folder / ".snakemake" / "locks").glob("*.lock")) and (line := workplace.release(folder)):
         print(line, file=sys.stderr)
     if list((folder / ".snakemake" / "locks").glob("*.lock")):
         raise SystemExit("Snakemake runs here, or was killed (then: snakemake --unlock); nothing was removed")
-    settings = yaml.safe_load(config.read_text())
-    paths = {"data": "data", "results": "results"} | settings.get("paths", {})
-    said = _remove(folder / paths["results"] / settings["run"], folder)
-    for name in settings["screens"]:
-        screen = folder / paths["data"] / name
-        if used_by := screens_in_use.others(screen, settings["run"]):
+    plan = Plan(configuration(ROOT, [], {}, lambda path: yaml.safe_load(Path(path).read_text())), ROOT)
+    said = _remove(folder / plan.results, folder)
+    for name in plan.screens:
+        screen = folder / plan.screen(name).root
+        if used_by := screens_in_use.others(screen, plan.run):
             said.append(f"kept {screen.relative_to(folder)}: run {used_by[0]} uses it")
         else:
             said += _remove(screen, folder)

@@ -59,7 +59,7 @@ def _of_method(plan: Plan, screen: str, method: Method, seed: int) -> list[Job]:
     benchmarks = [b for b in plan.benchmarks(screen) if method.kind.has(b)]
     found = []
     if method.kind.trains:
-        found.append(Job("train", f"train/{name}/seed{seed}", plan.model(name, seed).notes, name, seed))
+        found.append(Job("train", f"train/{name}/seed{seed}", str(plan.model(name, seed).notes), name, seed))
     found.append(Job("embeddings", f"embeddings/{place}", notes_of(plan.embeddings(screen, name, seed)), name, seed))
     if aligns and any(needs_map(benchmark, plan.has_truth(screen)) for benchmark in benchmarks):
         found.append(Job("alignment", f"alignment/{place}", notes_of(plan.map(screen, name, seed)), name, seed))

@@ -158,7 +158,7 @@ class Needs:
 
     def all_models(self) -> list[str]:
         """Weights of every training of the run."""
-        return [self.plan.model(m.name, seed).weights for m in self.trained() for seed in m.seeds]
+        return [str(self.plan.model(m.name, seed).weights) for m in self.trained() for seed in m.seeds]
 
     # Embeddings
 

@@ -151,27 +151,27 @@ class ScreenPaths:
 class ModelPaths:
     """What a training leaves, below its folder."""
 
-    root: str
+    root: Path
 
     @property
-    def weights(self) -> str:
+    def weights(self) -> Path:
         """Weights of the encoder."""
-        return f"{self.root}/encoder.safetensors"
+        return self.root / "encoder.safetensors"
 
     @property
-    def description(self) -> str:
+    def description(self) -> Path:
         """What the encoder is and how it was trained, JSON."""
-        return f"{self.root}/encoder.json"
+        return self.root / "encoder.json"
 
     @property
-    def log(self) -> str:
+    def log(self) -> Path:
         """Losses and rates by window of steps, CSV."""
-        return f"{self.root}/log.csv"
+        return self.root / "log.csv"
 
     @property
-    def notes(self) -> str:
+    def notes(self) -> Path:
         """Notes of the job, JSON."""
-        return f"{self.root}/notes.json"
+        return self.root / "notes.json"
 
 
 def notes_of(table: str) -> str:

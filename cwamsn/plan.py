@@ -98,7 +98,7 @@ class Plan:
 
     def model(self, method: str = "{method}", seed: int | str = "{seed}") -> ModelPaths:
         """What a method's training leaves."""
-        return ModelPaths(f"{self.results}/models/{method}/seed{seed}")
+        return ModelPaths(Path(self.results) / "models" / method / f"seed{seed}")
 
     def computation(self, method: str = "{method}") -> str:
         """Parameters and operations of a trained method's encoder."""

@@ -90,7 +90,7 @@ class ReportNeeds:
 
     def first_description(self, method: str) -> str:
         """Description of the encoder that a method's sizes are counted of."""
-        return self.plan.model(method, self.plan.defined[method].seeds[0]).description
+        return str(self.plan.model(method, self.plan.defined[method].seeds[0]).description)
 
     def entries_in(self, product: str, screen: str) -> list[dict[str, object]]:
         """What a product prints about its methods: plain values, so that a change of any of them makes it again."""
@@ -242,7 +242,7 @@ class ReportNeeds:
     def computed(self) -> dict[str, str]:
         """Descriptions of what trained or embedded: they hold the precision and the device that were taken."""
         found = {
-            f"training/{m.name}/seed{seed}": self.plan.model(m.name, seed).description
+            f"training/{m.name}/seed{seed}": str(self.plan.model(m.name, seed).description)
             for m in self.needs.trained()
             for seed in m.seeds
         }
@@ -254,7 +254,7 @@ class ReportNeeds:
 
     def training_logs(self) -> dict[str, list[str]]:
         """Logs of every training, by the title of the method."""
-        return {m.title: [self.plan.model(m.name, seed).log for seed in m.seeds] for m in self.needs.trained()}
+        return {m.title: [str(self.plan.model(m.name, seed).log) for seed in m.seeds] for m in self.needs.trained()}
 
     def scores_by_product(self) -> dict[str, list[str]]:
         """Scores that each table and figure was made from."""

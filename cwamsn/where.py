@@ -29,6 +29,6 @@ def products(made: Iterable[str], plan: Plan) -> list[str]:
 
 def trainings(made: Iterable[str], plan: Plan) -> str | None:
     """Where the progress of the plan's trainings can be read; None where nothing is trained."""
-    if not any(PurePath(path).match(plan.model("*", "*").weights) for path in made):
+    if not any(PurePath(path).match(str(plan.model("*", "*").weights)) for path in made):
         return None
     return f"progress of each training, once it has begun: tail -f {plan.log('train/*/*')}"

@@ -26,7 +26,7 @@ def test_a_method_is_trained_embedded_aligned_scored_and_compared():
     steps = ("embeddings", "alignment", "gene_gene", "plate_probe")
     assert usage(jobs)[:5] == ["train/a/seed0", *(f"{step}/e/a/seed0" for step in steps)]
     assert usage(jobs)[10:] == [*(f"{step}/e/b/seed0" for step in steps), "compare_methods/e/a-b/seed0"]
-    assert jobs[0].notes == "./r/models/a/seed0/notes.json" and jobs[2].notes == "./r/maps/e/a/seed0.notes.json"
+    assert jobs[0].notes == "r/models/a/seed0/notes.json" and jobs[2].notes == "./r/maps/e/a/seed0.notes.json"
     assert jobs[-1].notes == "./r/scores/e/a/seed0/minus_b.notes.json"
 
 

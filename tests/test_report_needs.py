@@ -82,7 +82,7 @@ def test_a_table_reads_the_notes_of_its_own_methods_and_benchmarks():
     assert set(notes) == {"a", "b"} and "./r/scores/e/a/seed0/minus_b.notes.json" in notes["a"][0]
     assert set(notes["a"]) == {0, 1}
     assert reporting.notes_in("signal", "e")["c"][0] == [
-        "./r/models/c/seed0/notes.json",
+        "r/models/c/seed0/notes.json",
         "./r/embeddings/e/c/seed0.notes.json",
         "./r/scores/e/c/seed0/signal.notes.json",
     ]

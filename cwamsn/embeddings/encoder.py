@@ -8,6 +8,7 @@ import torch
 
 from cwamsn.errors import InputError
 from cwamsn.files import read_json, sha256
+from cwamsn.paths import ModelPaths
 from cwamsn.training import restore_encoder
 
 
@@ -43,8 +44,8 @@ def load_encoder(
         When a file is missing, the weights are not those that `encoder.json` was written with, or a weight is missing,
         surplus or of another shape (as with another number of channels).
     """
-    folder = Path(folder)
-    weights, description = folder / "encoder.safetensors", folder / "encoder.json"
+    paths = ModelPaths(Path(folder))
+    weights, description = paths.weights, paths.description
     for path in (weights, description):
         if not path.is_file():
             raise InputError(f"{path}: no such file; train the method first")

@@ -9,6 +9,7 @@ import pandas as pd
 from cwamsn import tables
 from cwamsn.crops import CropStore
 from cwamsn.crops.plates import commonest, kind_of, plate_of
+from cwamsn.paths import ScreenPaths
 from cwamsn.reporting.drawing import STYLE, plt, png
 
 LISTED = 200  # skipped fields that a report lists
@@ -38,10 +39,10 @@ class Quality:
 
 def quality_of(folder: Path, examples: int) -> Quality:
     """Quality of the images in a screen's data folder, with a picture of `examples` crops."""
-    qc = tables.read("qc", folder / "qc.parquet")
+    qc = tables.read("qc", ScreenPaths(folder).qc)
     qc = qc.assign(plate=plate_of(qc))
     kept = qc["status"] == "kept"
-    store = CropStore(folder / "crops.parquet", folder)
+    store = CropStore(ScreenPaths(folder).crops, folder)
     return Quality(
         fields=len(qc),
         kept=int(kept.sum()),

@@ -21,7 +21,7 @@ from cwamsn.files import atomic_path
 from cwamsn.live import say
 from cwamsn.methods import KINDS, Method
 from cwamsn.models import leased_devices
-from cwamsn.paths import ScreenPaths
+from cwamsn.paths import ModelPaths, ScreenPaths
 from cwamsn.studies.score import Sections, evaluation_scores, heldout_retrieval, recall_differences
 from cwamsn.studies.screens import make_screen
 from cwamsn.training import Recipe, train
@@ -58,6 +58,9 @@ class _Work:
 
     def encoder(self, method: Method) -> Path:
         return self.folder / "encoders" / method.name
+
+    def model(self, method: Method) -> ModelPaths:
+        return ModelPaths(self.encoder(method))
 
     def map(self, name: str) -> Path:
         return self.folder / "maps" / f"{name}.parquet"
@@ -154,7 +157,7 @@ def _screen(role: str, point: Point, folder: Path) -> ScreenPaths:
 def _method_scores(method: Method, work: _Work) -> list[pd.DataFrame]:
     """All scores of one method, tables of contract `scores`; its map is written on the way."""
     seed, tables_found = method.seeds[0], []
-    if method.kind.trains and not (work.encoder(method) / "encoder.json").exists():
+    if method.kind.trains and not work.model(method).description.exists():
         _train(method, work)
     if "evaluation" in work.screens:
         screen = work.screens["evaluation"]
@@ -168,7 +171,7 @@ def _method_scores(method: Method, work: _Work) -> list[pd.DataFrame]:
         frame = _embeddings(method, screen, work)
         tables_found.append(heldout_retrieval(frame, screen, work.sections.replicate_map, fixed))
     if method.kind.trains:
-        log = work.encoder(method) / "log.csv"
+        log = work.model(method).log
         tables_found.append(_training_log(log, **work.fixed(method.name, seed, "training")))
     if not tables_found:
         raise InputError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 import torch
 
 from cwamsn.files import atomic_path
+from cwamsn.paths import ModelPaths
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -29,7 +30,7 @@ class TrainingLog:
     """
 
     def __init__(self, folder: Path, writes: bool = True):
-        self.path, self.writes = folder / "log.csv", writes
+        self.path, self.writes = ModelPaths(folder).log, writes
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
         self.counts: dict[str, int] = {}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import cwamsn
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, read_json, write_json
+from cwamsn.paths import ModelPaths
 from cwamsn.training.model import Model
 from cwamsn.training.recipe import Recipe
 
@@ -21,12 +22,12 @@ FEATURES = ("cls_last_block", "cls_norm", "head")
 
 def save_encoder(model: Model, description: Mapping[str, object], folder: str | Path) -> None:
     """Write `encoder.safetensors` (named as in `Model.state_dict`) and `encoder.json` (description, digest)."""
-    folder = Path(folder)
+    paths = ModelPaths(Path(folder))
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    with atomic_path(folder / "encoder.safetensors") as temporary:
+    with atomic_path(paths.weights) as temporary:
         save_file(state, temporary)
-    digest = hashlib.sha256((folder / "encoder.safetensors").read_bytes()).hexdigest()
-    write_json({**description, "weights_sha256": digest}, folder / "encoder.json")
+    digest = hashlib.sha256(paths.weights.read_bytes()).hexdigest()
+    write_json({**description, "weights_sha256": digest}, paths.description)
 
 
 class Embedder(nn.Module):
@@ -51,16 +52,16 @@ def restore_encoder(
     `head` (output of the projection head, BatchNorm with its running statistics). Every weight of the file must fit, by
     name and shape.
     """
-    folder = Path(folder)
+    paths = ModelPaths(Path(folder))
     if feature not in FEATURES:
         raise InputError(f"embedding.feature: {feature!r} is not known; known: {', '.join(FEATURES)}")
-    for name in ("encoder.json", "encoder.safetensors"):
-        if not (folder / name).exists():
-            raise InputError(f"{folder / name}: no such file; train the method first")
-    description = read_json(folder / "encoder.json")
+    for path in (paths.description, paths.weights):
+        if not path.exists():
+            raise InputError(f"{path}: no such file; train the method first")
+    description = read_json(paths.description)
     with torch.random.fork_rng(devices=[]):
         model = Model(Recipe.from_config(description["recipe"]), len(description["channels"]), description["classes"])
-    path = folder / "encoder.safetensors"
+    path = paths.weights
     try:
         model.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:

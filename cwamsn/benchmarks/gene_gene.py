@@ -59,7 +59,7 @@ def score(
     Parameters
     ----------
     perturbation_map : table of contract `map`
-    wells : the screen's wells, for the recall of a map that knows nothing but experiments; None: not reported
+    wells : the screen's wells, for the recall of a map that knows experiments alone; None: not reported
     aligned : aligned vectors (n, d) and their wells, row for row, for the noise ceiling; None: not reported
 
     Returns
@@ -136,10 +136,10 @@ def recall_table(
 
 
 def experiment_map(wells: pd.DataFrame, seed: int = 0, dimension: int = 384) -> pd.DataFrame:
-    """A map that knows nothing but experiments: each is a Gaussian vector, a gene the mean over its wells.
+    """A map that knows experiments alone: each is a Gaussian vector, a gene the mean over its wells.
 
-    Contract `map`, CRISPR rows only. Genes of one process were screened together, so that such a map is not at chance:
-    the null is not neutral.
+    Contract `map`, CRISPR rows only. Genes of one process were screened together, so such a map scores above
+    chance: the null is not neutral.
     """
     crispr = wells[(wells["perturbation_type"] == "CRISPR") & wells["perturbation"].notna()]
     shares = pd.crosstab(crispr["perturbation"].astype(str), crispr["experiment"].astype(str), normalize="index")
@@ -159,11 +159,11 @@ def experiment_recall(
 ) -> pd.DataFrame:
     """:func:`gene_gene_recall` of :func:`experiment_map`, recalls averaged over draws of the experiments' vectors.
 
-    Recalls are NaN where the experiments tell no gene from another.
+    Recalls are NaN where the experiments do not distinguish any genes.
     """
     maps = [experiment_map(wells, k) for k in range(draws)]
     features = maps[0][feature_columns(maps[0].columns)].to_numpy()
-    if np.allclose(features, features[0]):  # one experiment, or every gene alike in all: nothing to tell genes by
+    if np.allclose(features, features[0]):  # one experiment, or all genes alike in every one
         rows = [(s, float(a), float(b), np.nan, 0, 0) for s in sources for a, b in thresholds]
         return pd.DataFrame(rows, columns=RECALL_COLUMNS)
     tables = [gene_gene_recall(one, sources, thresholds, folder=folder, aliases=aliases) for one in maps]

@@ -93,8 +93,8 @@ def labels_of(wells: pd.DataFrame, label: str) -> np.ndarray:
 def wells_kept(wells: pd.DataFrame, controls: str) -> np.ndarray:
     """Mask of the wells that take part.
 
-    `full`: all; `none`: without any control; `only`: negative controls alone, whose plates cannot be told by what was
-    put into their wells.
+    `full`: all; `none`: without any control; `only`: negative controls alone, whose plates cannot be recognised
+    by what was put into their wells.
     """
     if controls == "full":
         return np.ones(len(wells), dtype=bool)
@@ -108,8 +108,8 @@ def wells_kept(wells: pd.DataFrame, controls: str) -> np.ndarray:
 def choose_folds(labels: np.ndarray, n_folds: int) -> tuple[np.ndarray, int]:
     """Mask of wells whose class is large enough, and the number of folds, at most the smallest class's size.
 
-    Classes with fewer than `n_folds` wells are left out while they hold at most 5 % of the wells; otherwise, or where
-    all are so small, the number of folds shrinks to the smallest class with two wells.
+    Classes with fewer than `n_folds` wells are left out if they hold at most 5 % of the wells together; otherwise the
+    number of folds is lowered to the size of the smallest class with two wells.
     """
     _, member, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     large = sizes[member] >= n_folds
@@ -203,7 +203,7 @@ def _fold_scores(predict: Predictor, y: np.ndarray, used: np.ndarray, fold: np.n
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation (ddof 1) over folds, with chance and the shuffled-label value, one metric a row:
+    """Mean and standard deviation (ddof 1) over folds, with chance and the shuffled-label value, one metric per row:
     `metric, source, plate_reading, controls, fold, value, n`. Also each fold's own value."""
     out = []
     for (probe, label, controls, folds), part in table.groupby(COLUMNS[:4], sort=False):

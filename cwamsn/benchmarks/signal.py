@@ -53,7 +53,7 @@ def consistency(features: np.ndarray) -> float:
 
 
 def energy_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """2 E|x - y| - E|x - x'| - E|y - y'| with a row's distance to itself counted, as geomloss' energy loss twice."""
+    """2 E|x - y| - E|x - x'| - E|y - y'| with each row's distance to itself counted: twice geomloss' energy loss."""
     return float(2 * cdist(first, second).mean() - _mean_distance(first) - _mean_distance(second))
 
 

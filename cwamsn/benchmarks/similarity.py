@@ -107,7 +107,7 @@ class Similarities:
         if len(self.null) > 1 and self.null[-1] - self.null[0] < SAME:
             raise InputError(
                 f"all {len(self.null)} pairs of the map have the same cosine ({self.null[0]:.3g}); "
-                "its vectors tell nothing apart, look at the embeddings and the controls"
+                "its vectors distinguish nothing; look at the embeddings and the controls"
             )
 
     @property

@@ -21,9 +21,9 @@ def split_half_by_guide(
 
     Parameters
     ----------
-    features : (n, d) aligned vectors of CRISPR wells that are no controls
+    features : (n, d) aligned vectors of wells
     wells : their `well_id`, `perturbation` and, where there are any, `gene` and `guide`, row for row. Without `gene`
-        a knockout's perturbation is its gene; without `guide` nothing can be split: the table is empty, which is said
+        a knockout's perturbation is its gene; without `guide` nothing can be split: the table is empty, as a note says
     repeats : random splits, drawn from `seed`
 
     Returns

@@ -16,7 +16,7 @@ from cwamsn.screen_specs import parse_spec
 from cwamsn.studies import compare
 from cwamsn.studies.plan import TRAINING_SEED, check_sections, point_screens, point_seeds
 from cwamsn.studies.prediction import removable_share
-from cwamsn.studies.report import Study, has_learned, write_report
+from cwamsn.studies.report import Study, gains, has_learned, write_report
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -200,3 +200,19 @@ def test_a_loss_at_its_start_is_told_from_one_that_has_moved(loss, learned):
     rows = [("training", "prototypes_used", 127.99)]
     rows += [("training", "cross_entropy", loss)] if loss else []
     assert has_learned(pd.DataFrame(rows, columns=["benchmark", "metric", "value"])) is learned
+
+
+def test_of_several_nulls_and_thresholds_the_first_counts():
+    first = study_scores({"a": [0.3]}).assign(null="whole-map", threshold_low=0.1)
+    others = [first.assign(null="crispr", value=0.9), first.assign(threshold_low=0.05, value=0.8)]
+    assert compare.values_of(pd.concat([first, *others]), "recall")["a"].tolist() == [0.3]
+
+
+def test_the_gain_at_a_single_pair_of_screens_has_the_interval_over_genes(tmp_path):
+    config, schema = configured(screen_seeds=[0], points={"one": {}})
+    designs = {"one": parse_spec(point_screens(config, schema, "one", 0)["training"])}
+    scores = study_scores({"a": [0.3], "b": [0.1]}, point="one")
+    compared = {"benchmark": "comparison", "metric": "recall_minus_b", "value": 0.2, "ci_low": 0.05, "ci_high": 0.4}
+    scores = pd.concat([scores, scores[:1].assign(**compared)])
+    table = gains(scores, Study("T", {"a": "A", "b": "B"}, [], designs, "a"), "b")
+    assert table[["recall", "recall_low", "recall_high"]].iloc[0].tolist() == pytest.approx([0.2, 0.05, 0.4])

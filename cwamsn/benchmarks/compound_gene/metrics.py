@@ -6,7 +6,7 @@ METRICS = ("average_precision", "auc_roc")
 
 
 def average_precision_and_auc(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """AP and AUC along the last axis, ties as in scikit-learn (one threshold a distinct score).
+    """AP and AUC along the last axis, ties as in scikit-learn (one threshold per distinct score).
 
     Parameters
     ----------

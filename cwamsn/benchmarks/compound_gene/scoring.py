@@ -16,7 +16,7 @@ from cwamsn.tables import concentration_text, feature_columns
 from cwamsn.vocabulary import RXRX3_DOSES
 
 NEGATIVES = ("published", "independent", "all")
-MAX = "max"  # stands for the dose in the score of a compound's best dose
+MAX = "max"  # takes the place of the dose in the score of a compound's best dose
 
 
 class Negatives:
@@ -84,7 +84,7 @@ def score_compounds(
 ) -> CompoundScores:
     """AP and AUC of every compound in every draw at every dose, and the same for uniform random scores.
 
-    The result depends on nothing but the values: rows are put in order of names, draws come from
+    The result depends on the values alone: rows are sorted by name, draws come from
     `numpy.random.default_rng(draw)`, products use one thread.
 
     Parameters
@@ -114,7 +114,7 @@ def score_compounds(
     if np.nanmax(similarity) - np.nanmin(similarity) < SAME:
         raise InputError(
             f"all compounds have the same cosine ({np.nanmax(similarity):.3g}) with all genes; the "
-            "map's vectors tell nothing apart, look at the embeddings and the controls"
+            "map's vectors distinguish nothing; look at the embeddings and the controls"
         )
     choice, n_rows = Negatives(draws, negatives), len(concentrations) + 1
     values = {
@@ -140,7 +140,7 @@ def score_compounds(
 
 
 def _say_unscored(compound_rows: pd.DataFrame, present: set[str], concentrations: Sequence[float]) -> None:
-    """Note the compounds that have no dose or none that is scored; InputError where all are so."""
+    """Note the compounds without a dose that is scored; InputError where no compound has one."""
     lost = sorted(set(compound_rows["perturbation"]) - present)
     if not lost:
         return

@@ -45,9 +45,9 @@ def load_schema(folder: str | Path) -> dict[str, Any]:
     return merged
 
 
-def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of `config` with every default of `schema` filled in. Raises :class:`InputError` on the first fault."""
-    config = _apply(copy.deepcopy(dict(config)), schema, schema["$defs"], "")
+def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `given` with every default of `schema` filled in. Raises :class:`InputError` on the first fault."""
+    config = _apply(copy.deepcopy(dict(given)), schema, schema["$defs"], "")
     for name, value in config.get("screens", {}).items():
         if name in (config.get("training_screen"), *config.get("evaluate", ())) and not value:
             raise InputError(f"screens.{name}: is empty; give it a source")
@@ -122,7 +122,7 @@ def embedding_of_method(section: Mapping[str, Any], name: str, own: Mapping[str,
     return merge(shared, own or {})
 
 
-def _apply(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str) -> Any:
+def _apply(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any], where: str) -> Any:
     """Validate `value` against `schema` at key path `where`, filling defaults.
 
     Beside plain JSON Schema it knows `discriminator: {key, variants}`: the object's `key` names the `$defs` entry
@@ -170,12 +170,12 @@ def _renamed(key: str) -> str | None:
     return next((now for old, now in RENAMED.items() if fnmatch.fnmatchcase(key, old)), None)
 
 
-def _types(schema: dict[str, Any]) -> list[str]:
+def _types(schema: Mapping[str, Any]) -> list[str]:
     kind = schema.get("type", [])
     return [kind] if isinstance(kind, str) else list(kind)
 
 
-def _yaml_advice(value: Any, schema: dict[str, Any]) -> str:
+def _yaml_advice(value: Any, schema: Mapping[str, Any]) -> str:
     """What to write instead where YAML has read something else than was meant; empty where that is not the fault."""
     kinds = _types(schema)
     if isinstance(value, bool) and "boolean" not in kinds:
@@ -201,12 +201,12 @@ def _plain(text: str, number: float) -> str:
     return plain if isinstance(found, int | float) and found == number else repr(number)
 
 
-def _nullable(schema: dict[str, Any]) -> bool:
+def _nullable(schema: Mapping[str, Any]) -> bool:
     kind = schema.get("type")
     return kind == "null" or (isinstance(kind, list) and "null" in kind)
 
 
-def _object(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str) -> dict[str, Any]:
+def _object(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any], where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{where or 'configuration'}: expected keys below it, found {value!r}")
     properties, extra = schema.get("properties", {}), schema.get("additionalProperties", False)

@@ -60,7 +60,7 @@ def _check_key(node: yaml.Node, where: str) -> None:
 
 def _check_value(node: yaml.Node, where: str) -> None:
     kind = node.tag.rsplit(":", 1)[-1]
-    if node.style is not None or kind not in (*PLAIN, "timestamp"):
+    if getattr(node, "style", None) is not None or kind not in (*PLAIN, "timestamp"):
         return
     if kind == "timestamp" or not PLAIN[kind].fullmatch(node.value):
         meant = "" if kind == "timestamp" else f", or write the number: {_read(node)}"

@@ -4,7 +4,7 @@ Every method takes names (of a screen, a method, a unit) and returns paths or pl
 before it runs what each job waits for. Imports no pandas, no torch and no Snakemake.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -216,7 +216,7 @@ class Needs:
 
     # Alignment
 
-    def doses(self, screen: str) -> list[float] | None:
+    def doses(self, screen: str) -> Sequence[float] | None:
         """Doses in a screen's maps, µM; None: all."""
         return doses_kept(self.config["alignment"]["concentrations"], self.plan.source(screen))
 

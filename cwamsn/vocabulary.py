@@ -1,5 +1,7 @@
 """The field's fixed names: stains, annotation sources, doses. Imports nothing, since the Snakefile reads it."""
 
+from collections.abc import Sequence
+
 # Bray et al. 2016: the five exposures in the order of the published arrays, and the digit after `w` in a file name.
 BRAY_STAINS = ("Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst")
 BRAY_WAVELENGTHS = {"Hoechst": 1, "ERSyto": 2, "ERSytoBleed": 3, "Ph_golgi": 4, "Mito": 5}
@@ -20,7 +22,7 @@ NEGATIVE = "negative"
 INCHIKEY_BLOCK = 14
 
 
-def doses_kept(setting: str | list[float] | None, source: str | None) -> list[float] | None:
+def doses_kept(setting: str | Sequence[float] | None, source: str | None) -> Sequence[float] | None:
     """The configuration's `alignment.concentrations` for a screen of `source`; None: all doses.
 
     `auto` is the published list for RxRx3-core, whose wells have stray doses, and no list for any other screen.

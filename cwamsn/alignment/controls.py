@@ -85,7 +85,7 @@ def refuse_constant(controls: np.ndarray, bounds: np.ndarray, names: list[str], 
             "correct the controls' embeddings or set alignment.method to none"
         )
     if say and flat.any():
-        some = flat.any(axis=0)
+        some = np.asarray(flat.any(axis=0))
         note(
             f"{int(some.sum())} of {len(some)} features do not vary among the negative controls of "
             f"{int(flat.any(axis=1).sum())} of {len(names)} experiments"

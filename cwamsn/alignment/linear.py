@@ -92,7 +92,8 @@ def pca(values: np.ndarray, n_components: int | None = None) -> tuple[np.ndarray
     mean = values.mean(axis=0)
     triangle = np.empty((0, values.shape[1]))
     for start in range(0, len(values), ROWS):
-        triangle = np.linalg.qr(np.vstack([triangle, values[start : start + ROWS] - mean]), mode="r")
+        stacked = np.vstack([triangle, values[start : start + ROWS] - mean])
+        triangle = np.asarray(np.linalg.qr(stacked, mode="r"))
     _, singular, axes = linalg.svd(triangle, full_matrices=False)
     rank = int((singular > singular[0] * max(values.shape) * np.finfo(float).eps).sum())
     axes = axes[: min(max(rank, 1), n_components or rank or 1)]

@@ -106,7 +106,7 @@ def cell_profiles(
 
 def pixel_statistics(crop: np.ndarray, channels: list[str]) -> dict[str, float]:
     """Mean, standard deviation and percentiles of each channel of a crop (C, H, W), in 0-255 units."""
-    values = {}
+    values: dict[str, float] = {}
     for name, plane in zip(channels, crop):
         values |= {f"{name}_mean": plane.mean(), f"{name}_std": plane.std()}
         values |= {f"{name}_p{q}": v for q, v in zip(PERCENTILES, np.percentile(plane, PERCENTILES))}
@@ -232,10 +232,11 @@ def combine_units(units: list[pd.DataFrame], max_missing: float = 0.05) -> tuple
     return features_frame(scaled.index.to_numpy(dtype=object), scaled.to_numpy(np.float32)), report
 
 
-def _planes(crop: np.ndarray, channels: list[str], options: HandcraftedOptions) -> list[np.ndarray]:
+def _planes(crop: np.ndarray, channels: list[str], options: HandcraftedOptions) -> tuple[np.ndarray, np.ndarray]:
     """The nuclear and the cellular plane of a crop."""
     names = [options.nuclear_channel, options.cell_channel]
     for key, name in zip(("nuclear_channel", "cell_channel"), names):
         if name not in channels:
             raise InputError(f"{key}: the crops have no channel {name!r}; they have {', '.join(channels)}")
-    return [crop[channels.index(name)] for name in names]
+    nuclear, cellular = (crop[channels.index(name)] for name in names)
+    return nuclear, cellular

@@ -84,7 +84,7 @@ def embed(
     set_attention(encoder, how.attention)
     print(f"precision {how.precision}, attention {how.attention}, on {how.device}", flush=True)
     names, codes = np.unique(store.frame["well_id"].to_numpy(dtype=str), return_inverse=True)
-    sums, counts = None, np.bincount(codes)
+    sums, counts = np.zeros((len(names), 0)), np.bincount(codes)
     batches = list(_batches(store.frame, options.batch_size))
     pace = Pace(len(batches), unit="batch")
     for number, rows in enumerate(batches, start=1):
@@ -98,7 +98,7 @@ def embed(
         if bad.any():
             crop = store.frame["crop_id"].iloc[rows[int(bad.argmax())]]
             raise InputError(f"crop {crop}: the encoder returns NaN; check its training log and embedding.precision")
-        if sums is None:
+        if not sums.size:
             sums = np.zeros((len(names), features.shape[1]))
         np.add.at(sums, codes[rows], features)
         pace(number, len(rows))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 import torch
@@ -118,7 +119,7 @@ def _pretrained(job: _Job) -> Found:
         "std": chosen.std or meta["std"],
         "channels": list(store.channels),
     }
-    frame, counts = _embed(job, encoder, meta, store, statistics)
+    frame, counts = _embed(job, encoder, cast(EncoderMeta, meta), store, statistics)
     return frame, counts | {"encoder": meta | statistics}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -13,7 +14,13 @@ from cwamsn.files import atomic_path
 from cwamsn.palette import style
 from cwamsn.studies.compare import METRICS
 
-STYLE = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "cwamsn"}
+# matplotlib types the keys as a literal of every parameter there is
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "cwamsn",
+}
 
 
 def methods_figure(

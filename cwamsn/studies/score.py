@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ def evaluation_scores(
 
 def _probed(options: pp.PlateProbeOptions) -> pp.PlateProbeOptions:
     """The one setting of the plate probe that a study reports."""
-    one = {key: [value] for key, value in PROBED.items()}
+    one: dict[str, Any] = {key: [value] for key, value in PROBED.items()}
     return replace(options, **one, folds=options.folds[:1])
 
 

@@ -20,7 +20,7 @@ LOOK = 16  # features compared first when looking for equal vectors
 def refuse_degenerate(
     source: str | Path,
     values: np.ndarray,
-    ids: Sequence[str],
+    ids: Sequence[str] | np.ndarray,
     what: str = "wells",
     say: bool = True,
     features: Sequence[str] = (),

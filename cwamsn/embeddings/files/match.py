@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from cwamsn.notes import note
 CELLCLIP_PLATE = re.compile(r"_plate(?=\d+_)")  # compound-001_Plate1_AA15 → compound-001_1_AA15
 ADDRESS = re.compile(r"(.*?)([a-z]{1,2})[-_]?0*([0-9]{1,2})")  # ends in A1, a01, A-01
 
-Ids = Sequence[str] | np.ndarray | pd.Index
+Ids: TypeAlias = Sequence[str] | np.ndarray | pd.Index
 
 
 def match(ids: np.ndarray, names: pd.Index) -> tuple[np.ndarray, np.ndarray]:

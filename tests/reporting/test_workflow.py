@@ -49,10 +49,11 @@ def test_a_report_never_stands_beside_a_failed_method_without_saying_so(maps, tm
     page = (results / "report.html").read_text()
     assert "<h1>My genes</h1>" in page and "imulated" not in page and "OpenPhenom" not in page
     record = read_json(results / "provenance.json")
-    jobs = {method["job"] for method in record["usage"]}
-    assert jobs == {"embeddings/no-screen/good/seed0", "gene_gene/no-screen/good/seed0"} and set(record["data"]) == {
-        "good"
-    }
+    jobs = {usage["job"] for usage in record["usage"]}
+    assert jobs == {"embeddings/no-screen/good/seed0", "gene_gene/no-screen/good/seed0"}
+    assert set(record["data"]) == {"good"}
+    snakemake(tmp_path, "--report", str(tmp_path / "snakemake.html"), config=maps("good"))
+    assert "table1, for the run" in (tmp_path / "snakemake.html").read_text(), "the captions name what the rules have"
 
     snakemake(tmp_path, config=maps("good", "bad"), check=False)
     assert "The run failed after this page was made" in (results / "report.html").read_text()

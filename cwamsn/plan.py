@@ -47,6 +47,11 @@ class Plan:
                     "{screen: [benchmarks]}, or give finished maps (kind: map)"
                 )
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the methods of the run, in order."""
+        return [method.name for method in self.methods]
+
     # Patterns of wildcards
 
     @property

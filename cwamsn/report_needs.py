@@ -256,6 +256,14 @@ class ReportNeeds:
         """Logs of every training, by the title of the method."""
         return {m.title: [str(self.plan.model(m.name, seed).log) for seed in m.seeds] for m in self.needs.trained()}
 
+    def log_files(self) -> list[str]:
+        """Files of :meth:`training_logs`."""
+        return [path for paths in self.training_logs().values() for path in paths]
+
+    def pictured_folders(self) -> dict[str, str]:
+        """Folder of each screen of :meth:`pictured`."""
+        return {name: str(self.plan.screen(name).root) for name in self.pictured()}
+
     def scores_by_product(self) -> dict[str, list[str]]:
         """Scores that each table and figure was made from."""
         return {self.plan.on_screen(p.name, screen): self.scores_in(p.name, screen) for p, screen in self.products()}

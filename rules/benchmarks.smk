@@ -234,7 +234,7 @@ rule gather_scores:
         mem_mb=mem_mb(1000),
         runtime=runtime(5),
     params:
-        methods=[method.name for method in plan.methods],
+        methods=plan.names,
     script:
         "../workflow_scripts/benchmarks_gather.py"
 

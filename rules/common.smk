@@ -139,3 +139,14 @@ if workflow.is_main_process and not SUBMITS:
     if "gpu" not in set(workflow.global_resources):
         if GPUS or config["training"]["gpus"] or config["embedding"]["gpus"]:
             workflow.register_resource("gpu", max(1, GPUS))
+
+
+# One target per table and figure.
+for _name in PRODUCTS:
+
+    rule:
+        name:
+            _name
+        input:
+            of(reporting.one_product, name=_name),
+        localrule: True

@@ -24,16 +24,6 @@ rule figures:
         reporting.product_files(FIGURES),
 
 
-for _name in PRODUCTS:
-
-    rule:
-        name:
-            _name
-        input:
-            of(reporting.one_product, name=_name),
-        localrule: True
-
-
 rule computation:
     """Parameters and operations of a trained method's encoder."""
     input:
@@ -79,7 +69,9 @@ rule table:
         manifests=of(reporting.manifest_files_in),
         notes=of(reporting.note_files_in),
     output:
-        [plan.tables(format) for format in ("csv", "md", "tex")],
+        plan.tables("csv"),
+        plan.tables("md"),
+        plan.tables("tex"),
         report(
             plan.tables("html"),
             caption="captions/table.rst",
@@ -167,7 +159,7 @@ rule report_html:
         figures=reporting.product_files(FIGURES),
         record=plan.provenance,
         screens=reporting.pictures(),
-        logs=[path for paths in reporting.training_logs().values() for path in paths],
+        logs=reporting.log_files(),
     output:
         plan.report,
     log:
@@ -183,7 +175,7 @@ rule report_html:
         methods=reporting.entries(),
         tables=reporting.files_by_screen(TABLES),
         figures=reporting.files_by_screen(FIGURES),
-        screens={name: str(plan.screen(name).root) for name in reporting.pictured()},
+        screens=reporting.pictured_folders(),
         logs=reporting.training_logs(),
         examples=config["reporting"]["example_crops"],
     script:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from cwamsn.errors import InputError
 from cwamsn.naming import check_names
+from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs.base import HostedSpec, Retry, ScreenSpec
 from cwamsn.screen_specs.bray import BraySpec
 from cwamsn.screen_specs.load_data import LoadDataSpec
@@ -89,7 +90,7 @@ def host_spec(screen: str, section: Section, data_dir: str | Path) -> dict[str, 
     spec = parse_spec(section)
     if not isinstance(spec, SimulatedSpec):
         return dict(section)
-    host = Path(data_dir) / screen / "host"
+    host = ScreenPaths(Path(data_dir) / screen).host
     real: dict[str, Any]
     if isinstance(spec, SimulatedBraySpec):
         real = {

@@ -95,6 +95,7 @@ def _randomise(rng: np.random.Generator, spec: SimulatedBraySpec, groups: list[l
 
 
 def simulation(spec: SimulatedBraySpec) -> Simulation:
+    """The screen with the phenotypes of its compounds drawn, ready to be rendered."""
     wells = design(spec)
     compounds, phenotype = spec.compounds, spec.phenotype
     rng = generator(spec.seed, "compound phenotypes")

@@ -31,6 +31,7 @@ class Optics:
 
 
 def factor_names(channels: Sequence[str]) -> list[str]:
+    """Names of the nuisance factors of a screen with these channels; the order decides which numbers each one gets."""
     per_channel = [f"{kind}_{c}" for kind in ("gain", "background", "blur") for c in channels]
     shifts = [f"shift_{axis}_{c}" for c in channels for axis in "yx"]
     return [*per_channel, "bleed", "gamma", "tilt_y", "tilt_x", "vignette", "density", *shifts]

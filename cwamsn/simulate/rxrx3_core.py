@@ -63,6 +63,7 @@ def interactions(spec: SimulatedRxRx3Spec) -> pd.DataFrame:
 
 
 def gene_groups(spec: SimulatedRxRx3Spec) -> tuple[tuple[str, ...], ...]:
+    """The genes of the screen, complex by complex."""
     return complexes(spec.world_seed, spec.complexes, spec.genes_per_complex)
 
 
@@ -112,6 +113,7 @@ def design(spec: SimulatedRxRx3Spec) -> pd.DataFrame:
 
 
 def simulation(spec: SimulatedRxRx3Spec) -> Simulation:
+    """The screen with the phenotypes of its guides and compounds drawn, ready to be rendered."""
     wells = design(spec)
     phenotype = spec.phenotype
     rng = generator(spec.seed, "gene phenotypes")

@@ -52,6 +52,7 @@ class Simulation:
         return pd.concat([self.design[["well_id"]], axes, self.nuisance.add_prefix("nuisance_")], axis=1)
 
     def write_truth(self, host_dir: Path) -> None:
+        """Write :meth:`truth` to `truth/wells.parquet` below the host's folder."""
         with atomic_path(host_dir / "truth" / "wells.parquet") as path:
             self.truth().to_parquet(path, index=False)
 
@@ -71,5 +72,6 @@ def address(row: int, column: int) -> str:
 
 
 def write_csv(frame: pd.DataFrame, path: Path, separator: str = ",") -> None:
+    """Write a table with the same line ends on every system."""
     with atomic_path(path) as temporary:
         frame.to_csv(temporary, index=False, sep=separator, lineterminator="\n")

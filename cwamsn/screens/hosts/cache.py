@@ -44,8 +44,20 @@ class Fetched:
 def fetch(remote: Remote | str, cache: str | Path, how: Policy = _PATIENT) -> Fetched:
     """Return `remote` as a whole, verified local file; a second call finds it in `cache`.
 
-    Raises :class:`Missing` when the host has no such file, :class:`Forbidden` when it may not be read, and otherwise
-    :class:`FetchError` when it cannot be had whole, all naming the URL.
+    Parameters
+    ----------
+    remote : URL, `file://` URL or path, with size and digest where they are known.
+    cache : folder in which remote files are kept.
+    how : patience with the host.
+
+    Raises
+    ------
+    Missing
+        When the host has no such file.
+    Forbidden
+        When the file may not be read.
+    FetchError
+        When it cannot be fetched whole for another reason. All messages name the URL.
     """
     remote = Remote(remote) if isinstance(remote, str) else remote
     path = local_path(remote.url)

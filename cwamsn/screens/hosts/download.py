@@ -183,6 +183,7 @@ def _length_by_head(url: str, how: Policy) -> int | None:
 
 
 def md5(path: Path) -> str:
+    """MD5 of a file, hexadecimal."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 

@@ -71,6 +71,7 @@ class HostedZip:
 
     @property
     def names(self) -> list[str]:
+        """Names of the members."""
         return list(self.members)
 
     def keep(self, members: Iterable[str]) -> tuple[Fetched, list[str]]:

@@ -44,6 +44,7 @@ class PlaneReader:
         self.close()
 
     def close(self) -> None:
+        """Close the archives that are open."""
         while self._archives:
             self._archives.popitem()[1].close()
 

@@ -16,6 +16,7 @@ from cwamsn.screens.hosts import HostedZip, Missing, Policy, fetch, list_folder
 from cwamsn.screens.names import parse_bray_file
 from cwamsn.screens.sources.raw import Acquired, Raw
 from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
+from cwamsn.wells import is_negative
 
 STAIN_OF_WAVELENGTH = {digit: stain for stain, digit in BRAY_WAVELENGTHS.items()}
 Place = tuple[str, int]  # address and site
@@ -54,7 +55,7 @@ def _wanted(
 ) -> tuple[pd.Series, dict[Place, dict[str, str]] | None]:
     """(address → 'split' or 'extra' of the wells to fetch, place → image names of the published split's fields)."""
     kind = pd.Series(np.where(plate["split"].notna(), "split", "extra"), plate.index)
-    extra = plate["control"].eq("negative") if spec.keep == "split_and_controls" else spec.keep == "all"
+    extra = is_negative(plate) if spec.keep == "split_and_controls" else spec.keep == "all"
     chosen = kind[(kind == "split") | extra]
     mine = splits.read_fields(split_fields, barcode)
     if mine is None:

@@ -19,6 +19,7 @@ from cwamsn.screens.layouts import infer_plate_maps
 from cwamsn.screens.names import compound_id, parse_addresses
 from cwamsn.screens.sources.base import Metadata
 from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.vocabulary import NEGATIVE
 
 _TREATED_ROLES = {"treated", "trt", "compound", "sample"}
 
@@ -116,7 +117,7 @@ def _control_and_compound(table: pd.DataFrame) -> pd.DataFrame:
     """Add control and pert_id. A well without a sample is DMSO, unless its role says that it was treated."""
     sample = table["broad_sample"]
     dmso = (sample.isna() & ~table["role"].isin(_TREATED_ROLES)) | (sample.str.upper() == "DMSO").fillna(False)
-    table["control"] = pd.Series("negative", table.index, dtype=object).where(dmso, None)
+    table["control"] = pd.Series(NEGATIVE, table.index, dtype=object).where(dmso, None)
     table["broad_sample"] = sample.where(~dmso, "DMSO")
     known = {s: compound_id(s) for s in table["broad_sample"].dropna().unique()}
     table["pert_id"] = table["broad_sample"].map(known).where(~dmso, None)

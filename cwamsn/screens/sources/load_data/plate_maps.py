@@ -11,6 +11,7 @@ from cwamsn.screen_specs.load_data import LoadDataSpec
 from cwamsn.screens.hosts import Fetched, usable
 from cwamsn.screens.names import parse_addresses
 from cwamsn.screens.text import NOTHING, read_text_table, require_columns
+from cwamsn.vocabulary import NEGATIVE
 
 # Micromolar in one unit of the plate map's concentration column.
 UNITS = {"mmoles_per_liter": 1e3, "umoles_per_liter": 1.0, "nmoles_per_liter": 1e-3, "moles_per_liter": 1e6}
@@ -52,7 +53,7 @@ def read_plate_map(fetched: Fetched, spec: LoadDataSpec) -> pd.DataFrame:
     table = where.assign(
         treatment=treatment,
         compound=_merged(treatment, control, spec.compound_pattern),
-        control=control.map({True: "negative", False: None}).astype(object),
+        control=control.map({True: NEGATIVE, False: None}).astype(object),
         concentration=_concentration(column("concentration_column"), spec, fetched.url),
         smiles=column("smiles_column"),
         inchikey=column("inchikey_column"),

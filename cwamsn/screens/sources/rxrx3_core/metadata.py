@@ -13,11 +13,12 @@ from cwamsn.screens.hosts import Fetched, Policy, fetch, usable
 from cwamsn.screens.names import parse_addresses
 from cwamsn.screens.sources.base import Metadata
 from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.vocabulary import NEGATIVE
 
 TRUTH_COLUMNS = ("gene_symbol", "nM_value", "treatment")
 _COLUMNS = ("well_id", "experiment_name", "plate", "address", "gene", "treatment", "SMILES", "concentration")
 _GUIDE = r"_guide_[^_]+$"  # TP53_guide_3; any other underscore is part of a name
-_CONTROLS = {"EMPTY_control": "negative", "CRISPR_control": "other"}
+_CONTROLS = {"EMPTY_control": NEGATIVE, "CRISPR_control": "other"}
 
 
 def read_wells(screen: str, spec: RxRx3Spec, cache: Path) -> Metadata:
@@ -42,7 +43,7 @@ def read_wells(screen: str, spec: RxRx3Spec, cache: Path) -> Metadata:
     treatment = _controls_in_one_case(frame["treatment"])
     frame = frame.assign(treatment=treatment)
     control = treatment.map(_CONTROLS).astype(object)
-    if "negative" not in set(control):
+    if NEGATIVE not in set(control):
         note("no well is a negative control: none has the treatment EMPTY_control")
     perturbation = _perturbation(frame).where(control.isna(), treatment)
     frame = frame.assign(

@@ -57,6 +57,7 @@ def _columns(group: pq.RowGroupMetaData) -> list[pq.ColumnChunkMetaData]:
 
 
 def read_shard(source: Path | RangeFile, url: str, read: Callable[[pq.ParquetFile], T]) -> T:
+    """What `read` makes of an opened shard. InputError, naming `url`, for one that cannot be read."""
     try:
         with _open(source, url) as file:
             return read(file)

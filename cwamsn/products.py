@@ -17,7 +17,7 @@ class Product:
     builder: str
     """What makes it: a key of `cwamsn.reporting.BUILDERS`, or of `cwamsn.reporting.figures.FIGURES`."""
     number: int | None = None
-    """Methods with this number under `tables` stand in it; None: every method with scores of `needs`."""
+    """Methods with this number under `tables` appear in it; None: every method with scores of `needs`."""
     needs: tuple[str, ...]
     """Benchmarks without whose scores it is not made."""
     also: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class Product:
     compares_variants: bool = False
     """Whether it compares variants of one method, so that it says nothing with fewer than two beside chance."""
     needs_sizes: bool = False
-    """Whether only methods whose numbers of parameters are known stand in it."""
+    """Whether only methods whose numbers of parameters are known appear in it."""
 
     @property
     def minimum(self) -> int:

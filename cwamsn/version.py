@@ -53,7 +53,7 @@ def run_version(config_sha: str, data: Mapping[str, str], code: CodeVersion) -> 
 
 
 def version_lines(config_sha: str, data: Mapping[str, str], code: CodeVersion) -> list[str]:
-    """The line that stands under a table."""
+    """The line below every table."""
     state = "" if code["clean"] in (True, None) else " with uncommitted changes"
     commit = (code["commit"] or f"version {code['version']}")[:12]
     screens = ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(data.items())) or "none"

@@ -5,7 +5,7 @@ from pathlib import Path
 from _job import job, snakemake
 
 with job(snakemake):
-    from cwamsn.reporting import drop_incomplete, table_methods
+    from cwamsn.reporting import drop_all_incomplete, table_methods
     from cwamsn.reporting.page import ReportInputs, with_suffix, write_report
     from cwamsn.reporting.provenance import read_provenance
 
@@ -22,4 +22,4 @@ with job(snakemake):
     )
     write_report(inputs, snakemake.output[0])
     # Every table of the run is finished now: what a failed run left is of tables that are complete or no longer made.
-    drop_incomplete(Path(snakemake.output[0]).parent / "tables")
+    drop_all_incomplete(Path(snakemake.output[0]).parent / "tables")

@@ -4,7 +4,7 @@ from cwamsn.reporting.context import TableContext, TableMethod, methods_in_table
 from cwamsn.reporting.make import BUILDERS, TableInputs, make_table
 from cwamsn.reporting.scores import ScoreSelection, read_scores
 from cwamsn.reporting.table import Table
-from cwamsn.reporting.write import INCOMPLETE, drop_incomplete, write_table
+from cwamsn.reporting.write import INCOMPLETE, drop_all_incomplete, write_table
 
 __all__ = [
     "BUILDERS",
@@ -14,7 +14,7 @@ __all__ = [
     "TableContext",
     "TableInputs",
     "TableMethod",
-    "drop_incomplete",
+    "drop_all_incomplete",
     "make_table",
     "methods_in_table",
     "read_scores",

@@ -24,10 +24,17 @@ def write_table(table: Table, paths: Sequence[str | Path]) -> None:
         drop_incomplete(path.parent, path.name)
 
 
-def drop_incomplete(tables: str | Path, pattern: str = "*") -> None:
-    """Remove what matches `pattern` in the folder `incomplete` below `tables`, and the folder once it is empty."""
-    folder = Path(tables) / INCOMPLETE
-    for path in folder.glob(pattern):
-        path.unlink()
+def drop_incomplete(tables: str | Path, name: str) -> None:
+    """Remove the file `name` from the folder `incomplete` in `tables`, and the folder once it is empty."""
+    path = Path(tables) / INCOMPLETE / name
+    path.unlink(missing_ok=True)
     with suppress(OSError):  # not empty, or not there
+        path.parent.rmdir()
+
+
+def drop_all_incomplete(tables: str | Path) -> None:
+    """Remove every folder `incomplete` below `tables`: a run's own, and that of each of its screens."""
+    for folder in list(Path(tables).rglob(INCOMPLETE)):
+        for path in folder.iterdir():
+            path.unlink()
         folder.rmdir()

@@ -5,6 +5,7 @@ A further table or figure is one more entry of :data:`PRODUCTS`, and a builder w
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class Product:
         return self.lead == "hours"
 
 
-def _recall(number: int, title: str, **options) -> Product:
+def _recall(number: int, title: str, **options: Any) -> Product:
     name, title = f"table{number}", f"Table {number}. {title}"
     return Product(
         name=name, title=title, builder="recall", number=number, needs=("gene_gene",), paired=True, **options

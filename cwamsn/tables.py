@@ -4,6 +4,7 @@ Every Parquet file that a later stage reads is written by :func:`write` and read
 anywhere else. A column marked optional may be absent; a column marked nullable may hold nulls.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -138,13 +139,13 @@ _SCORES = CONTRACTS["scores"]
 CONTRACTS["study"] = replace(_SCORES, required={"point": TEXT, "screen_seed": INT, **_SCORES.required})
 
 
-def feature_columns(columns) -> list[str]:
+def feature_columns(columns: Iterable[str]) -> list[str]:
     """The feature columns among `columns` in numeric order (feature_2 before feature_10)."""
     found = [c for c in columns if c.startswith("feature_") and c[8:].isdigit()]
     return sorted(found, key=lambda c: int(c[8:]))
 
 
-def schema(name: str, columns) -> pa.Schema:
+def schema(name: str, columns: Iterable[str]) -> pa.Schema:
     """Arrow schema of table `name` for a frame that has `columns`, in the contract's order."""
     contract = CONTRACTS[name]
     columns = list(columns)

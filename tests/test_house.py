@@ -36,3 +36,27 @@ def test_what_a_snakefile_imports_is_light():
 
 def test_the_library_imports_neither_snakemake_nor_itself_relatively():
     assert not house.matching(r"^\s*(import|from) (snakemake|\.)", "cwamsn")
+
+
+def test_no_function_imports_a_module_of_ours():
+    assert house.local() == []
+
+
+def test_only_one_file_compares_kinds_of_methods():
+    found = house.matching(house.KINDS, "cwamsn", "workflow_scripts")
+    assert set(found) <= {"cwamsn/methods.py"}
+    assert house.matching(house.KINDS, "rules", ext="smk") == {}
+
+
+def test_no_function_is_wider_than_seven_parameters():
+    """Keyword-only parameters do not count: nobody confuses them."""
+    assert [found for found in house.widths() if found[0] > 7] == []
+
+
+def test_untyped_dictionaries_become_fewer():
+    """What is left are the configuration before it has types, and states and sizes of networks."""
+    assert sum(house.untyped().values()) <= 31
+
+
+def test_no_package_hides_its_imports():
+    assert not (house.PACKAGE / "lazy.py").exists()

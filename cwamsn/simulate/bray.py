@@ -174,7 +174,9 @@ def write_layout(spec: SimulatedBraySpec, host_dir: Path) -> None:
     simulation(spec).write_truth(host_dir)
 
 
-def _split_tables(spec: SimulatedBraySpec, wells: pd.DataFrame, samples, names, texts) -> dict[str, pd.DataFrame]:
+def _split_tables(
+    spec: SimulatedBraySpec, wells: pd.DataFrame, samples: np.ndarray, names: list[str], texts: np.ndarray
+) -> dict[str, pd.DataFrame]:
     """The published split files: one row per complete field of a treated well, 70/10/20 by InChIKey."""
     keys = np.array([inchikey(s) for s in texts[:-1]])
     order = generator(spec.seed, "splits").permutation(len(keys))

@@ -98,7 +98,7 @@ def draw_group(rng: np.random.Generator, members: int, similarity: float, allowe
     The expected cosine between two of them is `similarity`; axes that are not `allowed` stay 0.
     """
 
-    def unit(shape):
+    def unit(shape: tuple[int, ...]) -> np.ndarray:
         vectors = rng.standard_normal(shape) * allowed
         return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 

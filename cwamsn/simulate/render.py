@@ -92,7 +92,7 @@ def render_field(
     return _expose(rng, field, optics, camera)
 
 
-def _cell_count(rng, height: int, width: int, spec: SimulatedSpec, optics: Optics) -> int:
+def _cell_count(rng: np.random.Generator, height: int, width: int, spec: SimulatedSpec, optics: Optics) -> int:
     area = np.pi / 4 * spec.cell_diameter**2
     # Cells reach in from beyond the border, so they are sown on a frame one radius wider.
     frame = (height + spec.cell_diameter) * (width + spec.cell_diameter)
@@ -100,13 +100,15 @@ def _cell_count(rng, height: int, width: int, spec: SimulatedSpec, optics: Optic
     return max(1, int(np.rint(mean * np.exp(0.08 * rng.standard_normal()))))
 
 
-def _responses(rng, count: int, responders: float) -> np.ndarray:
+def _responses(rng: np.random.Generator, count: int, responders: float) -> np.ndarray:
     """How strongly each cell responds: 0 for those that do not, about 1 / responders for the others (mean 1)."""
     scale = rng.gamma(6.0, 1 / 6.0, count)
     return np.where(rng.random(count) < responders, scale / responders, 0.0)
 
 
-def _centres(rng, count: int, height: int, width: int, diameter: float, clustering: float) -> np.ndarray:
+def _centres(
+    rng: np.random.Generator, count: int, height: int, width: int, diameter: float, clustering: float
+) -> np.ndarray:
     """Centres of the cells, (count, 2) in px: a jittered lattice, drawn towards a few foci by `clustering`."""
     low = -diameter / 2
     rows = max(1, round(np.sqrt(count * (height + diameter) / (width + diameter))))
@@ -121,7 +123,15 @@ def _centres(rng, count: int, height: int, width: int, diameter: float, clusteri
     return points + clustering * (foci[distance.argmin(axis=1)] - points)
 
 
-def _draw_cells(rng, canvas, centres, angles, cells, diameter: float, stains: str) -> None:
+def _draw_cells(
+    rng: np.random.Generator,
+    canvas: np.ndarray,
+    centres: np.ndarray,
+    angles: np.ndarray,
+    cells: np.ndarray,
+    diameter: float,
+    stains: str,
+) -> None:
     """Add every cell to `canvas`, largest patches last; patches are grouped by size so that small cells cost little."""
     radius = 0.5 * diameter * cells[:, INDEX["cell_size"]]
     # The lobes reach r with 1 - r^2 + |irregularity| r^3 = 0, bounded by this up to 0.3; the soft edge is a pixel more.
@@ -201,7 +211,7 @@ def _draw_stack(canvas: np.ndarray, stack: _Stack, diameter: float, stains: str)
     inner = (slice(None), slice(margin, 2 * half + 1 - margin), slice(margin, 2 * half + 1 - margin))
     core = nucleus[inner]
 
-    def texture(slot: int, kind, grain: np.ndarray, size_px: float, steps: np.ndarray = steps) -> np.ndarray:
+    def texture(slot: int, kind: int, grain: np.ndarray, size_px: float, steps: np.ndarray = steps) -> np.ndarray:
         """A texture of grain `grain * size_px`, sampled with a step of its own per cell."""
         step = (GRAIN / size_px / grain).astype(np.float32)
         rows = (stack.offsets[:, slot, 0, None] + step[:, None] * steps).astype(np.int32) & (ATLAS - 1)
@@ -264,7 +274,7 @@ def _draw_stack(canvas: np.ndarray, stack: _Stack, diameter: float, stains: str)
             canvas[:, top + y0 : top + y1, left + x0 : left + x1] += patch[:, y0:y1, x0:x1]
 
 
-def _expose(rng, field: np.ndarray, optics: Optics, camera: Camera) -> np.ndarray:
+def _expose(rng: np.random.Generator, field: np.ndarray, optics: Optics, camera: Camera) -> np.ndarray:
     """Bleed-through, blur, illumination, background, shot noise, gamma and saturation: (C, H, W) to uint16."""
     channels, height, width = field.shape
     mixing = (np.eye(channels) + optics.bleed) * optics.gain[None, :] * camera.signal[:, None]

@@ -93,15 +93,15 @@ def _examples(store: CropStore, count: int) -> bytes:
         shape = store.load(0).shape
         size = (1.6 * len(channels), (1.6 * shape[1] / shape[2] + 0.08) * len(chosen) + 0.3)
         figure, axes = plt.subplots(len(chosen), len(channels), figsize=size, layout="constrained", squeeze=False)
+        for axis, channel in zip(axes[0], channels, strict=True):
+            axis.set_title(channel, fontsize=8)
         for line, index in zip(axes, chosen, strict=True):
             crop, about = store.load(int(index)), store.frame.iloc[index]
-            for axis, channel, plane in zip(line, channels, crop, strict=True):
+            for axis, plane in zip(line, crop, strict=True):
                 step = max(1, max(plane.shape) // 180)
                 axis.imshow(plane[::step, ::step], cmap="gray", vmin=0, vmax=255)
                 axis.set(xticks=[], yticks=[])
                 axis.spines[:].set_visible(False)
-                if line is axes[0]:
-                    axis.set_title(channel, fontsize=8)
             label = "no treatment" if pd.isna(about["perturbation"]) else str(about["perturbation"])
             line[0].set_ylabel(f"{about['well_id']}\n{label}", fontsize=6)
     return png(figure)

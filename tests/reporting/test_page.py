@@ -13,7 +13,7 @@ import pytest
 
 from cwamsn import tables
 from cwamsn.crops.store import ShardWriter
-from cwamsn.reporting import TableMethod, make_table, write_table
+from cwamsn.reporting import TableMethod, make_table, quality, write_table
 from cwamsn.reporting.drawing import save
 from cwamsn.reporting.figures import figure3
 from cwamsn.reporting.page import ReportInputs, write_report
@@ -176,6 +176,12 @@ def test_tables_stand_under_their_screen_where_a_run_has_several(methods, scores
 def test_reasons_that_differ_in_numbers_alone_are_counted_together():
     texts = pd.Series(["empty: Mito has std 0.5", "empty: Mito has std 0.7", None])
     assert reasons(texts).to_numpy().tolist() == [["empty: Mito has std 0.5", 2], ["no reason given", 1]]
+
+
+def test_example_crops_are_headed_with_their_channels(tmp_path, monkeypatch):
+    write_screen(tmp_path / "screen")
+    monkeypatch.setattr(quality, "png", lambda figure: [axis.get_title() for axis in figure.axes])
+    assert quality.quality_of(tmp_path / "screen", 3).crops == ["Mito", "Hoechst", *[""] * 4]
 
 
 def test_a_page_of_a_finished_map_needs_no_images(tmp_path):

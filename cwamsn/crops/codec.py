@@ -30,8 +30,12 @@ def bound(nbytes: int) -> int:
 def encode(crop: np.ndarray, codec: str, out: np.ndarray | None = None, work: np.ndarray | None = None) -> np.ndarray:
     """Compressed bytes (1-D uint8) of a (C, H, W) uint8 array; none for an array of zeros.
 
-    out: 1-D uint8 of `bound(crop.nbytes)` or more, whose beginning is then filled and returned; work: like `crop`.
-    Given both, nothing of the crop's size is allocated.
+    Parameters
+    ----------
+    crop : (C, H, W) uint8.
+    codec : one of CODECS.
+    out : 1-D uint8 of `bound(crop.nbytes)` or more, whose beginning is then filled and returned.
+    work : like `crop`. Given `out` and `work`, nothing of the crop's size is allocated.
     """
     if not crop.any():
         # Blosc2 cannot expand its own encoding of zeros when their number is not a multiple of eight.

@@ -50,7 +50,10 @@ def same_planes(planes: Mapping[str, np.ndarray]) -> str | None:
 def broken_tail(planes: Mapping[str, np.ndarray], most: float | None) -> str | None:
     """Why a plane looks broken off, or None: its end is of one value which hardly any other pixel has.
 
-    most: share (0-1) of the plane that such an end may have; None for any.
+    Parameters
+    ----------
+    planes : stain → (H, W).
+    most : share (0-1) of the plane that such an end may have; None for any.
     """
     if most is None:
         return None
@@ -66,8 +69,12 @@ def broken_tail(planes: Mapping[str, np.ndarray], most: float | None) -> str | N
 def suspicions(planes: Mapping[str, np.ndarray], crop: np.ndarray, channels: Sequence[str], scaled: bool) -> list[str]:
     """Warnings about a field, each `kind: details` with a kind of ADVICE.
 
-    planes: stain -> (H, W) uint8 or uint16; crop: (C, H, W) uint8 made of them; scaled: whether 8-bit planes are
-    converted like the others.
+    Parameters
+    ----------
+    planes : stain → (H, W) uint8 or uint16.
+    crop : (C, H, W) uint8 made of them.
+    channels : names of the crop's channels.
+    scaled : whether 8-bit planes are converted like the others.
     """
     found = _levels(crop, channels)
     borders = [text for stain, plane in planes.items() for text in _borders(stain, plane)]

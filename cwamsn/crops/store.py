@@ -129,7 +129,11 @@ class _Shard:
 class CropStore:
     """Random access to the crops of one screen.
 
-    index: the crops table (path or frame); root: the screen's data folder, to which its `shard` paths are relative.
+    Parameters
+    ----------
+    index : the crops table, a path or a frame.
+    root : the screen's data folder, to which the `shard` paths of the table are relative.
+
     Shards are mapped when first needed, and again in each process, so a store can be pickled and survives a fork.
     """
 
@@ -168,9 +172,22 @@ class CropStore:
         return self.load_batch([i])[0]
 
     def load_batch(self, indices: Sequence[int] | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Crops `indices` in their order, (B, C, H, W) uint8, expanded straight into `out` where one is given.
+        """Crops `indices` in their order.
 
-        Raises InputError when sizes differ, when `out` does not fit and when bytes are damaged.
+        Parameters
+        ----------
+        indices : positions in the crops table.
+        out : C-contiguous (B, C, H, W) uint8 to expand into and return.
+
+        Returns
+        -------
+        np.ndarray
+            (B, C, H, W) uint8.
+
+        Raises
+        ------
+        InputError
+            When sizes differ, when `out` does not fit and when bytes are damaged.
         """
         indices = np.asarray(indices, dtype=np.int64)
         if not indices.size:

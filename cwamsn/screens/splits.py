@@ -37,8 +37,10 @@ def identities(inchikey: pd.Series, fallback: pd.Series, identity: str) -> pd.Se
 def read_published(paths: dict[str, Path]) -> pd.DataFrame:
     """The split files as one table: sample_key, plate, address, site, inchikey?, split, image_<channel>?.
 
-    `paths` maps train, val and test to CSV files with the columns SAMPLE_KEY (`{plate}-{WELL}-{site}`), INCHIKEY and
-    IMG_<channel> (image file names without suffix).
+    Parameters
+    ----------
+    paths : train, val and test → CSV file with the columns SAMPLE_KEY (`{plate}-{WELL}-{site}`), INCHIKEY and
+        IMG_<channel> (image file names without suffix).
     """
     return pd.concat([_read_one(path, split) for split, path in paths.items()], ignore_index=True)
 
@@ -124,7 +126,7 @@ def settle_shared_blocks(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Leave every connectivity block (`compound`, one per well) in one split only; (wells, notes).
 
-    `policy` `error` stops; `keep_in_first` leaves such a block in the first of train, val, test that has it, and takes
+    Policy `error` stops; `keep_in_first` leaves such a block in the first of train, val, test that has it, and takes
     its other wells out of the split: the training split stays as published and nothing leaks into those that score.
     """
     shared = shared_blocks(wells, compound)

@@ -68,8 +68,13 @@ def render_field(
 ) -> np.ndarray:
     """One field of view: (C, height, width), uint16 grey levels up to `camera.full_scale`.
 
-    parameters : (P,) untreated cell on the additive scale. shift : (P,) effect of the perturbation on it.
+    Parameters
+    ----------
+    rng : of this field.
+    parameters : (P,) untreated cell on the additive scale.
+    shift : (P,) effect of the perturbation on it.
     spec : the screen, for its field_height, field_width, cell_diameter and confluence, and how its cells respond.
+    optics, camera : what the light goes through.
     stains : "five" (Mito, ERSyto, ERSytoBleed, Ph_golgi, Hoechst) or "six" (Hoechst, ConA, phalloidin, SYTO 14, Mito,
     WGA).
     """

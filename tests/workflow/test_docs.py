@@ -3,6 +3,9 @@
 import re
 
 import pytest
+from snakemake.common.configfile import load_configfile
+
+from cwamsn.config_files import configuration
 
 PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "Makefile"]
 
@@ -28,3 +31,17 @@ def test_targets_stand_before_the_configuration_file(commands):
         after = words[words.index("--configfile") + 1 :]
         files = after[: next((i for i, word in enumerate(after) if word.startswith("-")), len(after))]
         assert files and all(re.fullmatch(r"\S+\.yaml[.,)]*|FILE|\.\.\.", word) for word in files), (page, words)
+
+
+RUNS = [("README.md", "run: my-run"), ("docs/simulation.md", "latent_probe]"), ("docs/simulation.md", "run: my-study")]
+
+
+@pytest.mark.parametrize(("page", "words"), RUNS)
+def test_configurations_of_the_pages_are_accepted(root, tmp_path, page, words):
+    blocks = re.findall(r"```yaml\n(.*?)```", (root / page).read_text(), re.S)
+    (text,) = [block for block in blocks if words in block]
+    (tmp_path / "mine.yaml").write_text(text.replace("extends: config/", f"extends: {root}/config/"))
+    found = configuration(root, [tmp_path / "mine.yaml"], {}, load_configfile)
+    assert found["methods"] and (found["evaluate"] or found["study"])
+    if "study" in text:
+        assert found["training_screen"], "a study needs one"

@@ -145,11 +145,7 @@ class Plan:
         return f"{self.results}/scores/{screen}/{method}/seed{seed}{other}/{benchmark}.scores.parquet"
 
     def difference(
-        self,
-        screen: str = "{screen}",
-        method: str = "{method}",
-        other: str = "{other}",
-        seed: int | str = "{seed}",
+        self, screen: str = "{screen}", method: str = "{method}", other: str = "{other}", seed: int | str = "{seed}"
     ) -> str:
         """How much a method scores above another one."""
         return self.scores(f"minus_{other}", screen, method, seed)

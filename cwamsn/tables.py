@@ -61,9 +61,7 @@ CONTRACTS: dict[str, Contract] = {
     ),
     # one field of view; one URI a channel, see cwamsn.screens.read_plane
     "fields": Contract(
-        required={"field_id": TEXT, "well_id": TEXT, "site": INT},
-        families={"uri_": TEXT},
-        key=("field_id",),
+        required={"field_id": TEXT, "well_id": TEXT, "site": INT}, families={"uri_": TEXT}, key=("field_id",)
     ),
     # one crop of the store
     "crops": Contract(
@@ -106,14 +104,7 @@ CONTRACTS: dict[str, Contract] = {
     ),
     # one number
     "scores": Contract(
-        required={
-            "run": TEXT,
-            "method": TEXT,
-            "seed": INT,
-            "benchmark": TEXT,
-            "metric": TEXT,
-            "value": REAL,
-        },
+        required={"run": TEXT, "method": TEXT, "seed": INT, "benchmark": TEXT, "metric": TEXT, "value": REAL},
         nullable={
             "screen": TEXT,  # null where finished maps are scored without one
             "source": TEXT,

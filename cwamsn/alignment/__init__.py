@@ -10,12 +10,4 @@ from cwamsn.alignment.options import AlignOptions
 from cwamsn.alignment.pooling import aggregate
 from cwamsn.vocabulary import RXRX3_DOSES as CONCENTRATIONS
 
-__all__ = [
-    "CONCENTRATIONS",
-    "METHODS",
-    "AlignOptions",
-    "aggregate",
-    "align",
-    "control_holdout_report",
-    "parse_method",
-]
+__all__ = ["CONCENTRATIONS", "METHODS", "AlignOptions", "aggregate", "align", "control_holdout_report", "parse_method"]

@@ -17,10 +17,7 @@ KEYS = ["perturbation_type", "perturbation", "concentration"]
 
 
 def aggregate(
-    features: np.ndarray,
-    wells: pd.DataFrame,
-    pool: str = "wells",
-    concentrations: Sequence[float] | None = RXRX3_DOSES,
+    features: np.ndarray, wells: pd.DataFrame, pool: str = "wells", concentrations: Sequence[float] | None = RXRX3_DOSES
 ) -> pd.DataFrame:
     """Pool aligned wells into a map, as EFAAR's RxRx3-core notebook does it.
 

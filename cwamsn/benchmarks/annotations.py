@@ -22,10 +22,7 @@ def _entities(path: Path) -> frozenset[str]:
 
 
 def relationships(
-    source: str,
-    entities: Collection[str] | None = None,
-    folder: str | Path | None = None,
-    aliases: str | None = None,
+    source: str, entities: Collection[str] | None = None, folder: str | Path | None = None, aliases: str | None = None
 ) -> pd.DataFrame:
     """Relationships of `source` as a table `entity1`, `entity2` with entity1 < entity2.
 

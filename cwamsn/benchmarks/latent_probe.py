@@ -27,11 +27,7 @@ def score(features: np.ndarray, wells: pd.DataFrame, truth: pd.DataFrame) -> Res
 
 
 def latent_probe(
-    features: np.ndarray,
-    wells: pd.DataFrame,
-    truth: pd.DataFrame,
-    columns: Mapping[str, Sequence[str]],
-    folds: int = 5,
+    features: np.ndarray, wells: pd.DataFrame, truth: pd.DataFrame, columns: Mapping[str, Sequence[str]], folds: int = 5
 ) -> pd.DataFrame:
     """Share of the variance of each part of the truth that ridge regression predicts on wells it was not fitted on.
 

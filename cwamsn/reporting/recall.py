@@ -131,7 +131,7 @@ LEADS = {
         [
             "The published GFLOP follow no single convention: 8.79 and 23.66 lie between a forward pass with and "
             "without the products of attention, 104.68 is below one, 339.17 counts multiply-adds; none includes a "
-            "backward pass.",
+            "backward pass."
         ],
     ),
 }

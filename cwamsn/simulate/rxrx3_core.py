@@ -34,9 +34,7 @@ CAMERA = Camera(
     noise=0.3,
 )
 ROW_GROUP = 100  # not a multiple of the six channels, so wells straddle row groups as in the real files
-SCHEMA = pa.schema(
-    [("__key__", pa.string()), ("jp2", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))],
-)
+SCHEMA = pa.schema([("__key__", pa.string()), ("jp2", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))])
 
 
 def interactions(spec: SimulatedRxRx3Spec) -> pd.DataFrame:

@@ -15,12 +15,7 @@ from cwamsn.palette import style
 from cwamsn.studies.compare import METRICS
 
 # matplotlib types the keys as a literal of every parameter there is
-STYLE: dict[Any, Any] = {
-    "font.size": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "cwamsn",
-}
+STYLE: dict[Any, Any] = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "cwamsn"}
 
 
 def methods_figure(

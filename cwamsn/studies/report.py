@@ -110,12 +110,7 @@ def gains(scores: pd.DataFrame, study: Study, second: str) -> pd.DataFrame:
         assert isinstance(spec, SimulatedBraySpec), "the caller has looked"
         share, report = removable_share(spec)
         removable = report.loc[report["verdict"] == "removable", "factor"]
-        row = {
-            "point": point,
-            "layout": spec.layout,
-            "removable": round(share, 2),
-            "factors": " ".join(removable),
-        }
+        row = {"point": point, "layout": spec.layout, "removable": round(share, 2), "factors": " ".join(removable)}
         row["learned"] = has_learned(scores[(scores["point"] == point) & (scores["method"] == study.first)])
         for name in [name for name in GAINS if (name, point) in found.index]:
             gain = found.loc[(name, point)]

@@ -73,11 +73,7 @@ def is_feature_name(name: str) -> bool:
 
 
 def choose(
-    path: Path,
-    wanted: Sequence[str] | str | None,
-    schema: pa.Schema,
-    keys: Sequence[str],
-    read: Read,
+    path: Path, wanted: Sequence[str] | str | None, schema: pa.Schema, keys: Sequence[str], read: Read
 ) -> list[str]:
     """The feature columns of a table, in order. Without `wanted`, a note names the columns left out.
 

@@ -8,16 +8,7 @@ from cwamsn.reporting.render.latex import tex, to_latex
 from cwamsn.reporting.render.markdown import to_markdown
 from cwamsn.reporting.table import Table
 
-__all__ = [
-    "RENDERERS",
-    "fragment",
-    "tex",
-    "to_csv",
-    "to_html",
-    "to_html_page",
-    "to_latex",
-    "to_markdown",
-]
+__all__ = ["RENDERERS", "fragment", "tex", "to_csv", "to_html", "to_html_page", "to_latex", "to_markdown"]
 
 RENDERERS: dict[str, Callable[[Table], str]] = {
     ".csv": to_csv,

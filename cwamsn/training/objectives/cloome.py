@@ -44,10 +44,7 @@ def cloob(images: Tensor, molecules: Tensor, beta: float = 14.3, inverse_tempera
 
 def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     """Projected anchor views (V·B, D), view-major, and encoded molecules (B, D)."""
-    return {
-        "images": model.project_anchors(batch.anchors),
-        "molecules": model.parts["molecules"](batch.perturbation),
-    }
+    return {"images": model.project_anchors(batch.anchors), "molecules": model.parts["molecules"](batch.perturbation)}
 
 
 @objective(

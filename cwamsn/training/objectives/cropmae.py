@@ -62,12 +62,7 @@ def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
         shown, kept = visible.repeat(views, 1, 1), keep.repeat(views, 1)
         predictions.append(model.parts["decoder"](shown, kept, whole, grid))
     hidden = torch.ones(len(images), patches, dtype=torch.bool, device=images.device).scatter(1, keep, False)
-    return {
-        "predictions": torch.cat(predictions),
-        "images": images,
-        "patch_size": encoder.patch_size,
-        "hidden": hidden,
-    }
+    return {"predictions": torch.cat(predictions), "images": images, "patch_size": encoder.patch_size, "hidden": hidden}
 
 
 @objective(

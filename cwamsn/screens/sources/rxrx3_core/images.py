@@ -66,11 +66,7 @@ def acquire(spec: RxRx3Spec, raw: Raw, wells: pd.DataFrame, cache: Path) -> Acqu
 
 
 def _expected(
-    spec: RxRx3Spec,
-    unit: str,
-    keys: list[RxRx3Key | None],
-    following: Field | None,
-    known: dict[str, str],
+    spec: RxRx3Spec, unit: str, keys: list[RxRx3Key | None], following: Field | None, known: dict[str, str]
 ) -> list[str]:
     """Wells of the metadata that this shard should hold: from its first key to the next shard's, as rows are sorted.
 

@@ -21,6 +21,16 @@ def evaluated(config: Mapping[str, Any]) -> dict[str, list[str]]:
     return dict(found) if isinstance(found, Mapping) else {NO_SCREEN: list(found)}
 
 
+class _Below:
+    """A path below the folder `root` of its owner; `{name}` in it is the owner's name."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Path:
+        return owner.root / self.path.replace("{name}", getattr(owner, "name", ""))
+
+
 @dataclass(frozen=True)
 class UnitPaths:
     """Files of one unit of a screen: a plate, a shard, or whatever the source hands over as a whole."""
@@ -29,40 +39,20 @@ class UnitPaths:
     """Folder of the screen."""
     name: str
 
-    @property
-    def raw(self) -> Path:
-        """Folder of the raw images; temporary."""
-        return self.root / "raw" / self.name
-
-    @property
-    def fields(self) -> Path:
-        """Fields table."""
-        return self.root / "fields" / f"{self.name}.parquet"
-
-    @property
-    def skipped(self) -> Path:
-        """Fields that were left out before any crop was made, with the reasons."""
-        return self.root / "fields" / f"{self.name}.skipped.parquet"
-
-    @property
-    def shards(self) -> Path:
-        """Folder of the crop store's shards."""
-        return self.root / "crops" / self.name
-
-    @property
-    def index(self) -> Path:
-        """Crops index of this unit."""
-        return self.root / "crops" / f"{self.name}.parquet"
-
-    @property
-    def qc(self) -> Path:
-        """QC table of this unit."""
-        return self.root / "qc" / f"{self.name}.parquet"
-
-    @property
-    def statistics(self) -> Path:
-        """Channel statistics of this unit, JSON."""
-        return self.root / "statistics" / f"{self.name}.json"
+    raw = _Below("raw/{name}")
+    """Folder of the raw images; temporary."""
+    fields = _Below("fields/{name}.parquet")
+    """Fields table."""
+    skipped = _Below("fields/{name}.skipped.parquet")
+    """Fields that were left out before any crop was made, with the reasons."""
+    shards = _Below("crops/{name}")
+    """Folder of the crop store's shards."""
+    index = _Below("crops/{name}.parquet")
+    """Crops index of this unit."""
+    qc = _Below("qc/{name}.parquet")
+    """QC table of this unit."""
+    statistics = _Below("statistics/{name}.json")
+    """Channel statistics of this unit, JSON."""
 
 
 @dataclass(frozen=True)
@@ -71,80 +61,42 @@ class ScreenPaths:
 
     root: Path
 
+    wells = _Below("wells.parquet")
+    """Wells table."""
+    wells_notes = _Below("wells.notes.json")
+    """Notes of the job that wrote the wells table, JSON."""
+    source = _Below("source.json")
+    """What says where the screen came from, JSON."""
+    split = _Below("split_fields.parquet")
+    """Fields of the published split, where the screen has one."""
+    truth = _Below("compound_gene_truth.csv")
+    """Known compound-gene relationships, CSV."""
+    host = _Below("host")
+    """Folder that plays the public host of a simulated screen."""
+    simulated_truth = _Below("host/truth/wells.parquet")
+    """What the wells of a simulated screen were drawn from."""
+    simulated_shard = _Below("host/data/{unit}.parquet")
+    """One shard of a simulated RxRx3-core screen."""
+    released = _Below("OpenPhenom_rxrx3_core_embeddings.parquet")
+    """Embeddings that are published with RxRx3-core."""
+    crops = _Below("crops.parquet")
+    """Crops index of the whole screen; shards are named relative to :attr:`root`."""
+    crops_notes = _Below("crops.notes.json")
+    """Notes of the job that gathered the crops, JSON."""
+    qc = _Below("qc.parquet")
+    """QC table of the whole screen."""
+    statistics = _Below("statistics.json")
+    """Channel statistics of the whole screen, JSON."""
+
     def unit(self, name: str = "{unit}") -> UnitPaths:
         """Files of one of the screen's units (by default Snakemake's pattern of all of them)."""
         return UnitPaths(self.root, name)
-
-    @property
-    def wells(self) -> Path:
-        """Wells table."""
-        return self.root / "wells.parquet"
-
-    @property
-    def wells_notes(self) -> Path:
-        """Notes of the job that wrote the wells table, JSON."""
-        return self.root / "wells.notes.json"
-
-    @property
-    def source(self) -> Path:
-        """What says where the screen came from, JSON."""
-        return self.root / "source.json"
-
-    @property
-    def split(self) -> Path:
-        """Fields of the published split, where the screen has one."""
-        return self.root / "split_fields.parquet"
-
-    @property
-    def truth(self) -> Path:
-        """Known compound-gene relationships, CSV."""
-        return self.root / "compound_gene_truth.csv"
-
-    @property
-    def host(self) -> Path:
-        """Folder that plays the public host of a simulated screen."""
-        return self.root / "host"
-
-    @property
-    def simulated_truth(self) -> Path:
-        """What the wells of a simulated screen were drawn from."""
-        return self.host / "truth" / "wells.parquet"
 
     @property
     def simulated_plate(self) -> list[Path]:
         """Zips of one plate of a simulated Bray screen, one per stain."""
         folder = self.host / "cil" / "broad_data" / "plate_{unit}"
         return [folder / f"{{unit}}-{stain}.zip" for stain in BRAY_STAINS]
-
-    @property
-    def simulated_shard(self) -> Path:
-        """One shard of a simulated RxRx3-core screen."""
-        return self.host / "data" / "{unit}.parquet"
-
-    @property
-    def released(self) -> Path:
-        """Embeddings that are published with RxRx3-core."""
-        return self.root / "OpenPhenom_rxrx3_core_embeddings.parquet"
-
-    @property
-    def crops(self) -> Path:
-        """Crops index of the whole screen; shards are named relative to :attr:`root`."""
-        return self.root / "crops.parquet"
-
-    @property
-    def crops_notes(self) -> Path:
-        """Notes of the job that gathered the crops, JSON."""
-        return self.root / "crops.notes.json"
-
-    @property
-    def qc(self) -> Path:
-        """QC table of the whole screen."""
-        return self.root / "qc.parquet"
-
-    @property
-    def statistics(self) -> Path:
-        """Channel statistics of the whole screen, JSON."""
-        return self.root / "statistics.json"
 
 
 @dataclass(frozen=True)
@@ -153,25 +105,14 @@ class ModelPaths:
 
     root: Path
 
-    @property
-    def weights(self) -> Path:
-        """Weights of the encoder."""
-        return self.root / "encoder.safetensors"
-
-    @property
-    def description(self) -> Path:
-        """What the encoder is and how it was trained, JSON."""
-        return self.root / "encoder.json"
-
-    @property
-    def log(self) -> Path:
-        """Losses and rates by window of steps, CSV."""
-        return self.root / "log.csv"
-
-    @property
-    def notes(self) -> Path:
-        """Notes of the job, JSON."""
-        return self.root / "notes.json"
+    weights = _Below("encoder.safetensors")
+    """Weights of the encoder."""
+    description = _Below("encoder.json")
+    """What the encoder is and how it was trained, JSON."""
+    log = _Below("log.csv")
+    """Losses and rates by window of steps, CSV."""
+    notes = _Below("notes.json")
+    """Notes of the job, JSON."""
 
 
 def notes_of(table: str) -> str:

@@ -52,7 +52,7 @@ def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, An
         if name in (config.get("training_screen"), *config.get("evaluate", ())) and not value:
             raise InputError(f"screens.{name}: is empty; give it a source")
     used = [("training_screen", name) for name in (config.get("training_screen"),) if name is not None]
-    used += [("evaluate", name) for name in evaluated(config) if name != NO_SCREEN]
+    used += [("evaluate", name) for name in evaluated(config)] if isinstance(config.get("evaluate"), Mapping) else []
     for key, name in used:
         if name not in config.get("screens", {}):
             raise InputError(f"{key}: no screen is called {name!r}; {nearest(name, config.get('screens', {}))}")
@@ -151,6 +151,10 @@ def _apply(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any], where
     if schema.get("type") == "array" and isinstance(value, list) and "items" in schema:
         value = [_apply(item, schema["items"], defs, f"{where}[{i}]") for i, item in enumerate(value)]
         schema = {key: part for key, part in schema.items() if key != "items"}
+    if schema.get("uniqueItems") and isinstance(value, list):
+        repeated = next((item for i, item in enumerate(value) if item in value[:i]), None)
+        if repeated is not None:
+            raise InputError(f"{where}: {repeated!r} is listed twice; list it once")
     if schema.get("type") == "boolean" and value in ("true", "false"):
         value = value == "true"  # as YAML spells it; Snakemake's --config hands it on as text
     # Not jsonschema.validate: it would check the whole schema against its own once for every value, seconds in all.

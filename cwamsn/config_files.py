@@ -122,11 +122,16 @@ def _add(
     """Put the file at `path` into `found`, after what it extends; `above` are the files that extend it."""
     if path.resolve() in found:
         return
-    content = dict(load(str(path)) or {})
+    try:
+        content = dict(load(str(path)) or {})
+    except Exception as error:  # Snakemake's own, which does not say in which file
+        raise InputError(f"{path.name}: {error}") from None
     base = content.pop("extends", None)
     if base is not None:
-        below, above = path.parent / str(base), (*above, path.resolve())
-        if not isinstance(base, str) or not below.is_file():
+        if not isinstance(base, str):
+            raise InputError(f"{path.name}: extends: {base!r} is not the name of a file; name one")
+        below, above = path.parent / base, (*above, path.resolve())
+        if not below.is_file():
             raise InputError(f"{path.name}: extends: no file {below}; name a file, relative to {path.name}")
         if below.resolve() in above:
             raise InputError(f"{path.name}: extends: {base} extends {path.name} itself; take one of them out")

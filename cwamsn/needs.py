@@ -305,6 +305,16 @@ class Needs:
         """Scores of every method on every screen, then of the comparisons."""
         return [path for screen in self.plan.evaluated for path in self._scores_on(screen)]
 
+    def gathered_scores(self) -> list[str]:
+        """:meth:`score_files`; InputError where there are methods to be scored and none has a score."""
+        files = self.score_files()
+        if not files and any(method.kind.measured for method in self.plan.methods):
+            raise InputError(
+                "evaluate: no method of the run is scored; write evaluate: {screen: [benchmarks]}, or [gene_gene] for "
+                "finished maps (kind: map)"
+            )
+        return files
+
     def _scores_on(self, screen: str) -> list[str]:
         benchmarks, files = self.plan.benchmarks(screen), []
         for method in self.plan.methods:

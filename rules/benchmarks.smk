@@ -222,7 +222,7 @@ rule compare_methods:
 
 rule gather_scores:
     input:
-        needs.score_files(),
+        of(needs.gathered_scores),
     output:
         plan.all_scores,
     log:

@@ -90,3 +90,12 @@ def test_a_run_without_a_screen_to_evaluate_asks_for_none():
     assert needs.score_files() == needs.embeddings_and_maps() == [] and needs.all_models()
     with pytest.raises(InputError, match="evaluate: is empty, and table1 needs scores"):
         reporting_of(needs.plan).one_product("table1")
+    with pytest.raises(InputError, match=r"^evaluate: no method of the run is scored; write evaluate: {screen:"):
+        needs.gathered_scores()
+
+
+def test_a_finished_map_without_the_one_benchmark_it_has_is_refused():
+    maps = {"m": {"kind": "map", "path": "m.parquet"}}
+    with pytest.raises(InputError, match=r"^evaluate: no method of the run is scored"):
+        Needs(plan_of(maps, evaluate={"e": ["compound_gene"]})).gathered_scores()
+    assert Needs(plan_of(maps, evaluate={"e": ["gene_gene"]})).gathered_scores()

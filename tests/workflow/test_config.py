@@ -43,6 +43,16 @@ def test_resolving_is_idempotent_and_leaves_its_input_alone(default, schema):
         ({"evaluate": {"rxrx3-sim": ["gene"]}}, "evaluate.rxrx3-sim[0]: 'gene' is not one of"),
         ({"evaluate": {"rxrx3": ["signal"]}}, "evaluate: no screen is called 'rxrx3'; nearest: rxrx3-sim"),
         ({"evaluate": ["signal"]}, "evaluate: 'signal' is not one of ['gene_gene']"),
+        ({"evaluate": {"no-screen": ["gene_gene"]}}, "evaluate: no screen is called 'no-screen'; known: bray-sim"),
+        (
+            {"evaluate": {"rxrx3-sim": ["signal", "signal"]}},
+            "evaluate.rxrx3-sim: 'signal' is listed twice",
+        ),
+        ({"methods": ["random", "cwa-msn", "random"]}, "methods: 'random' is listed twice; list it once"),
+        ({"comparisons": [["cwa-msn", "random"]] * 2}, "comparisons: ['cwa-msn', 'random'] is listed twice"),
+        ({"alignment": {"also": ["none", "none"]}}, "alignment.also: 'none' is listed twice"),
+        ({"seeds": [0, 0]}, "seeds: 0 is listed twice"),
+        ({"seeds": []}, "seeds: [] should be non-empty"),
         ({"screens": {"mine": {"source": "brai"}}}, "screens.mine.source: 'brai' is not known; nearest: bray"),
         ({"screens": {"mine": {}}}, "screens.mine.source: is missing"),
         ({"definitions": {"m": {"kind": "trainde"}}}, "definitions.m.kind: 'trainde' is not known; nearest: trained"),
@@ -162,6 +172,17 @@ def test_a_file_that_extends_nothing_or_itself_is_refused(root, tmp_path, base, 
     with pytest.raises(InputError) as error:
         configuration(root, [mine], {}, load)
     assert str(error.value).startswith(words)
+
+
+def test_a_base_that_is_no_name_or_cannot_be_read_is_told_with_the_file(root, tmp_path):
+    mine, base = tmp_path / "mine.yaml", tmp_path / "base.yaml"
+    mine.write_text("run: x\nextends: [base.yaml]\n")
+    with pytest.raises(InputError, match=r"^mine.yaml: extends: \['base.yaml'\] is not the name of a file; name one$"):
+        configuration(root, [mine], {}, load)
+    mine.write_text("run: x\nextends: base.yaml\n")
+    base.write_text("seeds: [0\n")
+    with pytest.raises(InputError, match=r"^base.yaml: "):
+        configuration(root, [mine], {}, load)
 
 
 def load(path):

@@ -6,7 +6,7 @@ import pytest
 
 from cwamsn.errors import InputError
 from cwamsn.screen_specs.text import require_columns
-from cwamsn.screens.text import read_text_table
+from cwamsn.text_tables import read_text_table
 
 
 def table(tmp_path, content, separator=","):

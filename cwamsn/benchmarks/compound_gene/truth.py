@@ -9,7 +9,7 @@ import pandas as pd
 
 from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.text_tables import read_text_table, require_columns
 from cwamsn.wells import inchikey_block
 
 ACTIVE, AMBIGUOUS = 1000.0, 10000.0  # nM: a target up to the first, neither target nor negative up to the second

@@ -18,7 +18,7 @@ from cwamsn.screens.hosts import Fetched, FetchError, Policy, fetch, usable
 from cwamsn.screens.layouts import infer_plate_maps
 from cwamsn.screens.names import compound_id, parse_addresses
 from cwamsn.screens.sources.base import Metadata
-from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.text_tables import read_text_table, require_columns
 from cwamsn.vocabulary import NEGATIVE
 
 _TREATED_ROLES = {"treated", "trt", "compound", "sample"}

@@ -7,7 +7,7 @@ import pandas as pd
 from cwamsn.naming import plate_text
 from cwamsn.screen_specs.load_data import LoadDataSpec
 from cwamsn.screens.hosts import Fetched, usable
-from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.text_tables import read_text_table, require_columns
 
 
 def read_load_data(fetched: Fetched, spec: LoadDataSpec) -> pd.DataFrame:

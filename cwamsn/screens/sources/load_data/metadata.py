@@ -15,7 +15,7 @@ from cwamsn.screens.hosts import Fetched, Policy, fetch, usable
 from cwamsn.screens.sources.base import Metadata
 from cwamsn.screens.sources.load_data.listing import hint, read_load_data
 from cwamsn.screens.sources.load_data.plate_maps import read_plate_map, say_what_is_odd
-from cwamsn.screens.text import require_columns
+from cwamsn.text_tables import require_columns
 
 
 def read_wells(screen: str, spec: LoadDataSpec, cache: Path) -> Metadata:

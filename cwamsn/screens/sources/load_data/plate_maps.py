@@ -10,7 +10,7 @@ from cwamsn.notes import note
 from cwamsn.screen_specs.load_data import LoadDataSpec
 from cwamsn.screens.hosts import Fetched, usable
 from cwamsn.screens.names import parse_addresses
-from cwamsn.screens.text import NOTHING, read_text_table, require_columns
+from cwamsn.text_tables import NOTHING, read_text_table, require_columns
 from cwamsn.vocabulary import NEGATIVE
 
 # Micromolar in one unit of the plate map's concentration column.

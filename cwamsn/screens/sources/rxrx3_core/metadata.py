@@ -12,7 +12,7 @@ from cwamsn.screens.chemistry import inchikeys
 from cwamsn.screens.hosts import Fetched, Policy, fetch, usable
 from cwamsn.screens.names import parse_addresses
 from cwamsn.screens.sources.base import Metadata
-from cwamsn.screens.text import read_text_table, require_columns
+from cwamsn.text_tables import read_text_table, require_columns
 from cwamsn.vocabulary import NEGATIVE
 
 TRUTH_COLUMNS = ("gene_symbol", "nM_value", "treatment")

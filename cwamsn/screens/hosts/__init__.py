@@ -2,7 +2,7 @@
 
 from cwamsn.errors import FetchError
 from cwamsn.screens.hosts.cache import Fetched, cached_path, fetch, forget, usable
-from cwamsn.screens.hosts.http import Forbidden, Missing, Policy
+from cwamsn.screens.hosts.http import Forbidden, Missing
 from cwamsn.screens.hosts.listing import list_folder
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 from cwamsn.screens.hosts.zips import HostedZip
@@ -14,7 +14,6 @@ __all__ = [
     "HostedZip",
     "Missing",
     "NoRanges",
-    "Policy",
     "RangeFile",
     "cached_path",
     "fetch",

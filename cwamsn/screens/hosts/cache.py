@@ -19,11 +19,12 @@ from urllib.parse import unquote, urlsplit
 
 from cwamsn.errors import FetchError, InputError
 from cwamsn.files import locked, sha256, unique_token
+from cwamsn.screen_specs.base import Retry
 from cwamsn.screen_specs.locations import Remote, local_path
 from cwamsn.screens.hosts.download import download, md5, read_note, state_path, write_note
-from cwamsn.screens.hosts.http import Missing, Policy, check_url
+from cwamsn.screens.hosts.http import Missing, check_url
 
-_PATIENT = Policy()
+_PATIENT = Retry()
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Fetched:
         return {"name": name or self.path.name, "size": self.size, "digest": self.digest, "source": self.url}
 
 
-def fetch(remote: Remote | str, cache: str | Path, how: Policy = _PATIENT) -> Fetched:
+def fetch(remote: Remote | str, cache: str | Path, how: Retry = _PATIENT) -> Fetched:
     """Return `remote` as a whole, verified local file; a second call finds it in `cache`.
 
     Parameters

@@ -10,8 +10,9 @@ from requests import Response
 
 from cwamsn.errors import FetchError
 from cwamsn.files import sha256, unique_token
+from cwamsn.screen_specs.base import Retry
 from cwamsn.screen_specs.locations import Remote
-from cwamsn.screens.hosts.http import Again, Policy, body, encoding, has_end, integer, pause, request
+from cwamsn.screens.hosts.http import Again, body, encoding, has_end, integer, pause, request
 
 _UNPACKED = 4 << 30  # bytes that a packed body of unknown length may have
 
@@ -31,7 +32,7 @@ class Facts(TypedDict, total=False):
     digest: str
 
 
-def download(remote: Remote, partial: Path, final: Path, how: Policy) -> tuple[int, str]:
+def download(remote: Remote, partial: Path, final: Path, how: Retry) -> tuple[int, str]:
     """Fetch into `final` through its partial file; (size, 'sha256:...')."""
     failures, mismatches, furthest = 0, 0, _size(partial)
     while True:
@@ -60,7 +61,7 @@ def download(remote: Remote, partial: Path, final: Path, how: Policy) -> tuple[i
             raise FetchError(f"{remote.url}: not accepted ({fault})")
 
 
-def _transfer(remote: Remote, partial: Path, how: Policy) -> Facts:
+def _transfer(remote: Remote, partial: Path, how: Retry) -> Facts:
     """One request: the facts the host gave about the whole file, whose bytes have arrived. Again when they have not."""
     offset = _size(partial)
     known = read_note(state_path(partial)) if offset else {}
@@ -145,7 +146,7 @@ def _facts(answer: Response) -> Facts:
     return facts
 
 
-def _fault(path: Path, facts: Facts, remote: Remote, how: Policy) -> str:
+def _fault(path: Path, facts: Facts, remote: Remote, how: Retry) -> str:
     """What is wrong with a file that has arrived; empty when nothing is."""
     size = _size(path)
     sizes = [n for n in (remote.size, facts["total"]) if n is not None]
@@ -172,7 +173,7 @@ def _fault(path: Path, facts: Facts, remote: Remote, how: Policy) -> str:
     return ""
 
 
-def _length_by_head(url: str, how: Policy) -> int | None:
+def _length_by_head(url: str, how: Retry) -> int | None:
     """The length that the answer to HEAD tells, None where it tells none."""
     try:
         with request(url, {"Accept-Encoding": "identity"}, how, "HEAD") as answer:

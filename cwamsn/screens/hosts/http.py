@@ -11,7 +11,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -25,6 +24,7 @@ from cwamsn.errors import FetchError
 from cwamsn.screen_specs.base import Retry
 
 T = TypeVar("T")
+LONGEST_WAIT = 300.0  # seconds before the next try, whatever a host asks for
 BLOCK = 1 << 16  # bytes that a cut connection loses at most
 _RETRIED = {408, 425, 429, 500, 502, 503, 504}
 _FORBIDDEN_TRIES = 4  # a store that is asked too often, or whose file is new, says 403 for a moment
@@ -51,30 +51,12 @@ class Again(Exception):
         super().__init__(message)
         self.wait, self.tries, self.final = wait, tries, final
 
-    def spent(self, failures: int, how: "Policy") -> bool:
+    def spent(self, failures: int, how: Retry) -> bool:
         """Whether `failures` in a row are enough."""
         return failures >= min(how.attempts, self.tries or how.attempts)
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How patiently to fetch. `attempts` counts tries in a row that brought no new byte; times in seconds."""
-
-    attempts: int = 8
-    backoff: float = 1.0
-    longest_wait: float = 300.0
-    timeout: float = 60.0
-    etag_is_md5: bool = True
-
-    @classmethod
-    def of(cls, retry: Retry) -> "Policy":
-        """The policy that a screen's key `retry` asks for."""
-        return cls(
-            attempts=retry.attempts, backoff=retry.backoff_s, timeout=retry.timeout_s, etag_is_md5=retry.etag_is_md5
-        )
-
-
-def retried(action: Callable[[], T], failed: str, how: Policy) -> T:
+def retried(action: Callable[[], T], failed: str, how: Retry) -> T:
     """What `action` returns, tried again while it raises :class:`Again`; in the end a FetchError that says `failed`."""
     failures = 0
     while True:
@@ -87,10 +69,10 @@ def retried(action: Callable[[], T], failed: str, how: Policy) -> T:
             pause(failures - 1, error.wait, how)
 
 
-def pause(attempt: int, least: float, how: Policy) -> None:
+def pause(attempt: int, least: float, how: Retry) -> None:
     """Wait before the next try: doubling with `attempt`, with jitter, and `least` seconds at least (Retry-After)."""
-    delay = max(least, how.backoff * 2.0 ** min(attempt, 30) * random.uniform(0.5, 1.0))  # nosec B311
-    time.sleep(min(delay, how.longest_wait))
+    delay = max(least, how.backoff_s * 2.0 ** min(attempt, 30) * random.uniform(0.5, 1.0))  # nosec B311
+    time.sleep(min(delay, LONGEST_WAIT))
 
 
 def check_url(url: str) -> None:
@@ -105,7 +87,7 @@ def check_url(url: str) -> None:
 
 
 @contextmanager
-def request(url: str, headers: dict[str, str], how: Policy, method: str = "GET") -> Iterator[requests.Response]:
+def request(url: str, headers: dict[str, str], how: Retry, method: str = "GET") -> Iterator[requests.Response]:
     """The streaming answer to `url`, with status 200, 206 or 416; `history` holds the redirects before it.
 
     Whatever breaks off meanwhile, here or while the body is read, is :class:`Again`. No credentials but HF_TOKEN are
@@ -128,7 +110,7 @@ def _breaks() -> Iterator[None]:
         raise Again(type(error).__name__) from None
 
 
-def _follow(method: str, url: str, headers: dict[str, str], how: Policy) -> requests.Response:
+def _follow(method: str, url: str, headers: dict[str, str], how: Retry) -> requests.Response:
     hops: list[requests.Response] = []
     here = url
     while True:
@@ -136,7 +118,7 @@ def _follow(method: str, url: str, headers: dict[str, str], how: Policy) -> requ
         try:
             # Followed by hand, since requests sends what ~/.netrc holds for the host of a redirect.
             answer = session().request(
-                method, here, headers={**headers, **_token(here)}, stream=True, timeout=how.timeout,
+                method, here, headers={**headers, **_token(here)}, stream=True, timeout=how.timeout_s,
                 allow_redirects=False,
             )  # fmt: skip
         except requests.exceptions.InvalidHeader:  # of the answer

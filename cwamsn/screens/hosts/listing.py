@@ -9,13 +9,14 @@ from xml.etree.ElementTree import Element
 import defusedxml.ElementTree as ElementTree
 
 from cwamsn.errors import FetchError
+from cwamsn.screen_specs.base import Retry
 from cwamsn.screen_specs.locations import Remote, join, local_path
-from cwamsn.screens.hosts.http import Again, Missing, Policy, body, integer, request, retried
+from cwamsn.screens.hosts.http import Again, Missing, body, integer, request, retried
 
 _PAGE = 32 << 20  # bytes of a page of a listing at most; 1,000 entries have about half a megabyte
 
 
-def list_folder(base: str, prefix: str, how: Policy) -> Iterator[Remote]:
+def list_folder(base: str, prefix: str, how: Retry) -> Iterator[Remote]:
     """Files directly below `prefix` of a bucket or of a local folder.
 
     Raises :class:`Missing` for a local folder that is not there, :class:`FetchError` for a listing that cannot be had
@@ -46,7 +47,7 @@ def list_folder(base: str, prefix: str, how: Policy) -> Iterator[Remote]:
         seen.add(following)
 
 
-def _page(url: str, how: Policy) -> tuple[list[tuple[str, int, str]], str]:
+def _page(url: str, how: Retry) -> tuple[list[tuple[str, int, str]], str]:
     """One page of a bucket's listing: (key, size, ETag) entries, and the token of the next page or ''.
 
     Anything else raises :class:`Again`: a proxy's page or half an answer, which may be right the next time.

@@ -8,7 +8,8 @@ from typing import Any
 import requests
 
 from cwamsn.errors import FetchError
-from cwamsn.screens.hosts.http import Again, Policy, encoding, integer, request, retried
+from cwamsn.screen_specs.base import Retry
+from cwamsn.screens.hosts.http import Again, encoding, integer, request, retried
 
 
 class NoRanges(FetchError):
@@ -22,7 +23,7 @@ class RangeFile(io.RawIOBase):
     whose file changes in between, or that gives nothing by which a change would show, raises :class:`NoRanges`.
     """
 
-    def __init__(self, url: str, how: Policy) -> None:
+    def __init__(self, url: str, how: Retry) -> None:
         super().__init__()
         self.url, self.how, self.position = url, how, 0
         self.version, self.size = "", 0

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cwamsn.errors import FetchError, InputError
 from cwamsn.files import atomic_path, sha256
+from cwamsn.screen_specs.base import Retry
 from cwamsn.screen_specs.locations import Remote, local_path
 from cwamsn.screens.hosts.cache import Fetched, cached_path, fetch, usable
-from cwamsn.screens.hosts.http import Policy
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 from cwamsn.screens.planes.decode import MOST_BYTES
 
@@ -27,7 +27,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 class HostedZip:
     """The zip file at `url`: its member names, and a local file that holds the wanted ones."""
 
-    def __init__(self, url: str, cache: str | Path, how: Policy) -> None:
+    def __init__(self, url: str, cache: str | Path, how: Retry) -> None:
         self.url, self.name, self.cache, self.how = url, url.rsplit("/", 1)[-1], Path(cache), how
         self._remote: RangeFile | None = None
         self._fetched: Fetched | None = None

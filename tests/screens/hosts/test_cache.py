@@ -6,11 +6,12 @@ import os
 
 import pytest
 
+from cwamsn.screen_specs import Retry
 from cwamsn.screen_specs.locations import Remote, join, local_path
-from cwamsn.screens.hosts import FetchError, Forbidden, Missing, Policy, fetch, list_folder
+from cwamsn.screens.hosts import FetchError, Forbidden, Missing, fetch, list_folder
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 
-FAST = Policy(attempts=4, backoff=0.01, timeout=5)
+FAST = Retry(attempts=4, backoff_s=0.01, timeout_s=5)
 DATA = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
@@ -104,7 +105,7 @@ def test_a_wrong_length_is_refused(host, tmp_path):
 
 def test_nobody_listens(tmp_path):
     with pytest.raises(FetchError, match="ConnectionError"):
-        fetch("http://127.0.0.1:9/file.bin", tmp_path / "cache", Policy(attempts=2, backoff=0.01))
+        fetch("http://127.0.0.1:9/file.bin", tmp_path / "cache", Retry(attempts=2, backoff_s=0.01))
 
 
 def test_the_token_stays_with_the_hub(host, tmp_path, monkeypatch):

@@ -16,14 +16,15 @@ import requests
 from cwamsn import files
 from cwamsn.errors import InputError
 from cwamsn.paths import ScreenPaths
+from cwamsn.screen_specs import Retry
 from cwamsn.screen_specs.locations import Remote
-from cwamsn.screens.hosts import FetchError, Forbidden, Missing, Policy, fetch, http, list_folder
+from cwamsn.screens.hosts import FetchError, Forbidden, Missing, fetch, http, list_folder
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 from cwamsn.screens.sources.raw import Raw
 
 from ..loopback import Odd
 
-FAST = Policy(attempts=4, backoff=0.001, timeout=5)
+FAST = Retry(attempts=4, backoff_s=0.001, timeout_s=5)
 DATA = hashlib.shake_256(b"file").digest(240_014)
 OTHER = hashlib.shake_256(b"other").digest(240_014)
 
@@ -230,7 +231,7 @@ def test_odd_times_to_wait_are_no_error_and_have_a_bound(get, monkeypatch):
     assert values[:4] == [0, 0, 0, 0] and values[4] > 1e9 and values[5] == 0 and values[6] == 40
     assert 35 < values[7] <= 40 and http.retry_after(None) == 0
     http.pause(5000, values[4], FAST)
-    assert waited[-1] == FAST.longest_wait
+    assert waited[-1] == http.LONGEST_WAIT
 
 
 # Listings -------------------------------------------------------------------------------------------------------------

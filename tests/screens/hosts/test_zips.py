@@ -6,12 +6,13 @@ import zlib
 
 import pytest
 
-from cwamsn.screens.hosts import FetchError, Policy, zips
+from cwamsn.screen_specs import Retry
+from cwamsn.screens.hosts import FetchError, zips
 from cwamsn.screens.hosts.zips import HostedZip
 
 from ..loopback import Odd
 
-FAST = Policy(attempts=3, backoff=0.001, timeout=5)
+FAST = Retry(attempts=3, backoff_s=0.001, timeout_s=5)
 MEMBERS = {f"p/{k}.tif": bytes([k]) * 30_000 for k in range(8)}
 
 

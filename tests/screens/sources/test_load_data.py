@@ -11,9 +11,9 @@ import yaml
 from cwamsn import screen_specs, screens
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
+from cwamsn.screen_specs import Retry
 from cwamsn.screen_specs.images import image_locations, known_location, local_images
 from cwamsn.screen_specs.locations import local_path
-from cwamsn.screens.hosts import Policy
 from cwamsn.screens.sources.load_data.find_image import find_image
 
 from ..loopback import plane, tiff
@@ -258,12 +258,12 @@ def test_why_an_image_is_not_there(tmp_path, name, folder, reason):
     for there in ("a.tif", "\u00e9.tif"):
         (tmp_path / there).write_bytes(b"")
     (tmp_path / "folder").mkdir()
-    fetched, why = find_image(image_locations(name, folder, str(tmp_path), "l.csv"), tmp_path, Policy())
+    fetched, why = find_image(image_locations(name, folder, str(tmp_path), "l.csv"), tmp_path, Retry())
     assert fetched is None and reason in why
 
 
 def test_what_a_host_answers_is_in_the_reason(host):
-    how = Policy(attempts=1, backoff=0.01)
+    how = Retry(attempts=1, backoff_s=0.01)
     fetched, why = find_image([f"{host.url}/gone.tif"], host.root / "cache", how)
     assert fetched is None and f"looked for {host.url}/gone.tif (HTTP 404" in why
 

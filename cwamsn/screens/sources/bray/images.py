@@ -12,7 +12,7 @@ from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs.bray import BraySpec
 from cwamsn.screen_specs.locations import join
 from cwamsn.screens import splits
-from cwamsn.screens.hosts import HostedZip, Missing, Policy, fetch, list_folder
+from cwamsn.screens.hosts import HostedZip, Missing, fetch, list_folder
 from cwamsn.screens.names import parse_bray_file
 from cwamsn.screens.sources.raw import Acquired, Raw
 from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
@@ -115,7 +115,7 @@ class _Zips:
         for channel in BRAY_STAINS:
             url = spec.zip_url(raw.unit.name, channel)
             try:
-                self.zips[channel] = HostedZip(url, cache, Policy.of(spec.retry))
+                self.zips[channel] = HostedZip(url, cache, spec.retry)
             except Missing as error:
                 absent.append(error)
                 continue
@@ -142,7 +142,7 @@ class _Gallery:
     def __init__(self, spec: BraySpec, cache: Path, raw: Raw) -> None:
         self.spec, self.cache, self.raw = spec, cache, raw
         folder = spec.image_folder(raw.unit.name)
-        listed = list(list_folder(spec.gallery_url, folder, Policy.of(spec.retry)))
+        listed = list(list_folder(spec.gallery_url, folder, spec.retry))
         if not listed:
             raise Missing(f"{join(spec.gallery_url, folder)}: no image there; check gallery_url and `plates`")
         self.remote = {unquote(r.url.rsplit("/", 1)[-1]): r for r in listed}
@@ -155,7 +155,7 @@ class _Gallery:
         for place, names in progress(takes.items(), "fields", len(takes), "field"):
             for channel, name in names.items():
                 try:
-                    paths[name] = self.raw.add(fetch(self.remote[name], self.cache, Policy.of(self.spec.retry)), name)
+                    paths[name] = self.raw.add(fetch(self.remote[name], self.cache, self.spec.retry), name)
                 except Missing:
                     absent[place] = f"image of channel {channel} is listed but not served"
         return _without(absent, takes, found, lambda channel, name: paths[name], self.raw)

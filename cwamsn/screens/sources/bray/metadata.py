@@ -10,11 +10,12 @@ import pandas as pd
 from cwamsn.errors import InputError
 from cwamsn.naming import plate_text
 from cwamsn.notes import note
+from cwamsn.screen_specs.base import Retry
 from cwamsn.screen_specs.bray import GALLERY, BraySpec
 from cwamsn.screen_specs.locations import join
 from cwamsn.screens import splits
 from cwamsn.screens.chemistry import inchikeys
-from cwamsn.screens.hosts import Fetched, FetchError, Policy, fetch, usable
+from cwamsn.screens.hosts import Fetched, FetchError, fetch, usable
 from cwamsn.screens.layouts import infer_plate_maps
 from cwamsn.screens.names import compound_id, parse_addresses
 from cwamsn.screens.sources.base import Metadata
@@ -54,7 +55,7 @@ def read_wells(screen: str, spec: BraySpec, cache: Path) -> Metadata:
 
 def _gallery_metadata(spec: BraySpec, cache: Path, used: list[Fetched]) -> pd.DataFrame:
     """plate, plate_map, address, row, column, broad_sample, role, concentration of every plate-map entry."""
-    how = Policy.of(spec.retry)
+    how = spec.retry
     folder = f"{GALLERY}/workspace/metadata/platemaps/CDRP"
     barcodes = _get(join(spec.gallery_url, folder, "barcode_platemap.csv"), cache, how, used)
     maps = _table(barcodes, ",", ("Assay_Plate_Barcode", "Plate_Map_Name"))
@@ -130,7 +131,7 @@ def _smiles(table: pd.DataFrame, spec: BraySpec, cache: Path, used: list[Fetched
     if not spec.annotations_url:
         return nothing
     try:
-        annotations = fetch(spec.annotations_url, cache, Policy.of(spec.retry))
+        annotations = fetch(spec.annotations_url, cache, spec.retry)
     except FetchError as error:
         notes.append(f"no chemical annotations: {error}")
         return nothing
@@ -169,7 +170,7 @@ def published_split(spec: BraySpec, cache: Path, used: list[Fetched], notes: lis
     if spec.split == "own":
         return None
     try:
-        files = {split: fetch(url, cache, Policy.of(spec.retry)) for split, url in spec.split_files().items()}
+        files = {split: fetch(url, cache, spec.retry) for split, url in spec.split_files().items()}
     except FetchError as error:
         if spec.split == "published":
             raise
@@ -209,7 +210,7 @@ def _split(
     return table
 
 
-def _get(url: str, cache: Path, how: Policy, used: list[Fetched]) -> Fetched:
+def _get(url: str, cache: Path, how: Retry, used: list[Fetched]) -> Fetched:
     used.append(fetch(url, cache, how))
     return used[-1]
 

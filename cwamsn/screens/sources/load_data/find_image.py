@@ -4,13 +4,14 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
+from cwamsn.screen_specs.base import Retry
 from cwamsn.screen_specs.images import WINDOWS
 from cwamsn.screen_specs.locations import Remote, local_path
 from cwamsn.screens.hosts.cache import Fetched, fetch
-from cwamsn.screens.hosts.http import Missing, Policy
+from cwamsn.screens.hosts.http import Missing
 
 
-def find_image(locations: list[str], cache: Path, how: Policy) -> tuple[Fetched | None, str]:
+def find_image(locations: list[str], cache: Path, how: Retry) -> tuple[Fetched | None, str]:
     """(the image, '') from the first location that has it, else (None, why there is none, with the place looked at)."""
     if not locations:
         return None, "no file is named"

@@ -10,7 +10,7 @@ from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.screen_specs.images import image_locations, suffix_of
 from cwamsn.screen_specs.load_data import LoadDataSpec
-from cwamsn.screens.hosts import Policy, fetch
+from cwamsn.screens.hosts import fetch
 from cwamsn.screens.names import parse_address
 from cwamsn.screens.sources.load_data.find_image import find_image
 from cwamsn.screens.sources.load_data.listing import hint, read_load_data
@@ -24,7 +24,7 @@ def acquire(spec: LoadDataSpec, raw: Raw, wells: pd.DataFrame, cache: Path) -> A
     """
     if spec.load_data is None:
         raise InputError("load_data: is null, and images are needed after all; give the load_data of the screen")
-    how, plate = Policy.of(spec.retry), raw.unit.name
+    how, plate = spec.retry, raw.unit.name
     found = Acquired(tuple(spec.channels))
     listing = fetch(spec.location("load_data", plate=plate), cache, how)
     frame = read_load_data(listing, spec)

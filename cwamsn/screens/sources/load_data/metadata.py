@@ -11,7 +11,7 @@ from cwamsn.notes import note
 from cwamsn.screen_specs.load_data import LoadDataSpec, read_barcodes
 from cwamsn.screen_specs.locations import local_path
 from cwamsn.screens import splits
-from cwamsn.screens.hosts import Fetched, Policy, fetch, usable
+from cwamsn.screens.hosts import Fetched, fetch, usable
 from cwamsn.screens.sources.base import Metadata
 from cwamsn.screens.sources.load_data.listing import hint, read_load_data
 from cwamsn.screens.sources.load_data.plate_maps import read_plate_map, say_what_is_odd
@@ -58,7 +58,7 @@ def _plate_maps(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> dict[st
     plates = spec.units()
     names = dict.fromkeys(plates, "")
     if spec.barcode_platemap:
-        used.append(fetch(spec.location("barcode_platemap"), cache, Policy.of(spec.retry)))
+        used.append(fetch(spec.location("barcode_platemap"), cache, spec.retry))
         names = _barcodes(used[-1])
         _say_unused("barcode_platemap", names, plates, spec)
     tables: dict[str, pd.DataFrame] = {}
@@ -68,7 +68,7 @@ def _plate_maps(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> dict[st
             raise InputError(f"{spec.barcode_platemap}: has no plate {plate}{hint(plate, spec, names)}")
         location = spec.location("platemap", plate=plate, platemap=names[plate])
         if location not in tables:
-            used.append(fetch(location, cache, Policy.of(spec.retry)))
+            used.append(fetch(location, cache, spec.retry))
             tables[location] = read_plate_map(used[-1], spec)
         frame = tables[location]
         if spec.platemap_plate_column:
@@ -114,7 +114,7 @@ def _load_data_of_all(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> d
     plates = spec.units()
     frames = []
     for location in dict.fromkeys(spec.location("load_data", plate=plate) for plate in plates):
-        used.append(fetch(location, cache, Policy.of(spec.retry)))
+        used.append(fetch(location, cache, spec.retry))
         frames.append(read_load_data(used[-1], spec))
     known = pd.concat(frames)
     plates_known = list(dict.fromkeys(known["_plate"]))

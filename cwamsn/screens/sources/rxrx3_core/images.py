@@ -14,7 +14,7 @@ from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, sha256
 from cwamsn.screen_specs.locations import Remote, local_path
 from cwamsn.screen_specs.rxrx3_core import RxRx3Spec, shard_name, shard_number
-from cwamsn.screens.hosts import Fetched, Missing, NoRanges, Policy, RangeFile, cached_path
+from cwamsn.screens.hosts import Fetched, Missing, NoRanges, RangeFile, cached_path
 from cwamsn.screens.names import RxRx3Key
 from cwamsn.screens.sources.raw import Acquired, Raw
 from cwamsn.screens.sources.rxrx3_core.metadata import licensed_fetch
@@ -101,7 +101,7 @@ def _neighbour(spec: RxRx3Spec, unit: str, step: int, own: Path, read: Callable[
     if local is not None:
         return read_shard(local, url, read) if local.exists() else None
     try:
-        return read_shard(RangeFile(url, Policy.of(spec.retry)), url, read)
+        return read_shard(RangeFile(url, spec.retry), url, read)
     except Missing:
         return None
     except NoRanges:

@@ -9,7 +9,7 @@ from cwamsn.notes import note
 from cwamsn.screen_specs.locations import local_path
 from cwamsn.screen_specs.rxrx3_core import RxRx3Spec
 from cwamsn.screens.chemistry import inchikeys
-from cwamsn.screens.hosts import Fetched, Policy, fetch, usable
+from cwamsn.screens.hosts import Fetched, fetch, usable
 from cwamsn.screens.names import parse_addresses
 from cwamsn.screens.sources.base import Metadata
 from cwamsn.text_tables import read_text_table, require_columns
@@ -96,7 +96,7 @@ def released_embeddings(spec: RxRx3Spec, cache: Path) -> Fetched:
 
 def truth(spec: RxRx3Spec, cache: Path) -> Fetched:
     """The compound-gene truth table: columns gene_symbol, nM_value, treatment and more."""
-    fetched = fetch(spec.truth_files()[0], cache, Policy.of(spec.retry))
+    fetched = fetch(spec.truth_files()[0], cache, spec.retry)
     with usable(fetched):
         require_columns(read_text_table(fetched.path, fetched.url), TRUTH_COLUMNS, fetched.url)
     return fetched
@@ -109,4 +109,4 @@ def licensed_fetch(spec: RxRx3Spec, location: str, cache: Path) -> Fetched:
             f"{location}: RxRx3-core is under Recursion's non-commercial terms; read them there and set "
             "accept_noncommercial_licence: true, or give a local base_url"
         )
-    return fetch(location, cache, Policy.of(spec.retry))
+    return fetch(location, cache, spec.retry)

@@ -76,18 +76,6 @@ class Needs:
             return [str(self.plan.screen(screen).simulated_truth)]
         return self._of_screen(screen, local_files, self.spec(screen), kind)
 
-    def metadata(self, screen: str) -> list[str]:
-        """What a wells table is made from."""
-        return self.tables_of_screen(screen, "metadata")
-
-    def truth_table(self, screen: str) -> list[str]:
-        """What the table of known compound-gene relationships is made from."""
-        return self.tables_of_screen(screen, "truth")
-
-    def released(self, screen: str) -> list[str]:
-        """What published embeddings are made from."""
-        return self.tables_of_screen(screen, "released")
-
     def unit_state(self, screen: str, unit: str) -> str:
         """Changes when the user's own images of a unit do."""
         return self._of_screen(screen, unit_state, self.spec(screen), unit)

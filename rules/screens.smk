@@ -58,7 +58,7 @@ use rule simulate_plate as simulate_shard with:
 
 rule wells:
     input:
-        of(needs.metadata),
+        of(needs.tables_of_screen, kind="metadata"),
     output:
         wells=plan.screen().wells,
         source=plan.screen().source,
@@ -112,7 +112,7 @@ rule fetch:
 
 rule truth:
     input:
-        of(needs.truth_table),
+        of(needs.tables_of_screen, kind="truth"),
     output:
         plan.screen().truth,
     log:
@@ -135,7 +135,7 @@ rule truth:
 
 rule released_embeddings:
     input:
-        of(needs.released),
+        of(needs.tables_of_screen, kind="released"),
     output:
         plan.screen().released,
     log:

@@ -137,7 +137,7 @@ def test_no_source_hands_on_a_plate_named_dotdot(source):
         ({"screens": {"..": {"source": "bray"}}}, "screens: the name '..' cannot"),
         ({"screens": {"cache": {"source": "bray"}}}, "screens: the name 'cache' is the name of a file"),
         ({"screens": {"study": {"source": "bray"}}}, "screens: the name 'study' is the name of a file"),
-        ({"embeddings": {"..": {"kind": "map", "path": "x"}}}, "rows: the name '..' cannot"),
+        ({"embeddings": {"..": {"kind": "map", "path": "x"}}}, "methods: the name '..' cannot"),
         ({"study": {"points": {"..": {}}}}, "study.points: the name '..' cannot"),
     ],
 )

@@ -19,7 +19,7 @@ from jsonschema.exceptions import best_match
 
 from cwamsn.errors import InputError, nearest
 from cwamsn.naming import check_name, check_names
-from cwamsn.paths import NO_SCREEN, evaluated
+from cwamsn.paths import INCOMPLETE, NO_SCREEN, evaluated
 
 # Keys and values of earlier versions, refused with what is written now; `*` is any name.
 RENAMED = {
@@ -70,7 +70,7 @@ def _check_names(config: dict[str, Any]) -> None:
     """InputError for a name that would be another file or folder than one of its own."""
     if "run" in config:
         check_name(config["run"], "run: the name")
-    check_names(config.get("screens", {}), "screens: the name", (*SHARED_FOLDERS, NO_SCREEN))
+    check_names(config.get("screens", {}), "screens: the name", (*SHARED_FOLDERS, NO_SCREEN, INCOMPLETE))
     check_names([*config.get("definitions", {}), *config.get("embeddings", {})], "methods: the name")
     check_names(config.get("study", {}).get("points", {}), "study.points: the name")
 

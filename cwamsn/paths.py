@@ -13,6 +13,8 @@ from cwamsn.vocabulary import BRAY_STAINS
 
 NO_SCREEN = "no-screen"
 """Stands for the screen in the paths of a run that scores finished maps without one."""
+INCOMPLETE = "incomplete"
+"""Folder of the tables of a failed run, beside those of its screens; removed when a later run has ended well."""
 
 
 def evaluated(config: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -4,11 +4,10 @@ from cwamsn.reporting.context import TableContext, TableMethod, methods_in_table
 from cwamsn.reporting.make import BUILDERS, TableInputs, make_table
 from cwamsn.reporting.scores import ScoreSelection, read_scores
 from cwamsn.reporting.table import Table
-from cwamsn.reporting.write import INCOMPLETE, drop_all_incomplete, write_table
+from cwamsn.reporting.write import drop_all_incomplete, write_table
 
 __all__ = [
     "BUILDERS",
-    "INCOMPLETE",
     "ScoreSelection",
     "Table",
     "TableContext",

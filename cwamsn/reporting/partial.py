@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from cwamsn.files import atomic_path
+from cwamsn.paths import INCOMPLETE
 from cwamsn.reporting.make import TableInputs
 from cwamsn.reporting.pages import render
-from cwamsn.reporting.write import INCOMPLETE, drop_incomplete, write_table
+from cwamsn.reporting.write import drop_incomplete, write_table
 
 NOTE = "Incomplete: the run failed before every score was there; the gaps are marked as missing."
 

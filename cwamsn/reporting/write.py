@@ -5,10 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from cwamsn.files import atomic_path
+from cwamsn.paths import INCOMPLETE
 from cwamsn.reporting.render import RENDERERS
 from cwamsn.reporting.table import Table
-
-INCOMPLETE = "incomplete"
 
 
 def write_table(table: Table, paths: Sequence[str | Path]) -> None:

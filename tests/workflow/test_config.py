@@ -55,6 +55,10 @@ def test_resolving_is_idempotent_and_leaves_its_input_alone(default, schema):
         ({"seeds": []}, "seeds: [] should be non-empty"),
         ({"screens": {"mine": {"source": "brai"}}}, "screens.mine.source: 'brai' is not known; nearest: bray"),
         ({"screens": {"mine": {}}}, "screens.mine.source: is missing"),
+        (
+            {"screens": {"incomplete": {"source": "simulated-bray"}}, "training_screen": None, "evaluate": {}},
+            "screens: the name 'incomplete' is the name of a file of the workflow",
+        ),
         ({"definitions": {"m": {"kind": "trainde"}}}, "definitions.m.kind: 'trainde' is not known; nearest: trained"),
     ],
 )

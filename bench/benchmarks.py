@@ -113,6 +113,7 @@ def scoring() -> None:
     from cwamsn.alignment import aggregate, align
     from cwamsn.benchmarks import compound_gene as cg
     from cwamsn.benchmarks import gene_gene as gg
+    from cwamsn.benchmarks.bootstrap import BootstrapOptions
     from cwamsn.vocabulary import RXRX3_DOSES
 
     wells, x = as_wells(metadata()), vectors(WELLS)
@@ -137,7 +138,7 @@ def scoring() -> None:
     done("compound-gene, 100 draws, nine doses")
     wall, used = (sum(v[i] for v in steps.values()) for i in (0, 1))
     print(f"{'total':<45} {wall:8.2f} s wall {used:8.2f} s CPU   peak {peak_gib():.2f} GiB (target: 20 s, 2.5 GiB)")
-    gg.summary(gg.Similarities(perturbation_map))
+    gg.summary(gg.Similarities(perturbation_map), gg.GeneGeneOptions(aliases=None), BootstrapOptions())
     done("gene bootstrap of the recalls")
     cg.summary(scores)
     done("compound bootstrap and z")

@@ -19,6 +19,7 @@ import benchmarks as full_size
 from cwamsn.alignment import aggregate, align
 from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import gene_gene as gg
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.split_half import split_half_by_guide, split_half_summary
 
 RENAMED = {"ATP5F1A": "ATP5A1", "ATP5ME": "ATP5I", "ATP5MF": "ATP5J2", "DMAC2L": "ATP5S", "MICOS13": "C19orf70"}
@@ -90,7 +91,7 @@ def main() -> None:
     print(f"| 10 µM in place of `max` | | {compounds(found, truth, 'published', '10.0')} |")
     halves = split_half_summary(split_half_by_guide(aligned, wells, LOW)).set_index("metric")["value"]
     print(f"| noise ceiling | split-half recall {halves['split_half_recall']:.3f} | |")
-    table = gg.summary(gg.Similarities(found), thresholds=LOW)
+    table = gg.summary(gg.Similarities(found), gg.GeneGeneOptions(thresholds=LOW, aliases=None), BootstrapOptions())
     for row in table.itertuples():
         print(f"{row.source}: {row.value:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}] over genes")
 

@@ -5,7 +5,7 @@ pair is recalled when its cosine lies in one of the two tails of the cosines of 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from cwamsn.tables import feature_columns
 from cwamsn.vocabulary import SOURCES
 
 RECALL_COLUMNS = ["source", "threshold_low", "threshold_high", "recall", "n_relationships", "n_null_pairs"]
+SUMMARY_COLUMNS = ["metric", "source", "threshold_low", "threshold_high", "value", "n", "ci_low", "ci_high"]
 ONE_WAY = 0.5  # a median cosine above this means that the vectors were not centred
 
 
@@ -68,20 +69,20 @@ def score(
     `recall_without_common`; with `wells` `recall_of_experiments`; with `aligned` `split_half_recall` and
     `split_half_top1`.
     """
-    names = (options.sources, options.thresholds)
-    folder, aliases = options.annotations, options.aliases
     parts = []
     for null in dict.fromkeys([options.null_rows, *options.also_null_rows]):
         found = Similarities(perturbation_map, null)
-        table = summary(found, *names, folder=folder, aliases=aliases, **asdict(bootstrap))
-        parts.append(table.assign(null=null))
+        parts.append(summary(found, options, bootstrap).assign(null=null))
         if null == options.null_rows:
-            own = recall_table(found, *names, folder, aliases)
-            rest = gene_gene_recall(perturbation_map, *names, null, options.common_genes, folder, aliases)
+            own = recall_table(found, options)
+            rest = recall_table(Similarities(perturbation_map, null, options.common_genes), options)
             parts.append(as_metric(rest, "recall_without_common").assign(null=null))
     if wells is not None:
-        table = experiment_recall(wells, *names, folder=folder, aliases=aliases)
-        parts.append(as_metric(table, "recall_of_experiments").assign(null="crispr", alignment="none"))
+        parts.append(
+            as_metric(experiment_recall(wells, options), "recall_of_experiments").assign(
+                null="crispr", alignment="none"
+            )
+        )
     if aligned is not None:
         parts.append(split_half_summary(split_half_by_guide(*aligned, options.thresholds, options.split_half_repeats)))
     return Result(tuple(parts), own)
@@ -114,21 +115,16 @@ def gene_gene_recall(
     holds no relationship of a source. The minimum number of entities of the published function is not enforced: its
     check builds an exception without raising it.
     """
-    return recall_table(Similarities(perturbation_map, null, exclude), sources, thresholds, folder, aliases)
+    options = GeneGeneOptions(sources=sources, thresholds=thresholds, annotations=folder, aliases=aliases)
+    return recall_table(Similarities(perturbation_map, null, exclude), options)
 
 
-def recall_table(
-    similarities: Similarities,
-    sources: Sequence[str] = SOURCES,
-    thresholds: Sequence[Sequence[float]] = THRESHOLDS,
-    folder: str | None = None,
-    aliases: str | None = None,
-) -> pd.DataFrame:
+def recall_table(similarities: Similarities, options: GeneGeneOptions) -> pd.DataFrame:
     """:func:`gene_gene_recall` on similarities that are already there."""
     rows = []
-    for source in sources:
-        pairs = relationships(source, similarities.genes, folder, aliases)
-        for low, high in thresholds:
+    for source in options.sources:
+        pairs = relationships(source, similarities.genes, options.annotations, options.aliases)
+        for low, high in options.thresholds:
             hits = similarities.recalled(pairs, low, high)
             recall = hits.sum() / len(hits) if len(hits) else np.nan
             rows.append((source, float(low), float(high), recall, len(pairs), len(similarities.null)))
@@ -149,14 +145,7 @@ def experiment_map(wells: pd.DataFrame, seed: int = 0, dimension: int = 384) -> 
     return pd.concat([pd.DataFrame(keys), pd.DataFrame(vectors).add_prefix("feature_")], axis=1)
 
 
-def experiment_recall(
-    wells: pd.DataFrame,
-    sources: Sequence[str] = SOURCES,
-    thresholds: Sequence[Sequence[float]] = THRESHOLDS,
-    draws: int = 10,
-    folder: str | None = None,
-    aliases: str | None = None,
-) -> pd.DataFrame:
+def experiment_recall(wells: pd.DataFrame, options: GeneGeneOptions, draws: int = 10) -> pd.DataFrame:
     """:func:`gene_gene_recall` of :func:`experiment_map`, recalls averaged over draws of the experiments' vectors.
 
     Recalls are NaN where the experiments do not distinguish any genes.
@@ -164,23 +153,13 @@ def experiment_recall(
     maps = [experiment_map(wells, k) for k in range(draws)]
     features = maps[0][feature_columns(maps[0].columns)].to_numpy()
     if np.allclose(features, features[0]):  # one experiment, or all genes alike in every one
-        rows = [(s, float(a), float(b), np.nan, 0, 0) for s in sources for a, b in thresholds]
+        rows = [(s, float(a), float(b), np.nan, 0, 0) for s in options.sources for a, b in options.thresholds]
         return pd.DataFrame(rows, columns=RECALL_COLUMNS)
-    tables = [gene_gene_recall(one, sources, thresholds, folder=folder, aliases=aliases) for one in maps]
+    tables = [recall_table(Similarities(one), options) for one in maps]
     return tables[0].assign(recall=np.mean([table["recall"] for table in tables], axis=0))
 
 
-def summary(
-    similarities: Similarities,
-    sources: Sequence[str] = SOURCES,
-    thresholds: Sequence[Sequence[float]] = THRESHOLDS,
-    *,
-    folder: str | None = None,
-    aliases: str | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> pd.DataFrame:
+def summary(similarities: Similarities, options: GeneGeneOptions, bootstrap: BootstrapOptions) -> pd.DataFrame:
     """Recalls with a bootstrap interval over genes, and one joint recall over the union of all sources.
 
     Table `metric` (`recall`), `source` (a source or `joint`), `threshold_low`, `threshold_high`, `value`, `n` (known
@@ -195,7 +174,8 @@ def summary(
             f"half of all pairs have a cosine above {middle:.2f}: the vectors share one direction, such as an offset, "
             "which hides the others; centre them (alignment.method), or subtract the mean from a finished map"
         )
-    tables = _known_pairs(sources, genes, folder, aliases)
+    tables = _known_pairs(genes, options)
+    sources, folder, aliases = options.sources, options.annotations, options.aliases
     other = {} if aliases else matched_names(sources, genes, folder, BUILT_IN)[1]
     say_unmatched(genes, *matched_names(sources, genes, folder, aliases), len(set(other.values())))
     without = [source for source, pairs in tables.items() if pairs.empty]
@@ -205,20 +185,19 @@ def summary(
     for source, pairs in tables.items():
         if pairs.empty:
             continue
-        for low, high in thresholds:
+        for low, high in options.thresholds:
             hits = similarities.recalled(pairs, low, high)
-            bounds = interval(recall_resamples(pairs, hits, similarities.genes, resamples, seed), level)
+            samples = recall_resamples(pairs, hits, genes, bootstrap.resamples, bootstrap.seed)
+            bounds = interval(samples, bootstrap.level)
             rows.append(("recall", source, float(low), float(high), hits.sum() / len(hits), len(hits), *bounds))
             if not hits.any():
                 _say_zero(similarities, source, len(hits), low, high)
-    names = ["metric", "source", "threshold_low", "threshold_high", "value", "n", "ci_low", "ci_high"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
 
 
-def _known_pairs(
-    sources: Sequence[str], genes: Sequence[str], folder: str | None, aliases: str | None
-) -> dict[str, pd.DataFrame]:
+def _known_pairs(genes: Sequence[str], options: GeneGeneOptions) -> dict[str, pd.DataFrame]:
     """Known pairs among `genes` of each source, and of all jointly."""
+    sources, folder, aliases = options.sources, options.annotations, options.aliases
     tables = {source: relationships(source, genes, folder, aliases) for source in sources}
     return tables | {"joint": joint_relationships(sources, genes, folder, aliases)}
 
@@ -252,7 +231,7 @@ def paired_difference(
     `joint` included.
     """
     genes = sorted(set(first.genes) & set(second.genes))
-    tables = _known_pairs(options.sources, genes, options.annotations, options.aliases)
+    tables = _known_pairs(genes, options)
     rows = []
     for source, pairs in tables.items():
         for low, high in options.thresholds if len(pairs) else ():
@@ -261,5 +240,4 @@ def paired_difference(
             bounds = interval(samples[0] - samples[1], bootstrap.level)
             value = hits[0].mean() - hits[1].mean()
             rows.append(("recall", source, float(low), float(high), value, len(pairs), *bounds))
-    names = ["metric", "source", "threshold_low", "threshold_high", "value", "n", "ci_low", "ci_high"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)

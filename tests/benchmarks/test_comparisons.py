@@ -95,6 +95,9 @@ def test_targets_are_retrieved_where_compounds_resemble_them(setting):
     assert nothing.empty and summary(nothing, False, "targets").empty
 
 
+CORUM = gg.GeneGeneOptions(sources=["CORUM"], thresholds=[(0.05, 0.95)], aliases=None)
+
+
 def test_experiments_alone_are_not_at_chance_where_processes_share_an_experiment():
     pairs = relationships("CORUM")[:60]
     genes = sorted(set(pairs["entity1"]) | set(pairs["entity2"]))
@@ -104,9 +107,7 @@ def test_experiments_alone_are_not_at_chance_where_processes_share_an_experiment
         perturbation_type="CRISPR"
     )
     apart = wells.assign(experiment=[f"e{i % 60}" for i in range(len(wells))])
-    together, chance = (
-        gg.experiment_recall(w, ["CORUM"], [(0.05, 0.95)], draws=5)["recall"][0] for w in (wells, apart)
-    )
+    together, chance = (gg.experiment_recall(w, CORUM, draws=5)["recall"][0] for w in (wells, apart))
     assert together > 0.9 and chance < 0.25
 
 
@@ -115,7 +116,9 @@ def test_experiments_alone_on_the_real_screen(shared):
     table = pd.read_parquet(shared / "rxrx3_core" / "metadata_without_well_ids.parquet")
     table = table[(table["perturbation_type"] == "CRISPR")]
     wells = pd.DataFrame({"perturbation": table["gene"], "experiment": table["experiment_name"]})
-    found = gg.experiment_recall(wells.assign(perturbation_type="CRISPR"), thresholds=[(0.05, 0.95)])
+    found = gg.experiment_recall(
+        wells.assign(perturbation_type="CRISPR"), gg.GeneGeneOptions(thresholds=[(0.05, 0.95)], aliases=None)
+    )
     assert found["n_relationships"].tolist() == [1209, 958, 569, 495, 1737]
     np.testing.assert_allclose(found["recall"], [0.103, 0.102, 0.121, 0.126, 0.111], atol=0.015)
 

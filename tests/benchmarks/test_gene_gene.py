@@ -14,7 +14,8 @@ from sklearn.utils import Bunch
 from cwamsn.annotation_files import annotation_folder
 from cwamsn.benchmarks import gene_gene_recall, relationships
 from cwamsn.benchmarks.annotations import joint_relationships
-from cwamsn.benchmarks.gene_gene import Similarities, summary
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
+from cwamsn.benchmarks.gene_gene import GeneGeneOptions, Similarities, summary
 from cwamsn.benchmarks.similarity import cosines
 from cwamsn.benchmarks.split_half import split_half_by_guide, split_half_summary
 from cwamsn.errors import InputError
@@ -160,19 +161,21 @@ def test_excluded_genes_leave_map_null_and_relationships(genes):
 
 def test_summary_holds_intervals_and_a_joint_recall(genes):
     similar = Similarities(as_map(genes, np.random.default_rng(0).normal(size=(735, 16))))
-    table = summary(similar, thresholds=[(0.05, 0.95)], resamples=200).set_index("source")
+    table = summary(
+        similar, GeneGeneOptions(thresholds=[(0.05, 0.95)], aliases=None), BootstrapOptions(resamples=200)
+    ).set_index("source")
     assert (table["ci_low"] < table["value"]).all() and (table["value"] < table["ci_high"]).all()
     assert table.loc["joint", "n"] < sum(COUNTS.values())
 
 
 def test_an_offset_that_all_vectors_share_is_said(some_genes):
-    rng = np.random.default_rng(0)
+    rng, options = np.random.default_rng(0), GeneGeneOptions(sources=["CORUM"], aliases=None)
     values = rng.standard_normal((len(some_genes), 16))
     with collected() as said:
-        summary(Similarities(as_map(some_genes, values)), ["CORUM"], resamples=2)
+        summary(Similarities(as_map(some_genes, values)), options, BootstrapOptions(resamples=2))
     assert not any("one direction" in line for line in said)
     with collected() as said:
-        summary(Similarities(as_map(some_genes, values + 10)), ["CORUM"], resamples=2)
+        summary(Similarities(as_map(some_genes, values + 10)), options, BootstrapOptions(resamples=2))
     assert any("half of all pairs have a cosine above 0.99: the vectors share one direction" in line for line in said)
 
 

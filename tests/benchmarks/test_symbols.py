@@ -6,6 +6,7 @@ import pytest
 
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks.annotations import joint_relationships, matched_names, relationships
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.split_half import split_half_by_guide
 from cwamsn.benchmarks.symbols import names_in_map, previous_symbols, table_path
 from cwamsn.embeddings import read_map
@@ -33,7 +34,8 @@ def gene_map(genes, values=None):
 def score(genes, folder, aliases="hgnc", values=None):
     with collected() as said:
         found = gg.Similarities(gene_map(genes, values))
-        table = gg.summary(found, ["mine"], [(0.05, 0.95)], resamples=2, folder=folder, aliases=aliases)
+        options = gg.GeneGeneOptions(sources=["mine"], thresholds=[(0.05, 0.95)], annotations=folder, aliases=aliases)
+        table = gg.summary(found, options, BootstrapOptions(resamples=2))
     return int(table[table["source"] == "mine"]["n"].iloc[0]) if len(table) else 0, " | ".join(said)
 
 
@@ -140,7 +142,9 @@ def test_split_halves_need_no_columns_that_a_screen_may_lack():
 
 def test_a_screen_of_one_experiment_has_no_recall_of_experiments():
     wells = pd.DataFrame({"perturbation": ["MCM2", "MCM3", "MCM4"], "perturbation_type": "CRISPR", "experiment": "e1"})
-    table = gg.experiment_recall(wells, ["CORUM"], [(0.05, 0.95)], draws=2)
+    table = gg.experiment_recall(
+        wells, gg.GeneGeneOptions(sources=["CORUM"], thresholds=[(0.05, 0.95)], aliases=None), draws=2
+    )
     assert table["recall"].isna().all() and len(table) == 1
 
 

@@ -29,7 +29,7 @@ from bench._measure import best
 from bench.conversion import CHANNELS, real_field
 from cwamsn import tables
 from cwamsn.config import load_schema, resolve
-from cwamsn.plan import ScreenPaths, UnitPaths
+from cwamsn.paths import ScreenPaths, UnitPaths
 from tests.conftest import ROOT
 
 WELLS, SITES, USED, ROUNDS = 384, 6, 288, 3

@@ -70,9 +70,9 @@ def evaluation_scores(
 
 
 def _probed(options: pp.PlateProbeOptions) -> pp.PlateProbeOptions:
-    """The one setting of the plate probe that a study reports."""
+    """The one setting of the plate probe that a study reports, on the one thread that a study's job has."""
     one: dict[str, Any] = {key: [value] for key, value in PROBED.items()}
-    return replace(options, **one, folds=options.folds[:1])
+    return replace(options, **one, folds=options.folds[:1], threads=1)
 
 
 def recall_differences(

@@ -16,6 +16,7 @@ from cwamsn.methods import PUBLISHED, Method, method_of
 from cwamsn.paths import ScreenPaths
 from cwamsn.recipes import recipe_of
 from cwamsn.studies import point as point_module
+from cwamsn.studies import score
 from cwamsn.studies.compare import values_of
 from cwamsn.studies.plan import point_screens
 from cwamsn.studies.point import Point, discard, run_point
@@ -179,3 +180,9 @@ def test_a_method_that_a_study_cannot_make_is_refused(tiny, tmp_path):
     with pytest.raises(InputError, match="method phenom is of kind published"):
         run_point(a_point(screens, config), [phenom], tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_study_probes_plates_on_the_one_thread_of_its_job(tiny):
+    config, _, _ = tiny
+    sections = Sections.from_config({"plate_probe": config["plate_probe"] | {"threads": 8}})
+    assert score._probed(sections.plate_probe).threads == 1

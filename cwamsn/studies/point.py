@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -131,13 +131,17 @@ def discard(folder: Path) -> None:
 
 
 def _keep_only(folder: Path, plan: Mapping[str, object]) -> None:
-    """Empty `folder` unless it was begun with the same plan."""
+    """Empty `folder` unless it was begun with the same plan, in whatever order its keys were."""
     path = folder / "plan.json"
-    text = json.dumps(plan, sort_keys=True, default=str)
+    text = json.dumps(plan, sort_keys=True, default=_plain)
     if not path.exists() or path.read_text() != text:
         shutil.rmtree(folder, ignore_errors=True)
         with atomic_path(path) as temporary:
             temporary.write_text(text)
+
+
+def _plain(value: object) -> object:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 def _of_point(scores: pd.DataFrame, point: Point) -> pd.DataFrame:

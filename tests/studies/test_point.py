@@ -186,3 +186,13 @@ def test_a_study_probes_plates_on_the_one_thread_of_its_job(tiny):
     config, _, _ = tiny
     sections = Sections.from_config({"plate_probe": config["plate_probe"] | {"threads": 8}})
     assert score._probed(sections.plate_probe).threads == 1
+
+
+def test_the_order_of_keys_does_not_discard_what_a_killed_job_had_finished(tmp_path):
+    point, work = a_point({"training": {"seed": 3, "sites": 1}}, {}), tmp_path / "work"
+    point_module._keep_only(work, {"point": point})
+    (work / "training.done").touch()
+    point_module._keep_only(work, {"point": replace(point, screens={"training": {"sites": 1, "seed": 3}})})
+    assert (work / "training.done").exists()
+    point_module._keep_only(work, {"point": replace(point, screens={"training": {"sites": 2, "seed": 3}})})
+    assert not (work / "training.done").exists()

@@ -144,6 +144,13 @@ class Needs:
         """Trained methods whose training looks at images alone."""
         return [name for name in self.recipes if name not in self.molecular()]
 
+    def training_data(self) -> dict[str, str]:
+        """Crops, wells and channel statistics of the training screen."""
+        if self.plan.training_screen is None:
+            raise InputError("training_screen: is missing; name the screen that methods of kind trained learn from")
+        screen = self.plan.screen(self.plan.training_screen)
+        return {"crops": str(screen.crops), "wells": str(screen.wells), "statistics": str(screen.statistics)}
+
     def all_models(self) -> list[str]:
         """Weights of every training of the run."""
         return [str(self.plan.model(m.name, seed).weights) for m in self.trained() for seed in m.seeds]
@@ -269,6 +276,15 @@ class Needs:
         trained, other = self.plan.defined[method].kind.trains, self.plan.training_screen
         return {"training_wells": str(self.plan.screen(other).wells)} if trained and other not in (None, screen) else {}
 
+    def truth(self, screen: str) -> str:
+        """Known compound-gene relationships that a screen is scored with."""
+        if not self.plan.has_truth(screen):
+            raise InputError(
+                f"screens.{screen}: comes with no known compound-gene relationships; set compound_gene.truth, or leave "
+                "compound_gene out of evaluate"
+            )
+        return self.plan.truth(screen)
+
     def targets(self, screen: str, method: str, seed: str) -> dict[str, str]:
         """Map and truth table for the retrieval of shared targets, where there is a truth table."""
         if not self.plan.has_truth(screen):
@@ -286,7 +302,7 @@ class Needs:
         found = self.own_symbols() | {"second": self.plan.map(screen, other, seed)}
         both_embed = all(self.plan.defined[name].kind.embeds_wells for name in (method, other))
         if "compound_gene" in self.plan.benchmarks(screen) and both_embed:
-            found |= {"truth": self.plan.truth(screen), "wells": str(self.plan.screen(screen).wells)}
+            found |= {"truth": self.truth(screen), "wells": str(self.plan.screen(screen).wells)}
         return found
 
     def score_files(self) -> list[str]:

@@ -47,7 +47,7 @@ rule compound_gene:
         unpack(of(needs.training_wells)),
         map=plan.map(),
         wells=plan.screen().wells,
-        truth=plan.truth(),
+        truth=of(needs.truth),
     output:
         table=own_table_of(plan.scores("compound_gene")),
         scores=plan.scores("compound_gene"),
@@ -76,7 +76,7 @@ use rule compound_gene as compound_gene_otherwise with:
         unpack(of(needs.training_wells)),
         map=plan.map(alignment="{alignment}"),
         wells=plan.screen().wells,
-        truth=plan.truth(),
+        truth=of(needs.truth),
     output:
         table=own_table_of(plan.scores("compound_gene", alignment="{alignment}")),
         scores=plan.scores("compound_gene", alignment="{alignment}"),

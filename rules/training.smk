@@ -4,9 +4,7 @@
 # The checkpoint is not a declared output: Snakemake deletes the outputs of a failed job, and a rerun continues from it.
 rule train:
     input:
-        crops=plan.screen(plan.training_screen).crops,
-        wells=plan.screen(plan.training_screen).wells,
-        statistics=plan.screen(plan.training_screen).statistics,
+        unpack(of(needs.training_data)),
     output:
         weights=plan.model().weights,
         description=plan.model().description,

@@ -99,3 +99,17 @@ def test_a_finished_map_without_the_one_benchmark_it_has_is_refused():
     with pytest.raises(InputError, match=r"^evaluate: no method of the run is scored"):
         Needs(plan_of(maps, evaluate={"e": ["compound_gene"]})).gathered_scores()
     assert Needs(plan_of(maps, evaluate={"e": ["gene_gene"]})).gathered_scores()
+
+
+def test_a_training_without_a_screen_says_which_key_is_missing():
+    with pytest.raises(InputError, match=r"^training_screen: is missing; name the screen"):
+        Needs(plan_of(DEMO, training_screen=None)).training_data()
+    assert Needs(plan_of(DEMO)).training_data()["crops"] == "d/t/crops.parquet"
+
+
+def test_compound_gene_is_refused_on_a_screen_without_known_targets():
+    needs = Needs(plan_of(DEMO, evaluate={"t": ["compound_gene"]}))
+    with pytest.raises(InputError, match=r"^screens\.t: comes with no known compound-gene relationships; set"):
+        needs.truth("t")
+    own = Needs(plan_of(DEMO, compound_gene={"truth": "mine/{screen}.csv"}))
+    assert own.truth("t") == "mine/t.csv" and needs.truth("e") == "d/e/compound_gene_truth.csv"

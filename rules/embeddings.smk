@@ -54,10 +54,9 @@ use rule embed as pretrained_embedding with:
         accept=config["accept_noncommercial_licence"],
 
 
-rule import_embedding:
-    """Embeddings from a file, published or the user's own, matched with the wells of a screen."""
+rule random_embedding:
+    """Gaussian vectors: what chance alone scores."""
     input:
-        file=of(needs.embedding_file),
         wells=plan.screen().wells,
     output:
         embeddings=plan.embeddings(),
@@ -68,7 +67,7 @@ rule import_embedding:
     benchmark:
         plan.usage("embeddings/{screen}/{method}/seed{seed}")
     wildcard_constraints:
-        method=plan.pattern(*EMBEDDING_FILES),
+        method=plan.pattern(RANDOM),
     conda:
         "../envs/embeddings.yaml"
     threads: 1
@@ -77,28 +76,27 @@ rule import_embedding:
         runtime=runtime(30),
     params:
         entry=of(needs.entry_of_embeddings),
-        max_missing_share=config["max_missing_share"],
     script:
         "../workflow_scripts/embeddings_embed.py"
 
 
-use rule import_embedding as random_embedding with:
-    input:
-        wells=plan.screen().wells,
-    wildcard_constraints:
-        method=plan.pattern(RANDOM),
-    params:
-        entry=of(needs.entry_of_embeddings),
-
-
-use rule import_embedding as latent_embedding with:
+use rule random_embedding as latent_embedding with:
     input:
         truth=of(needs.simulated_truth),
         wells=plan.screen().wells,
     wildcard_constraints:
         method=plan.pattern(LATENT),
+
+
+use rule random_embedding as import_embedding with:
+    input:
+        file=of(needs.embedding_file),
+        wells=plan.screen().wells,
+    wildcard_constraints:
+        method=plan.pattern(*EMBEDDING_FILES),
     params:
         entry=of(needs.entry_of_embeddings),
+        max_missing_share=config["max_missing_share"],
 
 
 use rule import_embedding as handcrafted_embedding with:

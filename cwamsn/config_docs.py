@@ -9,23 +9,27 @@ import yaml
 
 INTRO = """# Configuration
 
-A file given with `--configfile` is a run of its own: **a key that it leaves out has the default of this page**, for
-the recipe the paper's method. Without `--configfile` the run is `config/config.yaml`, whose values the table gives as
-"the default run sets". To change that run, or any other file, name it: `extends: path/to/config/config.yaml`
-(relative to your own file). Files are laid over each other key by key, and `--config` comes last: named entries
-(screens, definitions, embeddings) add up, lists replace, and so does `evaluate`; another encoder or objective starts
-without the options of the one before, and so does a screen with another source or a method of another kind. Unknown
-keys are refused with the nearest known one, keys of earlier versions with their new name.
+Every key with its type, default and meaning. A key that your file leaves out has this default; together the
+defaults are the paper's method.
 
-`methods` lists what the tables hold. What each method is, is said by its entry in `definitions` (`config/methods.yaml`
-and your own) or in `embeddings` (files). A run evaluates on one screen or several: `evaluate: {screen: [benchmarks]}`.
+- **Your file** is a run of its own: `snakemake --configfile my.yaml`. Without `--configfile` the run is
+  `config/config.yaml`; where it differs from a default, the table says "the default run sets".
+- **To change another run**, name its file: `extends: path/to/config/config.yaml`, relative to your own file.
+- **Merging** is key by key; `--config` comes last. Named entries (screens, definitions, embeddings) add up. Lists
+  replace, and so does `evaluate`. Another encoder, objective, source or kind starts without the options of the one
+  before.
+- **Methods.** `methods` lists what the tables hold. Each name is an entry of `definitions` (`config/methods.yaml` and
+  your own) or of `embeddings` (files).
+- **Screens.** A run evaluates on one screen or several: `evaluate: {screen: [benchmarks]}`.
+- **Relative paths** start from the working directory.
+- **Targets** (`table1`) come before `--configfile`, which would read them as further files.
+- **Numbers** are written `1.0e-3` or `0.001` (`1e-3` is text to YAML). Names that look like a number or a date need
+  quotes: `'00121'`, `'20210727_1'`.
+- **Mistakes.** An unknown key is refused with the nearest known one, a key of an earlier version with its new name.
 
-Relative paths resolve against the working directory. Name targets before `--configfile`, which would read them as
-further files. Numbers are written `1.0e-3` or `0.001` (`1e-3` is text to YAML); names that look like a number or a
-date stand in quotes: `'00121'`, `'20210727_1'`. This page is made from `config/schemas/` and `config/config.yaml` by
-`make docs`.
+This page is made from `config/schemas/` and `config/config.yaml` by `make docs`.
 
-| file | run |
+| file | what it is |
 |---|---|
 """
 

@@ -1,7 +1,7 @@
 """How much one method scores above another, with intervals on the same resamples of genes and compounds."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import pandas as pd
 
@@ -9,15 +9,16 @@ from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.scores import Result
+from cwamsn.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparisonOptions:
-    """What both methods are scored by."""
+class ComparisonOptions(Options):
+    """The sections of the configuration that both methods are scored by."""
 
-    gene_gene: gg.GeneGeneOptions
-    compound_gene: cg.CompoundGeneOptions
-    bootstrap: BootstrapOptions
+    gene_gene: gg.GeneGeneOptions = field(default_factory=gg.GeneGeneOptions)
+    compound_gene: cg.CompoundGeneOptions = field(default_factory=cg.CompoundGeneOptions)
+    bootstrap: BootstrapOptions = field(default_factory=BootstrapOptions)
 
 
 def score(

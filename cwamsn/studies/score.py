@@ -14,10 +14,8 @@ from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks import latent_probe as lp
 from cwamsn.benchmarks import plate_probe as pp
-from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.replicates import ReplicateOptions, replicate_map
 from cwamsn.benchmarks.scores import as_scores
-from cwamsn.options import Options
 from cwamsn.paths import ScreenPaths
 from cwamsn.studies.plan import PROBED
 from cwamsn.tables import feature_columns
@@ -26,15 +24,12 @@ EVALUATED = "simulated-rxrx3-core"  # the one simulated source with knockouts an
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sections(Options):
+class Sections(comparison.ComparisonOptions):
     """The sections of the configuration that the scores of a point depend on."""
 
     alignment: AlignOptions = field(default_factory=AlignOptions)
-    gene_gene: gg.GeneGeneOptions = field(default_factory=gg.GeneGeneOptions)
-    compound_gene: cg.CompoundGeneOptions = field(default_factory=cg.CompoundGeneOptions)
     plate_probe: pp.PlateProbeOptions = field(default_factory=pp.PlateProbeOptions)
     replicate_map: ReplicateOptions = field(default_factory=ReplicateOptions)
-    bootstrap: BootstrapOptions = field(default_factory=BootstrapOptions)
 
 
 def evaluation_scores(
@@ -84,12 +79,9 @@ def recall_differences(
     """
     if first not in maps:
         return []
-    options = comparison.ComparisonOptions(
-        gene_gene=sections.gene_gene, compound_gene=sections.compound_gene, bootstrap=sections.bootstrap
-    )
     fixed = {**fixed, "benchmark": "comparison", "alignment": sections.alignment.method}
     others = [name for name in maps if name != first]
-    return [comparison.score((maps[first], maps[name]), name, options).scores(**fixed) for name in others]
+    return [comparison.score((maps[first], maps[name]), name, sections).scores(**fixed) for name in others]
 
 
 def heldout_retrieval(

@@ -64,16 +64,11 @@ def _lite0(state: State, network: TimmFeatures, path: Path) -> State:
     return _timm(dict(zip(names, state.values())), network, path)
 
 
-def _openphenom(state: State, network: nn.Module, path: Path) -> State:
-    """The masked autoencoder's encoder; its decoder is not needed."""
-    unused = ("decoder.", "encoder_decoder_proj.", "decoder_pred.")
-    return {k.removeprefix("encoder."): v for k, v in state.items() if not k.startswith(unused)}
-
-
-def _cloome(state: State, network: nn.Module, path: Path) -> State:
-    """The image tower `visual.`; the molecule tower and the temperature are not needed."""
-    unused = ("transformer.", "logit_inv_tau", "logit_scale")
-    return {k.removeprefix("visual."): v for k, v in state.items() if not k.startswith(unused)}
+def _within(prefix: str, *unused: str) -> Callable[[State, Network, Path], State]:
+    """The weights under `prefix`, which is dropped; those that begin with `unused` are not needed."""
+    return lambda state, network, path: {
+        name.removeprefix(prefix): tensor for name, tensor in state.items() if not name.startswith(unused)
+    }
 
 
 _BLOCK_NAMES = {"ln_1": "norm1", "ln_2": "norm2", "attn": "self_attn", "mlp.c_fc": "linear1", "mlp.c_proj": "linear2"}
@@ -131,13 +126,13 @@ PRETRAINED: dict[str, Pretrained] = {
     "openphenom": Pretrained(
         Source("recursionpharma/OpenPhenom", "model.safetensors", "Recursion non-commercial EULA", noncommercial=True),
         lambda channels: ChannelAgnosticViT(),
-        _openphenom,
+        _within("encoder.", "decoder.", "encoder_decoder_proj.", "decoder_pred."),  # a masked autoencoder's encoder
         input_size=256,
     ),
     "cloome": Pretrained(
         Source("anasanchezf/cloome", "cloome-bioactivity.pt", "MIT"),
         lambda channels: CloomeResNet(channels),
-        _cloome,
+        _within("visual.", "transformer.", "logit_inv_tau", "logit_scale"),  # not the molecule tower
         input_size=224,
         # the published code divides by the mean, and so do we; `mean` and `std` of the method's entry set other values
         mean=(47.1314, 40.8138, 53.7692, 46.2656, 28.7243),

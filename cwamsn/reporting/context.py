@@ -116,12 +116,9 @@ class TableContext:
 
         Parameters
         ----------
-        values
-            What the configuration says.
-        manifests
-            Files that say where the data came from, or the digests of such files, by name.
-        usage
-            Measurements of each method's training jobs.
+        values : what the configuration says.
+        manifests : files that say where the data came from, or the digests of such files, by name.
+        usage : measurements of each method's training jobs.
         """
         return cls(
             selection=ScoreSelection(null=values["null"]),

@@ -34,10 +34,8 @@ def crate(record: Provenance, digests: Mapping[str, str]) -> str:
 
     Parameters
     ----------
-    record
-        The run's provenance.
-    digests
-        SHA-256 of each file of the release, by its path in the release; the Snakefile is one of them.
+    record : the run's provenance.
+    digests : SHA-256 of each file of the release, by its path in the release; the Snakefile is one of them.
     """
     files = [_file(name, digest) for name, digest in sorted(digests.items()) if name != WORKFLOW]
     inputs = [

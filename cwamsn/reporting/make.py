@@ -39,14 +39,10 @@ def make_table(
 
     Parameters
     ----------
-    name
-        Name of the table.
-    methods
-        Methods of the run, in order.
-    scores
-        See :func:`cwamsn.reporting.read_scores`.
-    context
-        What holds for all tables of the run.
+    name : name of the table.
+    methods : methods of the run, in order.
+    scores : see :func:`cwamsn.reporting.read_scores`.
+    context : what holds for all tables of the run.
     notes
         What each method's jobs noted about its result; it is printed below the table and beside the method in the CSV.
     """

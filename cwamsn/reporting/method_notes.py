@@ -11,8 +11,7 @@ def notes_by_method(files: Mapping[str, Mapping[int, Sequence[str | Path]]]) -> 
 
     Parameters
     ----------
-    files
-        For each method and seed, the `notes` files of its jobs.
+    files : for each method and seed, the `notes` files of its jobs.
     """
     notes = {}
     for method, by_seed in files.items():
@@ -32,10 +31,8 @@ def named_lines(notes: Mapping[str, Iterable[str]], titles: Mapping[str, str]) -
 
     Parameters
     ----------
-    notes
-        Notes by the method's name.
-    titles
-        Title of each method that may appear, by its name, in order.
+    notes : notes by the method's name.
+    titles : title of each method that may appear, by its name, in order.
     """
     titles_of: dict[str, list[str]] = {}
     for method, title in titles.items():

@@ -32,6 +32,16 @@ class Plan:
         self.run: str = config["run"]
         self.data: str = config["paths"]["data"]
         self.results = f"{config['paths']['results']}/{self.run}"
+        self.cache = f"{self.data}/cache"
+        """Folder of downloads that runs share."""
+        self.all_scores = f"{self.results}/scores.parquet"
+        """Every score of the run."""
+        self.provenance = f"{self.results}/provenance.json"
+        """What the run came from."""
+        self.report = f"{self.results}/report.html"
+        """The run on one page."""
+        self.releases = f"{config['paths']['results']}/releases"
+        """Folder of the releases of all runs."""
         self.screens: Mapping[str, Any] = config["screens"]
         self.training_screen: str | None = config["training_screen"]
         self.evaluated: dict[str, list[str]] = evaluated(config)
@@ -84,11 +94,6 @@ class Plan:
     def has_truth(self, screen: str) -> bool:
         """Whether a screen comes with a table of known compound-gene relationships, or the configuration names one."""
         return bool(self.config["compound_gene"]["truth"]) or "rxrx3-core" in self.source(screen)
-
-    @property
-    def cache(self) -> str:
-        """Folder of downloads that runs share."""
-        return f"{self.data}/cache"
 
     def screen(self, screen: str | None = "{screen}") -> ScreenPaths:
         """Files of a screen, shared by runs."""
@@ -151,26 +156,6 @@ class Plan:
         return self.scores(f"minus_{other}", screen, method, seed)
 
     # Products of a run
-
-    @property
-    def all_scores(self) -> str:
-        """Every score of the run."""
-        return f"{self.results}/scores.parquet"
-
-    @property
-    def provenance(self) -> str:
-        """What the run came from, JSON."""
-        return f"{self.results}/provenance.json"
-
-    @property
-    def report(self) -> str:
-        """The run on one page."""
-        return f"{self.results}/report.html"
-
-    @property
-    def releases(self) -> str:
-        """Folder of the releases of all runs."""
-        return f"{self.config['paths']['results']}/releases"
 
     def digest(self, file: str = "{file}") -> str:
         """Digest of a user's file, by the name it goes under (:meth:`cwamsn.needs.Needs.files`)."""

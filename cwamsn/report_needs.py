@@ -232,8 +232,14 @@ class ReportNeeds:
         return flat(self.notes_in(product, screen))
 
     def all_notes(self) -> dict[str, dict[int, list[str]]]:
-        """Files with the notes of every method's jobs, by seed."""
-        return notes_by_method(self.jobs())
+        """Files with the notes of every method's jobs, by seed; those of several screens by screen and method."""
+        if len(self.plan.evaluated) < 2:
+            return notes_by_method(self.jobs())
+        found = notes_by_method(job for job in self.jobs() if job.step == "train")
+        for screen in self.plan.evaluated:
+            there = notes_by_method(job for job in self._jobs_on(screen) if job.step != "train")
+            found |= {f"{screen}/{method}": files for method, files in there.items()}
+        return found
 
     def screen_notes(self) -> dict[str, list[str]]:
         """Files with the notes of every screen's jobs."""

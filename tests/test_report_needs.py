@@ -113,6 +113,10 @@ def test_each_of_two_screens_has_its_own_tables_and_figures():
     assert reporting.scores_by_product().keys() >= {"e/table8", "t/table8"}
     assert reporting.context("t")["screen"] == "t"
     assert reporting.files_by_screen(PRODUCTS).keys() == {"e", "t"}
+    notes = reporting.all_notes()
+    assert notes["cwa-msn"] == {0: ["r/models/cwa-msn/seed0/notes.json"]}
+    assert "./r/scores/t/cwa-msn/seed0/plate_probe.notes.json" in notes["t/cwa-msn"][0]
+    assert all("/t/" in path for path in notes["t/cwa-msn"][0]) and len(notes["e/cwa-msn"][0]) > 3
     usage = [job.usage for job in reporting.jobs()]
     assert len([name for name in usage if name == "train/cwa-msn/seed0"]) == 1
     assert {"plate_probe/e/cwa-msn/seed0", "plate_probe/t/cwa-msn/seed0"} <= set(usage)

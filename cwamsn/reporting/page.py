@@ -87,7 +87,13 @@ def _warnings(inputs: ReportInputs, screens: Mapping[str, Quality]) -> dict[str,
         if quality.suspicious:
             line = f"{quality.suspicious}; by plate under Quality of the images"
             warnings.setdefault(f"Screen {name}", []).append(line)
-    return warnings | {titles.get(name, name): list(lines) for name, lines in notes["methods"].items() if lines}
+    return warnings | {_titled(name, titles): list(lines) for name, lines in notes["methods"].items() if lines}
+
+
+def _titled(name: str, titles: Mapping[str, str]) -> str:
+    """Title of a method by its name, or by `screen/name` where notes are about its result on one of several screens."""
+    screen, _, method = name.rpartition("/")
+    return f"{titles.get(method, method)} on {screen}" if screen else titles.get(method, method)
 
 
 def _overview(record: Provenance) -> dict[str, str | None]:

@@ -127,7 +127,8 @@ def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_pat
     lost = pd.DataFrame({"field_id": ["f", "g"], "well_id": ["f", "g"], "plate": "P2", "site": 1, "status": "skipped"})
     write_screen(tmp_path / "other", lost.assign(reason=["empty: Mito has std 0.5", "empty: Mito has std 0.7"]))
     qc = tables.read("qc", tmp_path / "other" / "qc.parquet")
-    notes = {"screens": {"s": ["2 wells stand twice"]}, "methods": {"a": ["179 of 512 dimensions & no more"], "b": []}}
+    of_methods = {"a": ["179 of 512 dimensions & no more"], "b": [], "s/a": ["2 controls"], "t/a": ["3 controls"]}
+    notes = {"screens": {"s": ["2 wells stand twice"]}, "methods": of_methods}
     method = TableMethod(title="Method A", name="a", kind="trained", seeds=(0,))
     looked_up = {"gene symbols": {"file": "previous.tsv", "sha256": "3" * 64}}
     record = RECORD | {
@@ -140,6 +141,7 @@ def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_pat
     text = joined(tmp_path / "r.html")
     assert "<h3>Screen s</h3><ul><li>2 wells stand twice</li></ul>" in text
     assert "<h3>Method A</h3><ul><li>179 of 512 dimensions &amp; no more</li></ul>" in text
+    assert "<h3>Method A on s</h3><ul><li>2 controls</li></ul><h3>Method A on t</h3><ul><li>3 controls</li>" in text
     assert text.index('id="warnings"') < text.index('id="what-ran"')
     assert "<dt>Looked up in</dt><dd>gene symbols: previous.tsv 333333333333</dd>" in text
     assert "Plates without a usable field: 1" in text

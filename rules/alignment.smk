@@ -2,7 +2,7 @@
 
 
 rule align:
-    """The map of the tables' alignment."""
+    """The map of the tables' alignment, or of another one."""
     input:
         embeddings=of(needs.wells_embedded),
         wells=plan.screen().wells,

@@ -2,7 +2,7 @@
 
 
 rule embed:
-    """Every well of a screen through an encoder trained here."""
+    """Every well of a screen through an encoder, trained here or published."""
     input:
         encoder=plan.model().weights,
         meta=plan.model().description,
@@ -55,7 +55,7 @@ use rule embed as pretrained_embedding with:
 
 
 rule random_embedding:
-    """Gaussian vectors: what chance alone scores."""
+    """Vectors that no network computes: random numbers, a simulated screen's truth, those of a file, measured features."""
     input:
         wells=plan.screen().wells,
     output:

@@ -79,7 +79,7 @@ rule table:
             labels={"table": plan.on_screen("{product}")},
         ),
     log:
-        plan.log("table/" + plan.on_screen("{product}")),
+        plan.log(f"table/{plan.on_screen('{product}')}"),
     wildcard_constraints:
         product=one_of(TABLES),
     conda:
@@ -111,7 +111,7 @@ rule figure:
         ),
         plan.figures("svg"),
     log:
-        plan.log("figure/" + plan.on_screen("{product}")),
+        plan.log(f"figure/{plan.on_screen('{product}')}"),
     wildcard_constraints:
         product=one_of(FIGURES),
     conda:

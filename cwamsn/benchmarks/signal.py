@@ -52,9 +52,13 @@ def consistency(features: np.ndarray) -> float:
     return float(((unit.sum(axis=0) ** 2).sum() - n) / (n * (n - 1)))
 
 
-def energy_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """2 E|x - y| - E|x - x'| - E|y - y'| with each row's distance to itself counted: twice geomloss' energy loss."""
-    return float(2 * cdist(first, second).mean() - _mean_distance(first) - _mean_distance(second))
+def energy_distance(first: np.ndarray, second: np.ndarray, within: float | None = None) -> float:
+    """2 E|x - y| - E|x - x'| - E|y - y'| with each row's distance to itself counted: twice geomloss' energy loss.
+
+    within : E|y - y'|, where it is known.
+    """
+    within = _mean_distance(second) if within is None else within
+    return float(2 * cdist(first, second).mean() - _mean_distance(first) - within)
 
 
 def _mean_distance(rows: np.ndarray) -> float:
@@ -121,7 +125,7 @@ def perturbation_signal(
 def _magnitude(x: np.ndarray, members: np.ndarray, reference: np.ndarray, own: float) -> float:
     if len(members) < MIN_MAGNITUDE_WELLS:
         return float("nan")
-    return float(2 * cdist(x[members], x[reference]).mean() - _mean_distance(x[members]) - own)
+    return energy_distance(x[members], x[reference], own)
 
 
 def _null_consistency(unit: np.ndarray, size: int, null_size: int, rng: np.random.Generator) -> np.ndarray:

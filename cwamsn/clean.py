@@ -3,6 +3,7 @@
 The caches of downloads, the screens of other runs and Snakemake's own records stay.
 """
 
+import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -41,4 +42,5 @@ def _remove(path: Path, folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m cwamsn.clean", description=(__doc__ or "").splitlines()[0]).parse_args()
     print("\n".join(clean(Path.cwd())))

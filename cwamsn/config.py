@@ -9,7 +9,7 @@ import copy
 import datetime
 import fnmatch
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +174,12 @@ def _renamed(key: str) -> str | None:
     return next((now for old, now in RENAMED.items() if fnmatch.fnmatchcase(key, old)), None)
 
 
+def _all_renamed(value: Iterable[str], properties: Iterable[str], where: str) -> list[str]:
+    """What is written now in place of each key of an earlier version among those of `value`."""
+    keys = [f"{where}.{key}" if where else str(key) for key in value if key not in properties]
+    return [f"{key}: has a new name; write {now}" for key in keys if (now := _renamed(key))]
+
+
 def _types(schema: Mapping[str, Any]) -> list[str]:
     kind = schema.get("type", [])
     return [kind] if isinstance(kind, str) else list(kind)
@@ -219,8 +225,8 @@ def _object(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any], wher
             raise InputError(f"{where or 'configuration'}: the key {key!r} is no text; put it in quotes")
         if key not in properties and extra is False:
             full = f"{where}.{key}" if where else str(key)
-            if now := _renamed(full):
-                raise InputError(f"{full}: has a new name; write {now} (CHANGELOG.md)")
+            if _renamed(full):
+                raise InputError(f"{'; '.join(_all_renamed(value, properties, where))} (CHANGELOG.md)")
             raise InputError(f"{full}: unknown configuration key; {nearest(key, properties)}")
     for key, part in properties.items():
         target = defs[part["$ref"].rsplit("/", 1)[-1]] if "$ref" in part else part

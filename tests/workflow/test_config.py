@@ -86,6 +86,14 @@ def test_keys_of_before_are_refused_with_the_new_ones(default, schema, change, w
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
+def test_all_keys_of_before_are_named_at_once(default, schema):
+    """A file of an earlier version is changed in one go."""
+    with pytest.raises(InputError) as error:
+        resolve(default | {"rows": ["cwa-msn"], "benchmarks": ["signal"], "models": {}}, schema)
+    for words in ("rows: has a new name; write methods:", "benchmarks: has a new name", "models: has a new name"):
+        assert words in str(error.value)
+
+
 def test_a_boolean_may_come_as_text(default, schema):
     """`--config accept_noncommercial_licence=true` arrives as the text `true`."""
     assert resolve(default | {"accept_noncommercial_licence": "true"}, schema)["accept_noncommercial_licence"] is True

@@ -126,7 +126,7 @@ def _apply(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any], where
     """Validate `value` against `schema` at key path `where`, filling defaults.
 
     Beside plain JSON Schema it knows `discriminator: {key, variants}`: the object's `key` names the `$defs` entry
-    (`<prefix>-<value>`) that describes it, so that a screen's keys depend on its source and a row's on its kind.
+    (`<prefix>-<value>`) that describes it, so that a screen's keys depend on its source and a method's on its kind.
     """
     if "$ref" in schema:
         schema = defs[schema["$ref"].rsplit("/", 1)[-1]]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from urllib.parse import quote
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element  # nosec B405 (names a type; defusedxml parses)
 
 import defusedxml.ElementTree as ElementTree
 

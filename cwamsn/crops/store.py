@@ -129,12 +129,12 @@ class _Shard:
 class CropStore:
     """Random access to the crops of one screen.
 
+    Shards are mapped when first needed, and again in each process, so a store can be pickled and survives a fork.
+
     Parameters
     ----------
     index : the crops table, a path or a frame.
     root : the screen's data folder, to which the `shard` paths of the table are relative.
-
-    Shards are mapped when first needed, and again in each process, so a store can be pickled and survives a fork.
     """
 
     def __init__(self, index: str | Path | pd.DataFrame, root: str | Path) -> None:

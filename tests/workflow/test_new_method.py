@@ -87,7 +87,7 @@ print("trained", recipe.objective)
     assert "trained barlow" in result.stdout
 
 
-def test_the_new_row_is_planned_from_training_to_table(copy, tmp_path):
+def test_the_new_method_is_planned_from_training_to_table(copy, tmp_path):
     plan = snakemake(copy, tmp_path, "table1", "--dry-run", "--configfile", str(copy / "my_objective.yaml"))
     assert plan.returncode == 0, plan.stderr[-3000:]
     for path in ("models/barlow-twins/seed0/encoder.safetensors", "/barlow-twins/seed0/gene_gene"):
@@ -105,10 +105,10 @@ def test_misspelt_rows_and_keys_offer_the_nearest(copy, blocks, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_new_row_stands_in_its_table(copy, tmp_path):
+def test_the_new_method_appears_in_its_table(copy, tmp_path):
     """The whole way on the tiny screens: images, training, embeddings, scores, table 1."""
     (copy / "tiny.yaml").write_text(yaml.safe_dump(tiny() | {"extends": "config/config.yaml"}))
     files = ["--configfile", str(copy / "tiny.yaml"), str(copy / "my_objective.yaml")]
     result = snakemake(copy, tmp_path, "table1", *files)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
-    assert "Barlow Twins across wells" in (tmp_path / "results" / "tiny" / "tables" / "table1.md").read_text()
+    assert "Barlow Twins across wells" in (tmp_path / "results" / "my-objective" / "tables" / "table1.md").read_text()

@@ -162,5 +162,10 @@ def read_digest(path: str | Path) -> dict[str, str]:
 
 
 def progress(items: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterable[T]:
-    """`tqdm` around `items`; silent when standard error is not a terminal."""
-    return tqdm(items, desc=description, total=total, unit=unit, disable=not sys.stderr.isatty(), leave=False)
+    """`tqdm` around `items`; `items` themselves when standard error is not a terminal.
+
+    Even a silent bar takes tqdm's lock, which processes share: a process that is killed with it blocks all others.
+    """
+    if not sys.stderr.isatty():
+        return items
+    return tqdm(items, desc=description, total=total, unit=unit, leave=False)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cwamsn import tables
 from cwamsn.errors import InputError
-from cwamsn.files import atomic_directory, atomic_path
+from cwamsn.files import atomic_directory, atomic_path, progress
 
 
 def wells(**changes):
@@ -119,3 +119,11 @@ def test_the_next_writer_removes_what_a_killed_one_left_and_nothing_else(tmp_pat
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_concentration_text_is_str_of_float(value):
     assert tables.concentration_text(value) == str(float(value))
+
+
+def test_progress_takes_no_lock_where_it_shows_nothing(monkeypatch):
+    """tqdm's lock is shared by processes, and one that was killed while it held the lock would block this one."""
+    items = [1, 2]
+    assert progress(items, "fields") is items
+    monkeypatch.setattr("cwamsn.files.sys.stderr.isatty", lambda: True)
+    assert progress(items, "fields") is not items and list(progress(items, "fields")) == items

@@ -103,7 +103,7 @@ def merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # keys of the section `embedding` that say how a job is run, not what it computes
-RUN_KEYS = ("gpus", "runtime_minutes")
+RUN_KEYS = ("threads", "loader_threads", "loader_depth", "gpus", "runtime_minutes")
 
 
 def embedding_of_method(section: Mapping[str, Any], name: str, own: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import IO, Any
 from cwamsn.errors import InputError
 
 DRIVER = Path("/proc/driver/nvidia/gpus")  # one folder per GPU
+GPU_THREADS = 8  # that load batches for a GPU, where the configuration names no number
 
 
 @contextmanager
@@ -66,6 +67,24 @@ def required_gpus(config: Mapping[str, Any], section: str, device: str) -> int:
     if asked is None and section == "embedding" and device != "cpu":
         return min(config["training"]["gpus"] or 0, 1)
     return asked or 0
+
+
+def job_threads(section: Mapping[str, Any], gpus: int, processes: int = 1) -> int:
+    """Threads of a whole job of the section `training` or `embedding`: as configured per process, or the default.
+
+    gpus : GPUs that the job is given; with none, its processes compute on the CPU.
+    """
+    return processes * (section["threads"] or (GPU_THREADS if gpus else 1 + (section["loader_threads"] or 0)))
+
+
+def loading_mb(section: Mapping[str, Any], images: int, gpus: int, processes: int = 1) -> int:
+    """Memory of a job beside what its processes need on the CPU: CUDA's libraries, and batches that are loaded ahead.
+
+    images : of a batch, of all processes. Each counts as 6 MB: five channels of 1080 pixels square. Beside those that
+    wait (`loader_depth`), one batch is being filled and one is in use.
+    """
+    ahead = gpus or section["loader_threads"]
+    return 4000 * processes * bool(gpus) + (6 * images * (section["loader_depth"] + 2) if ahead else 0)
 
 
 def _torch_version() -> str:

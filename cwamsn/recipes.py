@@ -7,7 +7,7 @@ from cwamsn.config import merge, resolve
 from cwamsn.errors import InputError, nearest
 
 # how a job is run, not what it computes
-RUN_KEYS = ("threads", "gpus", "processes", "memory_mb", "runtime_minutes")
+RUN_KEYS = ("threads", "loader_threads", "loader_depth", "gpus", "processes", "memory_mb", "runtime_minutes")
 
 
 # objectives that look at molecules: their jobs need RDKit

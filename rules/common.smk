@@ -12,7 +12,7 @@ from snakemake.logging import logger
 
 from cwamsn.config_files import configuration
 from cwamsn.errors import InputError
-from cwamsn.gpus import required_gpus, visible_gpus
+from cwamsn.gpus import job_threads, loading_mb, required_gpus, visible_gpus
 from cwamsn.methods import (
     EMBEDDING_FILES,
     EMBEDDING_WELLS,
@@ -127,11 +127,35 @@ def study_gpus(wildcards):
     return min(1, max(asked, default=0))
 
 
+def training_threads(wildcards):
+    """Threads of a training, of all its processes. Snakemake caps them at `--cores`."""
+    return job_threads(config["training"], training_gpus(wildcards), PROCESSES)
+
+
+def embedding_threads(wildcards):
+    """Threads of a job that embeds images."""
+    return job_threads(config["embedding"], embedding_gpus(wildcards))
+
+
+def training_mem_mb(wildcards, attempt):
+    """Memory of a training: that of its processes, and what a GPU and batches loaded ahead need."""
+    section, images = (
+        config["training"],
+        2 * needs.recipe(wildcards.method)["batch_size"],
+    )
+    loading = loading_mb(section, images, training_gpus(wildcards), PROCESSES)
+    return mem_mb(section["memory_mb"] * PROCESSES + loading)(wildcards, attempt)
+
+
 def embedding_mem_mb(base):
-    """Memory of a job that embeds images; CUDA's libraries alone take gigabytes of it."""
-    return lambda wildcards, attempt: mem_mb(
-        base + 4000 * bool(embedding_gpus(wildcards))
-    )(wildcards, attempt)
+    """Memory of a job that embeds images, with what a GPU and batches loaded ahead need."""
+
+    def with_loading(wildcards, attempt):
+        images = of(needs.embedding_options)(wildcards)["batch_size"]
+        loading = loading_mb(config["embedding"], images, embedding_gpus(wildcards))
+        return mem_mb(base + loading)(wildcards, attempt)
+
+    return with_loading
 
 
 # Jobs beyond this machine's GPUs wait; `--resources gpu=N` overrules it.

@@ -21,7 +21,7 @@ rule embed:
         method=plan.pattern(TRAINED),
     conda:
         "../envs/embeddings.yaml"
-    threads: config["embedding"]["threads"]
+    threads: embedding_threads
     resources:
         mem_mb=embedding_mem_mb(2000),
         runtime=runtime(config["embedding"]["runtime_minutes"]),

@@ -18,9 +18,9 @@ rule train:
         method=one_of(needs.imaged()),
     conda:
         "../envs/training.yaml"
-    threads: config["training"]["threads"] * PROCESSES
+    threads: training_threads
     resources:
-        mem_mb=mem_mb(config["training"]["memory_mb"]),
+        mem_mb=training_mem_mb,
         runtime=runtime(config["training"]["runtime_minutes"]),
         gpu=training_gpus,
     params:

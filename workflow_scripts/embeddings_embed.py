@@ -5,8 +5,6 @@ from pathlib import Path
 from _job import job, snakemake
 
 with job(snakemake):
-    import torch
-
     from cwamsn import tables
     from cwamsn.embeddings import EmbedOptions
     from cwamsn.embeddings.methods import embed_method
@@ -15,16 +13,16 @@ with job(snakemake):
     from cwamsn.methods import method_of
     from cwamsn.paths import ScreenPaths
 
-    torch.set_num_threads(snakemake.threads)
     given, params, seed = snakemake.input, snakemake.params, int(snakemake.wildcards.seed)
     section = params.get("options", {})
     gpus = required_gpus(snakemake.config, "embedding", section["device"]) if section else 0
+    how = {key: snakemake.config["embedding"][key] for key in ("loader_threads", "loader_depth")}
     source = Path(given.encoder).parent if given.get("encoder") else given.get("file") or given.get("units")
     frame, counts = embed_method(
         method_of(snakemake.wildcards.method, params.entry, [seed]),
         ScreenPaths(Path(given.wells).parent),
         seed,
-        EmbedOptions.from_config(section | {"gpus": gpus}),
+        EmbedOptions.from_config(section | how | {"gpus": gpus, "threads": snakemake.threads}),
         source,
         max_missing_share=params.get("max_missing_share", 0.0),
         accept_noncommercial=params.get("accept", False),

@@ -14,6 +14,7 @@ with job(snakemake):
     # a training of hours must not go on when the Snakemake that waits for it was killed
     end_with(os.getppid())
     recipe, processes = Recipe.from_config(snakemake.params.recipe), snakemake.params.processes
+    section = snakemake.config["training"]
     launch(
         recipe,
         ScreenPaths(Path(snakemake.input.crops).parent),
@@ -22,4 +23,6 @@ with job(snakemake):
         threads=max(1, snakemake.threads // processes),
         processes=processes,
         gpus=required_gpus(snakemake.config, "training", recipe.run.device),
+        loader_threads=section["loader_threads"],
+        loader_depth=section["loader_depth"],
     )

@@ -21,7 +21,7 @@ from cwamsn.errors import InputError
 from cwamsn.files import read_json
 from cwamsn.live import say
 from cwamsn.methods import HANDCRAFTED, LATENT, PRETRAINED, RANDOM, RELEASED, TRAINED, WELLS, Method
-from cwamsn.models import leased_devices, load_pretrained
+from cwamsn.models import leased_devices, load_pretrained, share_threads
 from cwamsn.paths import ScreenPaths
 
 Found = tuple[pd.DataFrame, dict[str, object]]
@@ -127,6 +127,8 @@ def _embed(job: _Job, encoder: torch.nn.Module, meta: EncoderMeta, store: CropSt
     options = job.options
     with leased_devices(options.device, gpus=options.gpus or 0, key="embedding", say=say) as (name,):
         device = torch.device(name)
+        if options.threads:
+            torch.set_num_threads(share_threads(device, options.threads, options.loader_threads).compute)
         frame = embed(encoder, meta, store, statistics, options, device)
         computed = asdict(arithmetic(device, options.precision))
     return frame, job.counted(frame, job.screen.crops) | computed

@@ -21,6 +21,9 @@ class EmbedOptions(Options):
     precision: str = "auto"
     device: str = "auto"
     gpus: int | None = None
+    threads: int | None = None
+    loader_threads: int | None = None
+    loader_depth: int = 3
 
 
 @dataclass(frozen=True, kw_only=True)

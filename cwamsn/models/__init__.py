@@ -3,7 +3,7 @@
 from cwamsn.models.base import Encoder
 from cwamsn.models.build import build_encoder, encoder_arguments, load_frozen, takes_image_size
 from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
-from cwamsn.models.devices import choose_devices, leased_devices
+from cwamsn.models.devices import Threads, choose_devices, leased_devices, share_threads
 from cwamsn.models.distributed import (
     GlobalBatchNorm1d,
     averaged,
@@ -30,6 +30,7 @@ __all__ = [
     "Pretrained",
     "ProjectionHead",
     "Prototypes",
+    "Threads",
     "ViTEncoder",
     "autocast",
     "averaged",
@@ -50,6 +51,7 @@ __all__ = [
     "resolve_attention",
     "resolve_precision",
     "set_attention",
+    "share_threads",
     "sum_over_ranks",
     "takes_image_size",
     "world",

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 
 from cwamsn.errors import InputError
-from cwamsn.gpus import leases, required_gpus
+from cwamsn.gpus import GPU_THREADS, leases, required_gpus
 
 WORDS = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -76,3 +77,25 @@ def leased_devices(
 def _identity(number: int) -> str:
     """A name of GPU `number` that does not depend on CUDA_VISIBLE_DEVICES."""
     return str(getattr(torch.cuda.get_device_properties(number), "uuid", number))
+
+
+class Threads(NamedTuple):
+    """What the threads of one process do."""
+
+    compute: int
+    """Of torch's own on the CPU."""
+    loader: int
+    """Load batches ahead; 0: the thread that computes loads each when it needs it."""
+
+
+def share_threads(device: torch.device, threads: int | None = None, loader: int | None = None) -> Threads:
+    """Divide the `threads` of a process that computes on `device`; None as `threads` and `loader_threads` say.
+
+    A GPU's process computes next to nothing on the CPU, so that all but one of its threads load batches. On the CPU
+    loading takes time from computing, and none does.
+    """
+    if device.type == "cuda":
+        threads = threads or GPU_THREADS
+        return Threads(1, max(1, threads - 1) if loader is None else loader)
+    loader = loader or 0
+    return Threads(max(1, (threads or 1 + loader) - loader), loader)

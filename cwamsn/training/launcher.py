@@ -20,19 +20,39 @@ from cwamsn.training.recipe import Recipe
 
 
 def launch(
-    recipe: Recipe, screen: ScreenPaths, out: Path, *, seed: int, threads: int, processes: int = 1, gpus: int = 0
+    recipe: Recipe,
+    screen: ScreenPaths,
+    out: Path,
+    *,
+    seed: int,
+    threads: int | None = None,
+    processes: int = 1,
+    gpus: int = 0,
+    loader_threads: int | None = None,
+    loader_depth: int = 3,
 ) -> None:
     """:func:`train` in this process or, for more than one, in as many of torchrun's.
 
+    threads, loader_threads, loader_depth : of each process, as in :func:`train`.
     gpus : GPUs that the configuration asks for; with one or more the training runs on CUDA or is refused. GPUs that
     another training of this user holds on this machine are waited for. A SIGTERM ends all processes.
     """
     with leased_devices(recipe.run.device, processes, gpus, say=say) as devices:
         if processes == 1:
-            train(recipe, screen, out, seed=seed, threads=threads, device=devices[0])
+            train(
+                recipe,
+                screen,
+                out,
+                seed=seed,
+                threads=threads,
+                device=devices[0],
+                loader_threads=loader_threads,
+                loader_depth=loader_depth,
+            )
         else:
-            job = {"recipe": recipe.to_config(), "screen": str(screen.root), "out": str(out), "seed": seed}
-            _torchrun(job | {"threads": threads, "devices": devices}, out, processes)
+            job = {"recipe": recipe.to_config(), "screen": str(screen.root), "out": str(out), "devices": devices}
+            how = {"threads": threads, "loader_threads": loader_threads, "loader_depth": loader_depth}
+            _torchrun(job | {"how": how | {"seed": seed}}, out, processes)
 
 
 def _torchrun(arguments: Mapping[str, object], out: Path, processes: int) -> None:
@@ -41,7 +61,8 @@ def _torchrun(arguments: Mapping[str, object], out: Path, processes: int) -> Non
     failure.unlink(missing_ok=True)  # of a run that was killed before it could read it
     write_json(arguments, job)
     root = Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments["threads"])}
+    # until a process knows its device and shares its threads out
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "cwamsn.training.worker", "torchrun", str(os.getpid())]
     command += ["--standalone", "--nproc-per-node", str(processes)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from cwamsn.live import Pace, say
-from cwamsn.models import device_name, is_main, world
+from cwamsn.models import device_name, is_main, share_threads, world
 from cwamsn.paths import ScreenPaths
 from cwamsn.training.checkpoint import Checkpoint
 from cwamsn.training.data import read_training_data
@@ -22,7 +22,15 @@ from cwamsn.training.weights import save_encoder
 
 
 def train(
-    recipe: Recipe, screen: ScreenPaths, out: Path, *, seed: int, threads: int, device: str | None = None
+    recipe: Recipe,
+    screen: ScreenPaths,
+    out: Path,
+    *,
+    seed: int,
+    threads: int | None = None,
+    device: str | None = None,
+    loader_threads: int | None = None,
+    loader_depth: int = 3,
 ) -> None:
     """Train one encoder and write `encoder.safetensors`, `encoder.json`, `log.csv` and `events/` to `out`.
 
@@ -35,8 +43,11 @@ def train(
     screen : files of the training screen: crops index and shards, wells table, channel statistics.
     out : folder of this training alone.
     seed : decides initial weights, pairs and views.
-    threads : threads of this process.
+    threads : threads of this process; None: 8 on a GPU, 1 on the CPU.
     device : a torch device in place of the recipe's.
+    loader_threads : how many of them load batches ahead; None: all but one on a GPU, none on the CPU. They change no
+        digit.
+    loader_depth : batches that are loaded ahead.
 
     Raises
     ------
@@ -45,8 +56,8 @@ def train(
     TrainingStopped
         The loss is not finite, or the training has collapsed; the message gives the step and the numbers.
     """
-    torch.set_num_threads(threads)
     with process_group(device or recipe.run.device) as own:
+        torch.set_num_threads(share_threads(own, threads, loader_threads).compute)
         data = read_training_data(screen, recipe)
         trainer = Trainer(recipe, data, seed, own)
         _announce(trainer)

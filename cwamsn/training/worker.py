@@ -20,7 +20,7 @@ def _worker(job: str) -> None:
     out = Path(arguments["out"])
     device = arguments["devices"][int(os.environ["LOCAL_RANK"])]
     try:
-        train(recipe, screen, out, seed=arguments["seed"], threads=arguments["threads"], device=device)
+        train(recipe, screen, out, device=device, **arguments["how"])
     except InputError as error:
         write_json({"error": type(error).__name__, "message": str(error)}, out / "failure.json")
         raise

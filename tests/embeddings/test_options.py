@@ -10,7 +10,7 @@ SHOWN |= {"sees_evaluation_screen"}
 
 
 def test_options_of_embedding_are_those_of_the_schema():
-    assert_fields_match(EmbedOptions, "embedding", besides={"runtime_minutes", "threads"})
+    assert_fields_match(EmbedOptions, "embedding", besides={"runtime_minutes"})
 
 
 def test_options_of_measured_features_are_those_of_the_schema():

@@ -8,9 +8,9 @@ import torch
 
 from cwamsn import gpus
 from cwamsn.errors import InputError
-from cwamsn.gpus import leases, required_gpus, visible_gpus
+from cwamsn.gpus import job_threads, leases, loading_mb, required_gpus, visible_gpus
 from cwamsn.models import devices
-from cwamsn.models.devices import choose_devices, leased_devices
+from cwamsn.models.devices import choose_devices, leased_devices, share_threads
 
 
 @pytest.fixture
@@ -150,3 +150,46 @@ def test_a_torch_without_cuda_uses_no_gpu_of_the_machine(monkeypatch, tmp_path):
     for installed, wanted in (("2.9.0", 1), ("2.9.0+cpu", 0), ("", 1)):
         monkeypatch.setattr(gpus, "_torch_version", lambda installed=installed: installed)
         assert visible_gpus() == wanted
+
+
+@pytest.mark.parametrize(
+    "threads,loader,gpus,processes,wanted",
+    [
+        (None, None, 0, 1, 1),
+        (None, 2, 0, 1, 3),
+        (4, 2, 0, 1, 4),
+        (None, None, 1, 1, 8),
+        (None, 2, 1, 1, 8),
+        (None, None, 4, 4, 32),
+        (16, None, 4, 4, 64),
+        (None, None, 0, 2, 2),
+    ],
+)
+def test_a_job_has_threads_for_its_gpus(threads, loader, gpus, processes, wanted):
+    assert job_threads({"threads": threads, "loader_threads": loader}, gpus, processes) == wanted
+
+
+def test_a_job_on_a_gpu_has_memory_for_cuda_and_for_what_is_loaded_ahead():
+    section = {"loader_threads": None, "loader_depth": 3}
+    assert loading_mb(section, 128, 0) == 0
+    assert loading_mb(section, 128, 1) == 4000 + 6 * 128 * 5
+    assert loading_mb(section, 128, 4, 4) == 16000 + 6 * 128 * 5  # a batch is divided over the processes
+    assert loading_mb(section | {"loader_threads": 1}, 128, 0) == 6 * 128 * 5
+
+
+@pytest.mark.parametrize(
+    "device,threads,loader,wanted",
+    [
+        ("cpu", None, None, (1, 0)),
+        ("cpu", 2, None, (2, 0)),
+        ("cpu", 3, 1, (2, 1)),
+        ("cpu", 1, 1, (1, 1)),
+        ("cpu", None, 2, (1, 2)),
+        ("cuda", None, None, (1, 7)),
+        ("cuda", 1, None, (1, 1)),
+        ("cuda", 8, 4, (1, 4)),
+        ("cuda", 8, 0, (1, 0)),
+    ],
+)
+def test_threads_compute_on_the_cpu_and_load_for_a_gpu(device, threads, loader, wanted):
+    assert share_threads(torch.device(device), threads, loader) == wanted

@@ -142,7 +142,7 @@ def test_the_papers_rows_fill_every_table(root, default):
 def test_the_defaults_are_the_papers_method_and_its_run_sets_nothing_back(root, schema):
     """What a file leaves out has the schema's default: the paper's run names screens, seeds and resources only."""
     paper = yaml.safe_load((root / "config" / "paper.yaml").read_text())
-    assert set(paper["training"]) == {"steps", "gpus", "memory_mb", "runtime_minutes"} and "embedding" not in paper
+    assert set(paper["training"]) == {"steps", "gpus", "runtime_minutes"} and "embedding" not in paper
     found = resolve(paper | yaml.safe_load((root / "config" / "methods.yaml").read_text()), schema)
     training, embedding = found["training"], found["embedding"]
     assert (training["encoder"], training["encoder_options"]) == ("vit_small_patch16_224", {})

@@ -104,6 +104,7 @@ LAYERS = [
     ["screens", "simulate"],
     ["crops"],
     ["models"],
+    ["loading"],
     ["training"],
     ["embeddings"],
     ["alignment"],

@@ -9,7 +9,7 @@ from cwamsn.training.recipe import Recipe
 from cwamsn.training.sampler import PairSampler
 from cwamsn.training.schedule import schedules
 from cwamsn.training.trainer import Trainer
-from cwamsn.training.views import random_boxes, resized_crop
+from cwamsn.training.views import random_boxes
 from cwamsn.training.weights import restore_encoder
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "msn_loss",
     "objective",
     "random_boxes",
-    "resized_crop",
     "restore_encoder",
     "schedules",
     "sinkhorn",

@@ -5,20 +5,12 @@ import torch
 from torch import Tensor
 
 from cwamsn.errors import InputError
+from cwamsn.loading import Prepared, ViewCutter
 from cwamsn.training.batch import Batch, Group
 from cwamsn.training.data import ChannelStatistics
 from cwamsn.training.loader import PairImages
 from cwamsn.training.recipe import Scale, ViewOptions
-from cwamsn.training.views import (
-    PixelTable,
-    nested_boxes,
-    normalise,
-    pixel_table,
-    quarter_turns,
-    random_boxes,
-    random_turns,
-    resized_crop,
-)
+from cwamsn.training.views import nested_boxes, random_boxes, random_turns
 
 
 class MultiCropViews:
@@ -44,10 +36,8 @@ class MultiCropViews:
         device: torch.device,
     ):
         self.options, self.image_size, self.patch_size = options, image_size, patch_size
-        self.mean = torch.tensor(statistics.mean, dtype=torch.float32, device=device)
-        self.std = torch.tensor(statistics.std, dtype=torch.float32, device=device)
+        self.cutter = ViewCutter(statistics.mean, statistics.std, device, antialias=options.antialias)
         self.device = device
-        self._buffers: dict[str, Tensor] = {}
 
     def __call__(self, images: PairImages, seed: int) -> Batch:
         """The views of this process's share of the batch."""
@@ -57,8 +47,8 @@ class MultiCropViews:
         generator = torch.Generator().manual_seed(int(mixed))
         target_scale = options.target_scale or options.rand_scale
         where = None if options.target_view == "nested" else self._draw(1, total, target_scale, generator)
-        anchor_table = self._table(images.anchor, "anchor")
-        target_table = anchor_table if images.target is images.anchor else self._table(images.target, "target")
+        anchor_table = self.cutter.prepare(images.anchor, "anchor")
+        target_table = anchor_table if images.target is images.anchor else self.cutter.prepare(images.target, "target")
         large = options.rand_views, options.rand_size, options.rand_scale
         small = options.focal_views, options.focal_size, options.focal_scale
         anchors: list[Group] = []
@@ -85,22 +75,10 @@ class MultiCropViews:
         )
         return boxes, turns
 
-    def _table(self, images: Tensor, role: str) -> PixelTable:
-        """The images' pixels, in memory that is reused from batch to batch: new pages cost as much as filling them."""
-        table = pixel_table(images, self._buffers.get(role))
-        self._buffers[role] = table.rows
-        return table
-
-    def _cut(self, images: PixelTable, where: tuple[Tensor, Tensor], total: int, share: slice, size: int) -> Tensor:
-        """Cut this process's views one view index at a time, to keep intermediate tensors small."""
-        boxes, turns = (x.unflatten(0, (-1, total))[:, share] for x in where)
-        batch, channels = images.shape[:2]
-        out = torch.empty((len(boxes), batch, channels, size, size), device=self.device)
-        for view in range(len(boxes)):
-            mirror, quarters = turns[view, :, :2], turns[view, :, 2]
-            cut = resized_crop(images, boxes[view], size, self.options.antialias, mirror)
-            normalise(quarter_turns(cut, quarters), self.mean, self.std, out=out[view])
-        return out.flatten(0, 1)
+    def _cut(self, images: Prepared, where: tuple[Tensor, Tensor], total: int, share: slice, size: int) -> Tensor:
+        """This process's share of views drawn for the whole batch."""
+        boxes, turns = (x.unflatten(0, (-1, total))[:, share].flatten(0, 1).to(self.device) for x in where)
+        return self.cutter.cut(images, boxes, turns, size)
 
     def _keep(self, size: int, views: int, total: int, share: slice, generator: torch.Generator) -> Tensor | None:
         """Indices of the patches that stay of views of `size` pixels; None if all do."""

@@ -1,43 +1,18 @@
-"""Views against torchvision, and their randomness."""
+"""Views of a batch, and their randomness."""
 
 import numpy as np
 import pytest
 import torch
 from torchvision.transforms import RandomResizedCrop
-from torchvision.transforms.v2 import functional as tv
 
-from cwamsn.training import random_boxes, resized_crop
+from cwamsn.training import random_boxes
 from cwamsn.training.multicrop import MultiCropViews
-from cwamsn.training.views import normalise, quarter_turns, random_turns
+from cwamsn.training.views import random_turns
 from tests.training.tiny import STATISTICS, recipe, same_pairs
 
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-@pytest.mark.parametrize("antialias", [True, False])
-@pytest.mark.parametrize("size", [24, 96, (20, 56)])
-@pytest.mark.parametrize("scale", [(0.3, 1.0), (0.05, 0.3)])
-def test_crop_and_resize_is_torchvision_s(antialias, size, scale):
-    images = torch.randint(0, 256, (3, 5, 70, 91), dtype=torch.uint8, generator=generator())
-    boxes = random_boxes(12, 70, 91, scale, generator(1))
-    got = resized_crop(images, boxes, size, antialias)
-    out = [size, size] if isinstance(size, int) else list(size)
-    want = torch.stack(
-        [
-            tv.resized_crop(images[i % 3].double(), *box.tolist(), out, antialias=antialias)
-            for i, box in enumerate(boxes)
-        ]
-    )
-    assert got.dtype == torch.float32 and got.shape == want.shape
-    torch.testing.assert_close(got.double(), want, rtol=0, atol=2e-4)  # of 255 levels
-
-
-def test_the_whole_image_at_its_own_size_is_itself():
-    images = torch.randint(0, 256, (2, 3, 30, 40), dtype=torch.uint8, generator=generator())
-    whole = torch.tensor([[0, 0, 30, 40]] * 2)
-    assert torch.equal(resized_crop(images, whole, (30, 40)), images.float())
 
 
 @pytest.mark.parametrize("scale", [(0.3, 1.0), (0.05, 0.3)])
@@ -60,32 +35,11 @@ def test_an_image_too_narrow_for_any_box_gives_the_central_one():
     assert random_boxes(3, 100, 8, (0.9, 1.0), generator()).tolist() == [[44, 0, 11, 8]] * 3
 
 
-@pytest.mark.parametrize("size", [24, (20, 56)])
-def test_mirrored_views_are_flipped_views(size):
-    images = torch.randint(0, 256, (2, 3, 50, 70), dtype=torch.uint8, generator=generator())
-    boxes = random_boxes(4, 50, 70, (0.3, 1.0), generator(1))
-    plain = resized_crop(images, boxes, size)
-    mirrored = resized_crop(images, boxes, size, mirror=torch.tensor([[1, 0], [0, 1], [1, 1], [0, 0]]))
-    want = torch.stack([plain[0].flip(-1), plain[1].flip(-2), plain[2].flip(-1, -2), plain[3]])
-    torch.testing.assert_close(mirrored, want, rtol=0, atol=2e-4)
-
-
 def test_turns():
-    images = torch.arange(2 * 9).view(2, 1, 3, 3)
-    turned = quarter_turns(images, torch.tensor([0, 3]))
-    assert torch.equal(turned[0], images[0]) and torch.equal(turned[1], images[1].rot90(3, (-2, -1)))
     how = random_turns(4000, generator(), horizontal=True, vertical=False, quarters=False)
     assert how[:, 1:].sum() == 0 and how[:, 0].float().mean().item() == pytest.approx(0.5, abs=0.03)
     more = random_turns(4000, generator(), horizontal=True, vertical=True, quarters=True)
     assert torch.equal(how[:, 0], more[:, 0])
-
-
-def test_normalised_views_are_contiguous():
-    images = torch.rand(2, 4, 4, 3).permute(0, 3, 1, 2) * 255
-    mean, std = torch.tensor([50.0, 60, 70]), torch.tensor([5.0, 6, 7])
-    got = normalise(images, mean, std)
-    assert got.is_contiguous()
-    torch.testing.assert_close(got, (images - mean.view(3, 1, 1)) / std.view(3, 1, 1), rtol=1e-5, atol=1e-5)
 
 
 def make(changes=None, share=slice(0, 6), seed=0, step=0, total=6):

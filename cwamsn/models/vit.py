@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from cwamsn.errors import InputError
 from cwamsn.models.base import Encoder, refuse_mask
+from cwamsn.models.patches import embed_patches, resize_grid, select_rows
 
 
 class ViTEncoder(Encoder):
@@ -14,11 +15,17 @@ class ViTEncoder(Encoder):
 
     vit : a plain one: positions for every token, one class token, no pooling.
     final_norm : whether the final LayerNorm is applied unless :meth:`forward` says.
+
+    Attributes
+    ----------
+    products : whether patches and positions are computed as :mod:`cwamsn.models.patches` does; None: on CUDA only. Both
+        ways give the same but for rounding.
     """
 
     def __init__(self, vit: VisionTransformer, final_norm: bool = True):
         super().__init__()
         self.vit = vit
+        self.products: bool | None = None
         self.final_norm = final_norm
         self.num_features = vit.embed_dim
         self.patch_size = vit.patch_embed.patch_size
@@ -33,6 +40,9 @@ class ViTEncoder(Encoder):
         own_rows, own_columns = self.vit.patch_embed.grid_size
         if (rows, columns) == (own_rows, own_columns):
             return learned
+        if self._by_products(learned):
+            resized = resize_grid(learned[0, 1:].unflatten(0, (own_rows, own_columns)), rows, columns)
+            return torch.cat([learned[:, :1], resized.flatten(0, 1).unsqueeze(0)], dim=1)
         grid = learned[:, 1:].unflatten(1, (own_rows, own_columns)).permute(0, 3, 1, 2)
         # `size` gives the values of the reference's scale_factor and cannot miss the wanted size by rounding
         grid = F.interpolate(grid, size=(rows, columns), mode="bicubic", align_corners=False)
@@ -56,11 +66,7 @@ class ViTEncoder(Encoder):
                 f"an image of {height} x {width} pixels is not a multiple of the patch size {self.patch_size}"
             )
         positions = self.position_embedding(height // self.patch_size[0], width // self.patch_size[1])
-        tokens = self.vit.patch_embed(images) + positions[:, 1:]
-        if keep is not None and keep.ndim == 1:
-            tokens = tokens[:, keep]
-        elif keep is not None:
-            tokens = tokens.gather(1, keep.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+        tokens = self._placed_patches(images, positions[:, 1:], keep)
         cls = (_present(self.vit.cls_token) + positions[:, :1]).to(tokens.dtype).expand(len(images), -1, -1)
         tokens = self.vit.norm_pre(self.vit.pos_drop(torch.cat([cls, tokens], dim=1)))
         for block in self.vit.blocks:
@@ -68,6 +74,21 @@ class ViTEncoder(Encoder):
         normed = self.final_norm if final_norm is None else final_norm
         tokens = tokens[:, :1] if cls_only else tokens
         return self.vit.norm(tokens) if normed else tokens
+
+    def _placed_patches(self, images: Tensor, positions: Tensor, keep: Tensor | None) -> Tensor:
+        """Embedded patches (B, n, D) with their positions, of positions (1, N, D)."""
+        if self._by_products(images):
+            patches = self.vit.patch_embed.norm(embed_patches(self.vit.patch_embed.proj, images, keep))
+            return patches + (positions if keep is None else select_rows(positions[0], keep))
+        tokens = self.vit.patch_embed(images) + positions
+        if keep is None:
+            return tokens
+        if keep.ndim == 1:
+            return tokens[:, keep]
+        return tokens.gather(1, keep.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+
+    def _by_products(self, tensor: Tensor) -> bool:
+        return tensor.is_cuda if self.products is None else self.products
 
 
 def _present(parameter: nn.Parameter | None) -> nn.Parameter:

@@ -1,23 +1,29 @@
-"""Checkpoints: one file, written atomically, with everything that the next step depends on, and its own digest."""
+"""Checkpoints: one file, written atomically, with everything that the next step depends on, and its own digest.
+
+A step that is followed by a checkpoint waits for a copy of the state in host memory, not for the file: a thread writes.
+"""
 
 import hashlib
 import io
 import json
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import IO, Protocol, Self, cast
 
 import torch
 
+from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
 from cwamsn.live import say
 from cwamsn.models import is_main
 from cwamsn.training.log import TrainingLog
 from cwamsn.training.recipe import Recipe
+from cwamsn.training.snapshot import HostCopy, State
 from cwamsn.training.weights import code_version
 
-State = dict[str, Any]  # nested dictionaries of tensors and plain values, as torch saves them
 # keys of the recipe that do not change the weights
 _INCIDENTAL = ("checkpoint_minutes", "keep_checkpoint")
 
@@ -45,11 +51,23 @@ def fingerprint(recipe: Recipe, precision: str, seed: int, data: Mapping[str, st
 
 
 class Checkpoint:
-    """The checkpoint file of one training."""
+    """The checkpoint file of one training. At the end of a `with` block a file that is being written is complete."""
 
     def __init__(self, path: Path, fingerprint: str, minutes: float):
         self.path, self.fingerprint, self.minutes = path, fingerprint, minutes
         self._saved = time.monotonic()
+        self._copy = HostCopy()
+        self._writer: threading.Thread | None = None
+        self._failed: list[BaseException] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._writer:
+            self._writer.join()
+        if error is None:
+            self._raise_failure()
 
     def restore(self, trainer: Resumable, log: TrainingLog) -> None:
         """Set `trainer` and `log` to where the checkpoint was written, if there is one and it belongs to them."""
@@ -61,21 +79,75 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def save_if_due(self, trainer: Resumable, log: TrainingLog, *, now: bool = False) -> None:
-        """Save if the time between checkpoints has passed, or `now`; never after the last step. One process writes."""
+        """Save if the time between checkpoints has passed, or `now`; never after the last step. One process writes.
+
+        The state is copied before this returns, and written by a thread; a save waits for the one before it, and one
+        that is made `now` is complete on return.
+
+        Raises
+        ------
+        InputError
+            The file could not be written, then or at the save before.
+        """
+        self._raise_failure()
         due = now or time.monotonic() - self._saved >= 60 * self.minutes
         if is_main() and trainer.done < trainer.steps and due:
-            save_checkpoint(self.path, {**trainer.state_dict(), "log": log.state, "fingerprint": self.fingerprint})
+            self.finish()
+            state, wait = self._copy.take({**trainer.state_dict(), "log": log.state, "fingerprint": self.fingerprint})
+            self._writer = threading.Thread(target=self._write, args=(state, wait), name="checkpoint")
+            self._writer.start()
             self._saved = time.monotonic()
+            if now:
+                self.finish()
+
+    def finish(self) -> None:
+        """Wait until what is being written is complete, and raise what went wrong with it."""
+        if self._writer:
+            self._writer.join()
+        self._raise_failure()
+
+    def _write(self, state: State, wait: Callable[[], None]) -> None:
+        try:
+            wait()
+            save_checkpoint(self.path, state)
+        except BaseException as error:  # the training's own thread raises it
+            self._failed.append(error)
+
+    def _raise_failure(self) -> None:
+        if not self._failed:
+            return
+        error = self._failed.pop()
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise InputError(
+                f"{self.path}: the checkpoint cannot be written: {reason}; free some space or see to the disk, then "
+                "start the same command again"
+            ) from error
+        raise error
+
+
+class _Digesting:
+    """A file that what is written to it goes through a digest on the way."""
+
+    def __init__(self, handle: IO[bytes]):
+        self.handle, self.digest = handle, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        return self.handle.write(data)
+
+    def flush(self) -> None:
+        self.handle.flush()
 
 
 def save_checkpoint(path: Path, state: State) -> None:
     """Write `state` after a line with the SHA-256 of all that follows."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    content = buffer.getbuffer()
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
-        handle.write(hashlib.sha256(content).hexdigest().encode() + b"\n")
-        handle.write(content)
+        handle.write(b"0" * 64 + b"\n")
+        content = _Digesting(handle)
+        torch.save(state, cast("IO[bytes]", content))
+        handle.seek(0)
+        handle.write(content.digest.hexdigest().encode())
 
 
 def load_checkpoint(path: Path, wanted: str, device: torch.device) -> State | None:

@@ -1,14 +1,10 @@
 """Start a training in this process, or in several through torchrun, none of which outlives the job."""
 
 import os
-import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 
 from cwamsn.errors import InputError, TrainingStopped
 from cwamsn.files import read_json, write_json
@@ -17,6 +13,9 @@ from cwamsn.models import leased_devices
 from cwamsn.paths import ScreenPaths
 from cwamsn.training.loop import train
 from cwamsn.training.recipe import Recipe
+from cwamsn.training.stopping import stop, stop_requests
+
+PATIENCE = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"  # seconds that torchrun gives its processes to save and end
 
 
 def launch(
@@ -35,7 +34,8 @@ def launch(
 
     threads, loader_threads, loader_depth : of each process, as in :func:`train`.
     gpus : GPUs that the configuration asks for; with one or more the training runs on CUDA or is refused. GPUs that
-    another training of this user holds on this machine are waited for. A SIGTERM ends all processes.
+    another training of this user holds on this machine are waited for. A signal to stop is passed on to all processes,
+    which save and end.
     """
     with leased_devices(recipe.run.device, processes, gpus, say=say) as devices:
         if processes == 1:
@@ -57,56 +57,53 @@ def launch(
 
 def _torchrun(arguments: Mapping[str, object], out: Path, processes: int) -> None:
     """Run several processes, each of which reads the arguments from a file and takes the device of its rank."""
-    job, failure = out / "job.json", out / "failure.json"
-    failure.unlink(missing_ok=True)  # of a run that was killed before it could read it
+    job, outcome = out / "job.json", out / "outcome.json"
+    outcome.unlink(missing_ok=True)  # of a run that was killed before it could read it
     write_json(arguments, job)
     root = Path(__file__).resolve().parents[2]
-    # until a process knows its device and shares its threads out
+    # one thread until a process knows its device and shares its threads out
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    environment.setdefault(PATIENCE, "60")
     command = [sys.executable, "-m", "cwamsn.training.worker", "torchrun", str(os.getpid())]
     command += ["--standalone", "--nproc-per-node", str(processes)]
     command += ["-m", "cwamsn.training.worker", "worker", str(job)]
     try:
-        status = _run(command, environment)
+        status, signalled = _run(command, environment)
+        told = read_json(outcome) if outcome.exists() else {}
     finally:
         job.unlink(missing_ok=True)
-    if status:
-        if not failure.exists():
-            raise InputError(f"torchrun ended with status {status}; see the log")
-        told = read_json(failure)
-        failure.unlink()
+        outcome.unlink(missing_ok=True)
+    if not status or told.get("finished"):  # a signal that came after the last step has nothing to stop
+        return
+    if told.get("error"):
         raise (TrainingStopped if told["error"] == TrainingStopped.__name__ else InputError)(told["message"])
+    if signalled:
+        stop(signalled)
+    raise InputError(f"torchrun ended with status {status}; see the log")
 
 
-def _run(command: list[str], environment: dict[str, str]) -> int:
-    """Exit status of `command`, which is ended when this process is."""
-    with _sigterm_raises():
-        process = subprocess.Popen(command, env=environment, stdout=sys.stdout, stderr=sys.stderr)
+def _run(command: list[str], environment: dict[str, str]) -> tuple[int, int | None]:
+    """Exit status of `command`, and the signal that this process received meanwhile.
+
+    The signal is passed on to the command, which is waited for. It has a session of its own: a signal to the process
+    group of this process reaches it once, from here. An error ends the command at once.
+    """
+    process: subprocess.Popen[bytes] | None = None
+
+    def pass_on(number: int) -> None:
+        if process:
+            process.send_signal(number)
+
+    with stop_requests(pass_on) as requested:
+        process = subprocess.Popen(
+            command, env=environment, stdout=sys.stdout, stderr=sys.stderr, start_new_session=True
+        )
         try:
-            return process.wait()
+            if early := requested():
+                process.send_signal(early)
+            return process.wait(), requested()
         finally:
             if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(timeout=20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-
-
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Meanwhile SIGTERM raises SystemExit, so that open resources are closed. Only the main thread can do so."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+                process.kill()  # its workers see that it is gone
+                process.wait()

@@ -1,8 +1,6 @@
 """The training loop, for every objective and every recipe."""
 
 import shutil
-from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -16,7 +14,7 @@ from cwamsn.training.health import check_any_step, check_collapse
 from cwamsn.training.log import TrainingLog
 from cwamsn.training.processes import process_group
 from cwamsn.training.recipe import Recipe
-from cwamsn.training.stopping import stop, stop_requests
+from cwamsn.training.stopping import SameStep, stop, stop_requests
 from cwamsn.training.trainer import Trainer
 from cwamsn.training.weights import save_encoder
 
@@ -63,11 +61,15 @@ def train(
         _announce(trainer)
         log = TrainingLog(out, writes=is_main())
         if trainer.steps:
-            checkpoint = Checkpoint(out / "checkpoint" / "last.pt", trainer.fingerprint, recipe.run.checkpoint_minutes)
-            # torchrun stops its processes itself, each at a step of its own
-            with stop_requests() if world()[1] == 1 else nullcontext(lambda: None) as requested:
+            file, minutes = out / "checkpoint" / "last.pt", recipe.run.checkpoint_minutes
+            # torchrun waits for processes that were told to stop, and ends them
+            with (
+                stop_requests(insist=world()[1] == 1) as requested,
+                SameStep(requested) as to_stop,
+                Checkpoint(file, trainer.fingerprint, minutes) as checkpoint,
+            ):
                 checkpoint.restore(trainer, log)
-                _run(trainer, log, checkpoint, requested)
+                _run(trainer, log, checkpoint, to_stop)
         log.close()
         if is_main():
             save_encoder(trainer.model, trainer.description(), out)
@@ -75,7 +77,7 @@ def train(
                 shutil.rmtree(out / "checkpoint", ignore_errors=True)
 
 
-def _run(trainer: Trainer, log: TrainingLog, checkpoint: Checkpoint, requested: Callable[[], int | None]) -> None:
+def _run(trainer: Trainer, log: TrainingLog, checkpoint: Checkpoint, to_stop: SameStep) -> None:
     """Take the remaining steps. After a requested stop: finish the step, save, obey the signal."""
     pace = Pace(trainer.steps, trainer.done)
     for images in trainer.remaining():
@@ -87,10 +89,12 @@ def _run(trainer: Trainer, log: TrainingLog, checkpoint: Checkpoint, requested: 
         if last or trainer.done % trainer.recipe.run.log_every == 0:
             row = log.close_window(trainer.done, trainer.epoch(), trainer.schedules.at(images.step))
             check_collapse(row, trainer.recipe, trainer.steps)
-        signalled = None if last else requested()
+        signalled = None if last else to_stop()
         checkpoint.save_if_due(trainer, log, now=bool(signalled))
         if signalled:
-            say(f"stopped after step {trainer.done} of {trainer.steps}; the same command goes on from there")
+            to_stop.together()
+            if is_main():
+                say(f"stopped after step {trainer.done} of {trainer.steps}; the same command goes on from there")
             stop(signalled)
     check_any_step(log.rows)
 

@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 
 from cwamsn.models import choose_devices
+from cwamsn.training.stopping import is_stopping
 
 LAUNCHER = "CWAMSN_LAUNCHER"  # process id of the torchrun that the workers belong to
 
@@ -43,15 +44,20 @@ def process_group(device: str) -> Iterator[torch.device]:
         dist.destroy_process_group()
 
 
-def end_with(parent: int, interval: float = 1.0) -> None:
-    """Let this process end itself by SIGTERM once `parent` is no longer its parent: a killed parent cannot tell it."""
+def end_with(parent: int, interval: float = 1.0, patience: float = 60.0) -> None:
+    """Let this process end itself by SIGTERM once `parent` is no longer its parent: a killed parent cannot tell it.
+
+    A signal to a whole job ends its shells first. A training that stops for it already is left to it: a second SIGTERM
+    would end it before it has saved. After `patience` seconds it is ended in any case.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(interval)
         print("the job that this process belongs to is gone; ending", file=sys.stderr, flush=True)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(30)
+        if not is_stopping():
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(patience)
         os._exit(128 + signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="end_with").start()

@@ -1,10 +1,18 @@
 """A checkpoint is used whole, for what it belongs to, or not at all."""
 
+import errno
+import hashlib
+import io
+import threading
+
 import pytest
 import torch
 
+from cwamsn.errors import InputError
 from cwamsn.training import checkpoint
-from cwamsn.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from cwamsn.training.checkpoint import Checkpoint, fingerprint, load_checkpoint, save_checkpoint
+from cwamsn.training.log import TrainingLog
+from cwamsn.training.snapshot import HostCopy
 from tests.training.tiny import recipe
 
 CPU = torch.device("cpu")
@@ -62,3 +70,91 @@ def test_a_checkpoint_of_an_earlier_version_is_not_used(tmp_path, capsys):
     save_checkpoint(path, {"identity": "mine", "step": 3})
     assert load_checkpoint(path, "mine", CPU) is None
     assert "belongs to another recipe, precision, seed, data or code; starting afresh" in capsys.readouterr().out
+
+
+def test_a_checkpoint_is_the_digest_and_what_torch_saves(saved):
+    buffer = io.BytesIO()
+    torch.save({"fingerprint": "mine", "step": 3, "model": {"w": torch.arange(999.0)}}, buffer)
+    content = buffer.getvalue()
+    assert saved.read_bytes() == hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+class Counting:
+    """A trainer whose state changes with each step."""
+
+    steps, done, device = 9, 0, CPU
+
+    def __init__(self):
+        self.weights = torch.zeros(3)
+
+    def step(self):
+        self.done += 1
+        self.weights += 1
+
+    def state_dict(self):
+        return {"model": {"w": self.weights}, "step": self.done}
+
+
+@pytest.fixture
+def writer(monkeypatch):
+    """Writing waits until it is let go; what was written, in order."""
+    go, written = threading.Semaphore(0), []
+
+    def write(path, state):
+        go.acquire()
+        written.append((state["step"], state["model"]["w"].tolist()))
+
+    monkeypatch.setattr(checkpoint, "save_checkpoint", write)
+    return go, written
+
+
+def test_steps_go_on_while_a_checkpoint_is_written_and_a_second_one_waits_for_the_first(tmp_path, writer):
+    (go, written), trainer, log = writer, Counting(), TrainingLog(tmp_path)
+    with Checkpoint(tmp_path / "last.pt", "mine", 0) as file:
+        trainer.step()
+        file.save_if_due(trainer, log)
+        trainer.step()
+        assert not written
+        threading.Timer(0.1, go.release).start()
+        file.save_if_due(trainer, log)
+        assert written == [(1, [1.0] * 3)], "the state is that of its step, not what became of it"
+        trainer.step()
+        go.release(2)
+        file.save_if_due(trainer, log, now=True)
+        assert [step for step, _ in written] == [1, 2, 3], "one that is asked for now is complete"
+        trainer.step()
+        file.save_if_due(trainer, log)
+        threading.Timer(0.1, go.release).start()
+    assert written[-1] == (4, [4.0] * 3), "the end waits for what is being written"
+
+
+def test_a_full_disk_ends_the_training_with_its_line(tmp_path, monkeypatch):
+    def full(path, state):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_checkpoint", full)
+    trainer, log = Counting(), TrainingLog(tmp_path)
+    message = r"last\.pt: the checkpoint cannot be written: No space left on device; free some space"
+    with pytest.raises(InputError, match=message), Checkpoint(tmp_path / "last.pt", "mine", 0) as file:
+        file.save_if_due(trainer, log)
+        file._writer.join()
+        file.save_if_due(trainer, log)
+    with pytest.raises(InputError, match=message), Checkpoint(tmp_path / "last.pt", "mine", 0) as file:
+        file.save_if_due(trainer, log)  # the last one of a training: its end tells
+
+
+def test_a_copy_of_a_state_takes_the_same_memory_each_time():
+    module = torch.nn.BatchNorm1d(4)
+    keeper, state = HostCopy(), {"model": module.state_dict(), "rows": [{"loss": 1.0}], "turned": torch.ones(2, 3).T}
+    first, wait = keeper.take(state)
+    wait()
+    assert first["model"]._metadata == state["model"]._metadata and first["turned"].stride() == (1, 3)
+    state["rows"][0]["loss"] = 2.0
+    with torch.no_grad():
+        module.weight += 1
+    assert first["rows"] == [{"loss": 1.0}] and torch.equal(first["model"]["weight"], torch.ones(4))
+    second, _ = keeper.take(state)
+    assert second["model"]["weight"].data_ptr() == first["model"]["weight"].data_ptr()
+    assert torch.equal(second["model"]["weight"], torch.full((4,), 2.0))
+    longer, _ = keeper.take({"model": {"weight": torch.ones(5)}})
+    assert longer["model"]["weight"].shape == (5,)

@@ -2,7 +2,9 @@
 
 import csv
 import os
+import signal
 import socket
+import time
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from cwamsn.models.distributed import GlobalBatchNorm1d
 from cwamsn.training import launch, msn_loss, train
 from cwamsn.training.batch import Batch, Group
 from cwamsn.training.model import Model
+from cwamsn.training.stopping import SameStep
 from tests.training.tiny import recipe, write_store
 
 B, VIEWS = 8, 2
@@ -49,7 +52,7 @@ def worker(rank, size, port, out):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     dist.init_process_group("gloo", rank=rank, world_size=size)
     try:
-        found = {f.__name__: f(rank, size) for f in (gradients, loss_of_share, normed)}
+        found = {f.__name__: f(rank, size) for f in (gradients, loss_of_share, normed, stopped_after)}
         torch.save(found, f"{out}/{rank}.pt")
     finally:
         dist.destroy_process_group()
@@ -123,6 +126,24 @@ def test_batch_norm_over_processes_is_batch_norm(parts):
         torch.testing.assert_close(parts[0][i], want[i], rtol=0, atol=1e-12)
 
 
+def stopped_after(rank, size):
+    """Step after which a process stops; the second one is told to in the middle of its fourth."""
+    told, step, seen = None, 0, None
+    with SameStep(lambda: told) as to_stop:
+        while seen is None:
+            step += 1
+            if rank == 1 and step == 4:
+                told = signal.SIGUSR1
+            time.sleep(0.02 * (rank == 0))  # one is slower than the other
+            seen = to_stop()
+        to_stop.together()
+    return [step, int(seen)]
+
+
+def test_all_processes_stop_after_the_same_step_whichever_was_told(parts):
+    assert parts["stopped_after"] == [[5, signal.SIGUSR1]] * 2
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return write_store(tmp_path_factory.mktemp("store"))
@@ -146,4 +167,4 @@ def test_an_error_of_a_process_arrives_as_what_it_is(tmp_path, store):
         launch(recipe(batch_size=9), store, tmp_path, seed=0, threads=1, processes=2)
     with pytest.raises(TrainingStopped, match="collapsed at step"):
         launch(recipe(min_prototype_use=1.0), store, tmp_path, seed=0, threads=1, processes=2)
-    assert not (tmp_path / "failure.json").exists()
+    assert not (tmp_path / "outcome.json").exists()

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import imagecodecs
 import numpy as np
 
+from cwamsn.crops.rows import difference_rows, sum_rows
+
 # Blocks of 32 KiB stay in the first-level cache. Bits are shuffled over words of eight pixels: a tenth larger than over
 # single pixels, and expanded in half the time.
 _BLOSC = {"level": 5, "compressor": "lz4", "shuffle": 2, "splitmode": "never", "typesize": 8, "blocksize": 1 << 15}
@@ -43,7 +45,7 @@ def encode(crop: np.ndarray, codec: str, out: np.ndarray | None = None, work: np
     if out is None:
         out = np.empty(bound(crop.nbytes), np.uint8)
     if codec != "none":
-        crop = _difference_rows(crop, work)
+        crop = difference_rows(crop, work)
     return np.frombuffer(_COMPRESS[codec](np.ascontiguousarray(crop).reshape(-1), out), np.uint8)
 
 
@@ -54,32 +56,7 @@ def decode(data: np.ndarray, codec: str, out: np.ndarray) -> None:
         return
     _EXPAND[codec](data, out.reshape(-1))
     if codec != "none":
-        _sum_rows(out)
-
-
-# Row r is stored as its difference from row r - s, s the largest power of two that divides r. Half of the rows thus
-# differ from their neighbour, a quarter from the row two above, and so on. Plain differences of neighbours compress a
-# little better, but undoing them is one sum per row; this is one sum of whole arrays per level, ten for a field.
-
-
-def _difference_rows(crop: np.ndarray, work: np.ndarray | None) -> np.ndarray:
-    result = np.empty_like(crop, order="C") if work is None else work
-    result[..., :1, :] = crop[..., :1, :]
-    for step in _steps(crop.shape[-2]):
-        odd = crop[..., step :: 2 * step, :]
-        even = crop[..., :: 2 * step, :][..., : odd.shape[-2], :]
-        np.subtract(odd, even, out=result[..., step :: 2 * step, :])
-    return result
-
-
-def _sum_rows(crop: np.ndarray) -> None:
-    for step in reversed(_steps(crop.shape[-2])):
-        odd = crop[..., step :: 2 * step, :]
-        odd += crop[..., :: 2 * step, :][..., : odd.shape[-2], :]
-
-
-def _steps(height: int) -> list[int]:
-    return [1 << k for k in range((height - 1).bit_length())]
+        sum_rows(out)
 
 
 def _copy(data: np.ndarray, out: np.ndarray) -> np.ndarray:

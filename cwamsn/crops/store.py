@@ -17,6 +17,8 @@ from cwamsn.errors import InputError
 
 SHARD = "crops.arrow"
 _BATCH = 16  # crops held before they are written
+_BEGIN, _END = slice(None, -1), slice(1, None)
+_NONE = np.zeros(0, np.int64)
 
 _COLUMNS = [
     ("crop_id", pa.string()),
@@ -89,47 +91,55 @@ class ShardWriter:
 
 
 class _Shard:
-    """A shard mapped into memory: nothing is copied until a crop is expanded."""
+    """A shard mapped into memory: nothing is copied until a crop is expanded.
+
+    A row is a slice of the file's bytes: Arrow's batches and scalars would cost as much as expanding a small crop.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
-            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+            mapped = pa.memory_map(str(path))
+            reader = pa.ipc.open_file(mapped)
             batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
             metadata = {k.decode(): v.decode() for k, v in (reader.schema.metadata or {}).items()}
             self.channels, self.codec = tuple(metadata["channels"].split("\n")), metadata["codec"]
-            self.checksums = [batch.column("checksum").to_numpy() for batch in batches]
-            # Offsets and bytes of the column as numpy sees them: a row is then a slice, without Arrow's scalars.
-            self.columns = [
-                (np.frombuffer(offsets, np.int32), np.frombuffer(data, np.uint8))
-                for _, offsets, data in (batch.column("data").buffers() for batch in batches)
-            ]
+            mapped.seek(0)
+            whole = mapped.read_buffer()  # no copy
+            self.bytes = np.frombuffer(whole, np.uint8)
+            edges = [_edges(batch, whole.address) for batch in batches]
+            self.begins, self.ends = (np.concatenate([_NONE, *(e[side] for e in edges)]) for side in (_BEGIN, _END))
+            self.checksums = np.concatenate([_NONE, *(batch.column("checksum").to_numpy() for batch in batches)])
         except (OSError, pa.ArrowInvalid, KeyError, UnicodeDecodeError, ValueError, TypeError) as error:
             raise InputError(
                 f"{path}: not a readable crop shard ({error}); delete it and recompute the crops"
             ) from None
         if self.codec not in CODECS:
             raise InputError(f"{path}: made with codec {self.codec!r}, known: {', '.join(CODECS)}; recompute the crops")
-        self.ends = np.cumsum([batch.num_rows for batch in batches])
         self.path = path
 
     def load(self, row: int, crop_id: str, out: np.ndarray) -> None:
-        batch = int(np.searchsorted(self.ends, row, side="right"))
-        if row < 0 or batch == len(self.ends):
+        if not 0 <= row < len(self.checksums):
             raise InputError(f"{self.path}: row {row} ({crop_id}): the shard ends before it; recompute the crops")
-        row_of_batch = row - (int(self.ends[batch - 1]) if batch else 0)
-        offsets, data = self.columns[batch]
-        data = data[max(int(offsets[row_of_batch]), 0) : max(int(offsets[row_of_batch + 1]), 0)]
-        if _checksum(crop_id, out.shape, data) != self.checksums[batch][row_of_batch]:
+        data = self.bytes[self.begins[row] : self.ends[row]]
+        if _checksum(crop_id, out.shape, data) != self.checksums[row]:
             raise InputError(
                 f"{self.path}: row {row} ({crop_id}): wrong checksum; delete the shard and recompute the crops"
             )
         decode(data, self.codec, out)
 
 
+def _edges(batch: pa.RecordBatch, start: int) -> np.ndarray:
+    """(rows + 1,) where in the file, mapped at address `start`, the compressed bytes of each row begin and end."""
+    _, offsets, data = batch.column("data").buffers()
+    # Damaged offsets may point anywhere; what lies there has another checksum.
+    return (np.frombuffer(offsets, np.int32, batch.num_rows + 1) + np.int64(data.address - start)).clip(0)
+
+
 class CropStore:
     """Random access to the crops of one screen.
 
     Shards are mapped when first needed, and again in each process, so a store can be pickled and survives a fork.
+    Threads may share a store: expanding holds no interpreter lock, so two of them read nearly twice as much.
 
     Parameters
     ----------
@@ -202,11 +212,13 @@ class CropStore:
             out = np.empty(shape, np.uint8)
         elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
             raise InputError(f"out: expected C-contiguous uint8 of shape {shape}, found {out.dtype} {out.shape}")
-        for target, i in zip(out, indices):
-            self._get(int(self._shard[i])).load(int(self._row[i]), self._crop_id[i], target)
+        rows = zip(self._shard[indices].tolist(), self._row[indices].tolist(), self._crop_id[indices], out)
+        for shard, row, crop_id, target in rows:
+            self._get(shard).load(row, crop_id, target)
         return out
 
     def _get(self, number: int) -> _Shard:
+        # Several threads may come here at once. The worst they do is to map a shard twice, of which one map is kept.
         if self._process != os.getpid():
             self._open, self._process = {}, os.getpid()
         shard = self._open.get(number)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cwamsn.crops import CropStore, compress_to_uint8
+from cwamsn.crops import CropStore, compress_to_uint8, rows
 from cwamsn.crops.codec import CODECS, decode, encode
 from cwamsn.crops.store import SHARD
 from cwamsn.errors import InputError
@@ -22,6 +23,29 @@ from tests.crops.screen import CHANNELS, gather, make_unit, random_field, write
 def test_codec_round_trip(crop, codec):
     out = np.full_like(crop, 7)
     decode(np.frombuffer(encode(crop, codec), np.uint8), codec, out)
+    np.testing.assert_array_equal(out, crop)
+
+
+@settings(max_examples=60, deadline=None)
+@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, max_side=40)))
+def test_rows_are_summed_in_one_pass_as_level_by_level(crop):
+    wanted = crop.copy()
+    for row in range(crop.shape[1]):
+        if row:
+            wanted[:, row] += wanted[:, row - (row & -row)]
+    for undo in (rows.sum_rows, rows.sum_levels):
+        summed = crop.copy()
+        undo(summed)
+        np.testing.assert_array_equal(summed, wanted)
+    np.testing.assert_array_equal(rows.difference_rows(wanted), crop)
+
+
+def test_without_the_one_pass_of_scipy_rows_are_summed_by_level(monkeypatch):
+    assert rows._add_rows() is not None, "scipy keeps csr_matvecs elsewhere: crops are read a tenth slower"
+    monkeypatch.setattr(rows, "_add_rows", lambda: None)
+    crop = np.random.default_rng(0).integers(0, 256, (2, 21, 9), np.uint8)
+    out = np.empty_like(crop)
+    decode(encode(crop, "lz4"), "lz4", out)
     np.testing.assert_array_equal(out, crop)
 
 
@@ -94,6 +118,20 @@ def test_survives_pickling_and_other_processes(screen, method):
     process.join()
 
 
+def test_threads_share_a_store(screen):
+    """Each maps shards that no other has mapped yet, and expands into its part of one batch."""
+    folder, images = screen
+    for seed in range(5):
+        store = CropStore(folder / "crops.parquet", folder)
+        order = np.random.default_rng(seed).permutation(40)
+        batch = np.zeros((40, 5, 40, 48), np.uint8)
+        with ThreadPoolExecutor(8) as pool:
+            parts = [slice(k, k + 5) for k in range(0, 40, 5)]
+            list(pool.map(lambda part, b=batch, o=order, s=store: s.load_batch(o[part], out=b[part]), parts))
+        for crop, i in zip(batch, order):
+            np.testing.assert_array_equal(crop, images[store.frame["crop_id"][i]])
+
+
 def test_a_flipped_bit_anywhere_never_gives_a_wrong_pixel(screen):
     """Damage that the shard's own structure hides from Arrow is an error that names shard and row."""
     folder, images = screen
@@ -121,10 +159,8 @@ def test_damaged_bytes_name_shard_and_row(screen):
     folder, _ = screen
     shard = folder / "crops" / "p1" / SHARD
     store = CropStore(folder / "crops.parquet", folder)
-    payload = store._get(0).columns[0][1]
     data = bytearray(shard.read_bytes())
-    at = bytes(data).index(payload[:64].tobytes())
-    data[at + 40] ^= 0xFF
+    data[store._get(0).begins[0] + 40] ^= 0xFF
     shard.write_bytes(data)
     with pytest.raises(InputError, match=rf"{SHARD}: row 0 \(p1-A01-1\): wrong checksum; delete the shard"):
         CropStore(folder / "crops.parquet", folder).load(0)

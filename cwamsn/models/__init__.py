@@ -3,6 +3,7 @@
 from cwamsn.models.base import Encoder
 from cwamsn.models.build import build_encoder, encoder_arguments, load_frozen, takes_image_size
 from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
+from cwamsn.models.device_memory import fitting
 from cwamsn.models.devices import Threads, choose_devices, leased_devices, share_threads
 from cwamsn.models.distributed import (
     GlobalBatchNorm1d,
@@ -39,6 +40,7 @@ __all__ = [
     "choose_devices",
     "device_name",
     "encoder_arguments",
+    "fitting",
     "gather_rows",
     "gradient_scaler",
     "is_main",

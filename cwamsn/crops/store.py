@@ -181,6 +181,18 @@ class CropStore:
         """Crop `i`, (C, H, W) uint8. Raises InputError naming shard and row when its bytes are damaged."""
         return self.load_batch([i])[0]
 
+    def batch_shape(self, indices: Sequence[int] | np.ndarray) -> tuple[int, int, int, int]:
+        """(B, C, H, W) of the crops `indices` as one batch. Raises InputError when there are none, or sizes differ."""
+        indices = np.asarray(indices, dtype=np.int64)
+        if not indices.size:
+            raise InputError(f"{self.source}: a batch of no crops was asked for")
+        sizes = self._size[indices]
+        different = (sizes != sizes[0]).any(axis=1)
+        if different.any():
+            names = self._crop_id[indices[0]], self._crop_id[indices[int(different.argmax())]]
+            raise InputError(f"{self.source}: crops {names[0]} and {names[1]} differ in size; batches need one size")
+        return len(indices), len(self.channels), int(sizes[0][0]), int(sizes[0][1])
+
     def load_batch(self, indices: Sequence[int] | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Crops `indices` in their order.
 
@@ -200,14 +212,7 @@ class CropStore:
             When sizes differ, when `out` does not fit and when bytes are damaged.
         """
         indices = np.asarray(indices, dtype=np.int64)
-        if not indices.size:
-            raise InputError(f"{self.source}: a batch of no crops was asked for")
-        sizes = self._size[indices]
-        different = (sizes != sizes[0]).any(axis=1)
-        if different.any():
-            names = self._crop_id[indices[0]], self._crop_id[indices[int(different.argmax())]]
-            raise InputError(f"{self.source}: crops {names[0]} and {names[1]} differ in size; batches need one size")
-        shape = (len(indices), len(self.channels), *map(int, sizes[0]))
+        shape = self.batch_shape(indices)
         if out is None:
             out = np.empty(shape, np.uint8)
         elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
@@ -223,7 +228,7 @@ class CropStore:
             self._open, self._process = {}, os.getpid()
         shard = self._open.get(number)
         if shard is None:
-            shard = self._open[number] = _Shard(self.root / str(self._paths[number]))
+            shard = self._open.setdefault(number, _Shard(self.root / str(self._paths[number])))
             if self._channels is not None and shard.channels != self._channels:
                 raise InputError(
                     f"{shard.path}: channels {', '.join(shard.channels)}, elsewhere "

@@ -1,6 +1,7 @@
 """The plan of the run, wildcards, memory, time and GPUs. The only rule file with Python; logic is in `cwamsn/`."""
 
 import inspect
+import signal
 import sys
 from pathlib import Path
 
@@ -61,6 +62,9 @@ if workflow.is_main_process:
     if _line := release(Path.cwd()):
         logger.warning(_line)
     begin(Path.cwd(), local=True)  # it has no jobs yet
+else:
+    # SLURM's `--signal` reaches every process of a job. It is meant for the training, and would end its Snakemake.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 wildcard_constraints:
@@ -101,6 +105,8 @@ def runtime(base):
 # Jobs of a cluster run on other machines, whose GPUs its scheduler knows. Snakemake tells `nodes` only there.
 SUBMITS = workflow.global_resources["_nodes"].value is not None
 GPUS = 0 if SUBMITS else visible_gpus()
+# Seconds before its time limit a training on SLURM saves and ends; its next attempt goes on from there.
+SAVE_BEFORE_TIME_LIMIT = "--signal=USR1@120"
 PROCESSES = config["training"]["gpus"] or config["training"]["processes"]
 
 

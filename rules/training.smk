@@ -23,6 +23,7 @@ rule train:
         mem_mb=training_mem_mb,
         runtime=runtime(config["training"]["runtime_minutes"]),
         gpu=training_gpus,
+        slurm_extra=SAVE_BEFORE_TIME_LIMIT,
     params:
         recipe=of(needs.recipe),
         processes=PROCESSES,

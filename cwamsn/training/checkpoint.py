@@ -18,7 +18,7 @@ import torch
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
 from cwamsn.live import say
-from cwamsn.models import is_main
+from cwamsn.models import gather_rows, is_main
 from cwamsn.training.log import TrainingLog
 from cwamsn.training.recipe import Recipe
 from cwamsn.training.snapshot import HostCopy, State
@@ -76,6 +76,12 @@ class Checkpoint:
             log.resume(state["log"])
             if is_main():
                 say(f"resumed after step {trainer.done} of {trainer.steps}")
+        steps = gather_rows(torch.tensor([trainer.done], device=trainer.device)).tolist()
+        if len(set(steps)) > 1:
+            raise InputError(
+                f"{self.path}: the processes begin after steps {sorted(set(steps))}; give the training a folder that "
+                "all machines see"
+            )
         self._saved = time.monotonic()
 
     def save_if_due(self, trainer: Resumable, log: TrainingLog, *, now: bool = False) -> None:

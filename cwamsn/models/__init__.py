@@ -3,6 +3,8 @@
 from cwamsn.models.base import Encoder
 from cwamsn.models.build import build_encoder, encoder_arguments, load_frozen, takes_image_size
 from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
+from cwamsn.models.compiled import compile_encoder, compile_errors
+from cwamsn.models.deterministic import deterministic_algorithms, prepare_deterministic
 from cwamsn.models.device_memory import fitting
 from cwamsn.models.devices import Threads, choose_devices, leased_devices, share_threads
 from cwamsn.models.distributed import (
@@ -16,10 +18,11 @@ from cwamsn.models.distributed import (
     sum_over_ranks,
     world,
 )
+from cwamsn.models.float32 import float32_products, set_float32_products, tf32_products
 from cwamsn.models.heads import ProjectionHead, Prototypes
-from cwamsn.models.precision import autocast, gradient_scaler, resolve_attention, resolve_precision
+from cwamsn.models.precision import autocast, gradient_scaler, products, resolve_attention, resolve_precision
 from cwamsn.models.pretrained import PRETRAINED, Pretrained, build_pretrained, load_pretrained
-from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_attention
+from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_attention, set_layout
 
 __all__ = [
     "PRETRAINED",
@@ -38,9 +41,13 @@ __all__ = [
     "build_encoder",
     "build_pretrained",
     "choose_devices",
+    "compile_encoder",
+    "compile_errors",
+    "deterministic_algorithms",
     "device_name",
     "encoder_arguments",
     "fitting",
+    "float32_products",
     "gather_rows",
     "gradient_scaler",
     "is_main",
@@ -48,13 +55,18 @@ __all__ = [
     "load_frozen",
     "load_pretrained",
     "mean_over_ranks",
+    "prepare_deterministic",
+    "products",
     "rank_slice",
     "reference_init",
     "resolve_attention",
     "resolve_precision",
     "set_attention",
+    "set_float32_products",
+    "set_layout",
     "share_threads",
     "sum_over_ranks",
     "takes_image_size",
+    "tf32_products",
     "world",
 ]

@@ -1,25 +1,35 @@
 """What `auto` means for arithmetic and attention: whichever the device computes fastest."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 
 from cwamsn.errors import InputError
+from cwamsn.models.float32 import float32_products
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
 
 
 def resolve_precision(choice: str, device: torch.device) -> str:
-    """`float32`, `bfloat16` or `float16`: the `choice` itself, or what `auto` means on `device`.
+    """`float32`, `tf32`, `bfloat16` or `float16`: the `choice` itself, or what `auto` means on `device`.
 
     bfloat16 where the processor has the instructions or the GPU the tensor cores for it, float16 on GPUs of compute
     capability 7.x, whose tensor cores lack bfloat16, else float32. Without the instructions bfloat16 is emulated:
-    correct, and about ten times slower than float32.
+    correct, and about ten times slower than float32. tf32 is float32 whose products are in TF32 on GPUs of compute
+    capability 8.0 and up; elsewhere it is refused.
     """
     if choice != "auto":
         if choice not in DTYPES:
             raise InputError(f"precision: {choice!r} is not known; take auto, {', '.join(DTYPES)}")
+        if choice == "tf32":
+            _check_tf32(device)
         return choice
     if device.type == "cuda":
         return gpu_precision(torch.cuda.get_device_capability(device))
@@ -27,6 +37,15 @@ def resolve_precision(choice: str, device: torch.device) -> str:
         aten = torch.backends.cpu.get_cpu_capability()
         return cpu_precision(torch.cpu.get_capabilities(), aten, _onednn_bfloat16())
     return "float32"
+
+
+def _check_tf32(device: torch.device) -> None:
+    if device.type != "cuda":
+        raise InputError(f"precision: tf32 is for GPUs of compute capability 8.0 and up, not {device}; take float32")
+    capability = torch.cuda.get_device_capability(device)
+    if capability < (8, 0):
+        found, other = ".".join(map(str, capability)), "float16 or float32" if capability >= (7, 0) else "float32"
+        raise InputError(f"precision: tf32 needs compute capability 8.0 or more, this GPU has {found}; take {other}")
 
 
 def gpu_precision(capability: tuple[int, int]) -> str:
@@ -66,9 +85,20 @@ def resolve_attention(choice: str, device: torch.device, precision: str) -> str:
     return "eager" if device.type == "cpu" and precision != "float32" else "fused"
 
 
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Context in which products are computed in a resolved `precision`; does nothing for float32."""
-    return torch.autocast(device.type, DTYPES[precision], enabled=precision != "float32")
+@contextmanager
+def autocast(device: torch.device, precision: str) -> Iterator[None]:
+    """Context in which products are computed in a resolved `precision`; does nothing for float32 on a CPU.
+
+    On a GPU float32 numbers are multiplied exactly meanwhile, in TF32 for `tf32` alone.
+    """
+    half = DTYPES[precision] != torch.float32
+    with products(device, precision), torch.autocast(device.type, DTYPES[precision], enabled=half):
+        yield
+
+
+def products(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """What :func:`autocast` says of float32 numbers, without autocast: for backward passes."""
+    return float32_products(precision == "tf32") if device.type == "cuda" else nullcontext()
 
 
 def gradient_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:

@@ -105,9 +105,12 @@ class PooledEncoder(Encoder):
         super().__init__()
         self.model = model
         self.num_features = features
+        self.channels_last = False
 
     def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
         refuse_mask(keep)
+        if self.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
         return self.model(images)
 
 
@@ -121,6 +124,15 @@ def set_attention(model: nn.Module, choice: str) -> None:
     for module in model.modules():
         if hasattr(module, "fused_attn"):
             module.fused_attn = fused  # type: ignore[assignment]  # a flag of timm's attention
+
+
+def set_layout(model: nn.Module, device: torch.device) -> None:
+    """On CUDA, keep the weights and images of convolutional encoders channels last, as tensor cores want them."""
+    for module in model.modules():
+        if isinstance(module, PooledEncoder):
+            module.channels_last = device.type == "cuda"
+            layout = torch.channels_last if module.channels_last else torch.contiguous_format
+            module.model.to(memory_format=layout)
 
 
 @torch.no_grad()

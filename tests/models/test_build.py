@@ -6,7 +6,7 @@ import timm
 import torch
 
 from cwamsn.errors import InputError
-from cwamsn.models import ProjectionHead, build_encoder, encoder_arguments, takes_image_size
+from cwamsn.models import ProjectionHead, build_encoder, encoder_arguments, set_layout, takes_image_size
 from cwamsn.training.batch import Group
 from cwamsn.training.model import Model
 from tests.training.tiny import recipe
@@ -140,6 +140,26 @@ def test_other_timm_models_give_their_pooled_features():
     assert encoder.eval()(torch.randn(2, 5, 64, 64)).shape == (2, encoder.num_features) == (2, 512)
     with pytest.raises(InputError, match="mask_ratio"):
         encoder(torch.randn(2, 5, 64, 64), torch.arange(3))
+
+
+def test_convolutional_encoders_are_channels_last_on_a_gpu_with_the_same_values_and_weights():
+    torch.manual_seed(0)
+    encoder, images = build_encoder("resnet10t", 5, zero_init_last=False), torch.randn(2, 5, 64, 64)
+    plain, state = encoder(images), {name: value.clone() for name, value in encoder.state_dict().items()}
+    plain.square().mean().backward()
+    wanted = {name: p.grad.clone() for name, p in encoder.named_parameters()}
+    encoder.load_state_dict(state)  # running statistics have moved
+    encoder.zero_grad()
+    set_layout(encoder, torch.device("cuda:0"))
+    assert encoder.model.layer1[0].conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    encoder.load_state_dict(state)
+    got = encoder(images)
+    torch.testing.assert_close(got, plain, rtol=1e-4, atol=1e-4)
+    got.square().mean().backward()
+    for name, p in encoder.named_parameters():
+        torch.testing.assert_close(p.grad, wanted[name], rtol=1e-3, atol=1e-3, msg=name)
+    set_layout(encoder, torch.device("cpu"))
+    assert encoder.model.layer1[0].conv1.weight.is_contiguous() and not encoder.channels_last
 
 
 def test_unknown_encoders_and_options_are_refused():

@@ -70,6 +70,18 @@ def test_a_precision_that_is_named_is_taken_as_it_is():
         resolve_precision("half", CPU)
 
 
+@pytest.mark.parametrize(
+    "capability,words", [((7, 5), "has 7.5; take float16 or float32"), ((6, 1), "has 6.1; take float32"), (None, "cpu")]
+)
+def test_tf32_is_refused_where_there_is_none(capability, words, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    with pytest.raises(InputError, match=f"precision: tf32 .*{words}") as raised:
+        resolve_precision("tf32", torch.device("cuda:0") if capability else CPU)
+    assert "take float" in str(raised.value)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    assert resolve_precision("tf32", torch.device("cuda:0")) == "tf32"
+
+
 def test_attention_follows_the_device_in_use_not_the_machine(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert resolve_attention("auto", CPU, "bfloat16") == resolve_attention("auto", CPU, "float16") == "eager"
@@ -96,5 +108,5 @@ def test_an_emulated_avx2_machine_takes_float32():
 
 def test_only_float16_scales_its_gradients():
     parameter = nn.Parameter(torch.tensor([1.0]))
-    for name, scale in (("float32", 1.0), ("bfloat16", 1.0), ("float16", 65536.0)):
+    for name, scale in (("float32", 1.0), ("tf32", 1.0), ("bfloat16", 1.0), ("float16", 65536.0)):
         assert gradient_scaler(CPU, name).scale(parameter.sum()).item() == scale

@@ -9,7 +9,7 @@ from pathlib import Path
 from cwamsn.errors import InputError, TrainingStopped
 from cwamsn.files import read_json, write_json
 from cwamsn.live import say
-from cwamsn.models import leased_devices
+from cwamsn.models import leased_devices, prepare_deterministic
 from cwamsn.paths import ScreenPaths
 from cwamsn.training.loop import train
 from cwamsn.training.recipe import Recipe
@@ -37,6 +37,8 @@ def launch(
     another training of this user holds on this machine are waited for. A signal to stop is passed on to all processes,
     which save and end.
     """
+    if recipe.run.deterministic:
+        prepare_deterministic()  # before CUDA starts here, and in the environment of torchrun's processes
     with leased_devices(recipe.run.device, processes, gpus, say=say) as devices:
         if processes == 1:
             train(

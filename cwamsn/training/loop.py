@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from cwamsn.live import Pace, say
-from cwamsn.models import device_name, is_main, share_threads, world
+from cwamsn.models import device_name, is_main, prepare_deterministic, share_threads, world
 from cwamsn.paths import ScreenPaths
 from cwamsn.training.checkpoint import Checkpoint
 from cwamsn.training.data import read_training_data
@@ -54,6 +54,8 @@ def train(
     TrainingStopped
         The loss is not finite, or the training has collapsed; the message gives the step and the numbers.
     """
+    if recipe.run.deterministic:
+        prepare_deterministic()
     with process_group(device or recipe.run.device) as own:
         torch.set_num_threads(share_threads(own, threads, loader_threads).compute)
         data = read_training_data(screen, recipe)

@@ -97,6 +97,8 @@ class RunOptions:
 
     precision: str = "auto"
     attention: str = "auto"
+    compile: bool = False
+    deterministic: bool = False
     device: str = "auto"
     log_every: int = 50
     checkpoint_minutes: float = 5

@@ -1,6 +1,7 @@
 """One training: its networks, optimiser, schedules and views, and the step that changes them."""
 
 import math
+import time
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,14 +11,21 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from cwamsn.live import say
 from cwamsn.models import (
     autocast,
     averaged,
+    compile_encoder,
+    compile_errors,
+    deterministic_algorithms,
     device_name,
     gradient_scaler,
+    is_main,
+    products,
     resolve_attention,
     resolve_precision,
     set_attention,
+    set_layout,
     world,
 )
 from cwamsn.training.checkpoint import fingerprint
@@ -57,6 +65,7 @@ class Trainer:
     steps, done : optimiser steps in all, and those taken. `steps` is 0 where the recipe has no epochs: then only
         `model` and the descriptions can be used.
     precision, attention : what `auto` means on `device`.
+    compile_seconds : what the first step took where the recipe compiles, compilation included; else None.
 
     Raises
     ------
@@ -73,6 +82,9 @@ class Trainer:
         self.precision = resolve_precision(recipe.run.precision, device)
         self.attention = resolve_attention(recipe.run.attention, device, self.precision)
         set_attention(self.model, self.attention)
+        if not recipe.run.deterministic:  # channels last, the gradient of max pooling is summed by atomic additions
+            set_layout(self.model, device)
+        self.compile_seconds: float | None = None
         self.counts, self.steps, self.done = dict(data.counts), 0, 0
         if recipe.optimiser.epochs:
             self._prepare()
@@ -120,6 +132,26 @@ class Trainer:
         TrainingStopped
             The loss or the gradient is not finite.
         """
+        with products(self.device, self.precision), deterministic_algorithms(self.recipe.run.deterministic):
+            first = self.recipe.run.compile and self.compile_seconds is None
+            return self._compiling_step(images) if first else self._step(images)
+
+    def _compiling_step(self, images: PairImages) -> Step:
+        """The first step of this process, which compiles the encoders, and what it takes as `compile_seconds`."""
+        for branch in (self.model.anchor, self.model.target):
+            if branch is not None:
+                compile_encoder(branch.encoder)
+        started = time.perf_counter()
+        with compile_errors():
+            step = self._step(images)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.compile_seconds = time.perf_counter() - started
+        if is_main():
+            say(f"compile: the first step took {self.compile_seconds:.1f} s, compilation included")
+        return step
+
+    def _step(self, images: PairImages) -> Step:
         batch = self.views(images, self.seed)
         with autocast(self.device, self.precision):
             numbers = self._parallel(batch)
@@ -200,4 +232,4 @@ class Trainer:
             "device": device_name(self.device),
             "precision": self.precision,
             "attention": self.attention,
-        }
+        } | ({} if self.compile_seconds is None else {"compile_seconds": round(self.compile_seconds, 1)})

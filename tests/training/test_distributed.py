@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import socket
 import time
@@ -158,6 +159,15 @@ def test_a_training_under_torchrun_is_the_training(tmp_path, store):
     small = recipe(steps=4, precision="float32")  # half precision rounds differently for each division of the batch
     launch(small, store, tmp_path / "two", seed=0, threads=1, processes=2)
     train(small, store, tmp_path / "one", seed=0, threads=1)
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler; none was found")
+def test_a_compiled_training_under_torchrun_is_the_training(tmp_path, store):
+    small = recipe(steps=2, log_every=1, precision="float32", compile=True)
+    launch(small, store, tmp_path / "two", seed=0, threads=1, processes=2)
+    train(recipe(steps=2, log_every=1, precision="float32"), store, tmp_path / "one", seed=0, threads=1)
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,6 +183,39 @@ def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch,
         [{k: v for k, v in r.items() if k not in timed} for r in rows(tmp_path / x)] for x in ("whole", "parts")
     )
     assert one == two
+
+
+def losses(folder):
+    return [float(row["loss"]) for row in rows(folder)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler; none was found")
+@pytest.mark.parametrize("objective", ["msn", "cropmae"])
+def test_a_compiled_training_is_the_training_and_says_how_long_it_compiled(tmp_path, store, capsys, objective):
+    changes = {"objective": objective, "precision": "float32", "steps": 4, "log_every": 1}
+    if objective == "cropmae":
+        changes |= {
+            "focal_views": 0,
+            "objective_options": {"decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2},
+        }
+    eager = run(tmp_path / "eager", store, **changes)
+    compiled = run(tmp_path / "compiled", store, compile=True, **changes)
+    assert eager.keys() == compiled.keys()
+    assert losses(tmp_path / "compiled") == pytest.approx(losses(tmp_path / "eager"), rel=1e-4)
+    description = json.loads((tmp_path / "compiled" / "encoder.json").read_text())
+    assert description["compile_seconds"] > 0 and description["recipe"]["compile"]
+    assert "compile_seconds" not in json.loads((tmp_path / "eager" / "encoder.json").read_text())
+    assert "compile: the first step took " in capsys.readouterr().out
+
+
+def test_a_compiler_that_fails_ends_the_training_in_one_line(tmp_path, store, monkeypatch):
+    def failing(module):
+        module.vit.blocks[0].compile(backend=lambda graph, inputs: 1 / 0)
+
+    monkeypatch.setattr(trainer, "compile_encoder", failing)
+    with pytest.raises(InputError, match=r"^training.compile: torch.compile fails \(.*\); set compile: false$"):
+        run(tmp_path, store, compile=True)
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ import copy
 import pandas as pd
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
 from cwamsn.files import read_json
+from cwamsn.models import ViTEncoder, deterministic_algorithms
 from cwamsn.recipes import recipe_of
 from cwamsn.training import OBJECTIVES, Recipe, restore_encoder, train
 from cwamsn.training.batch import Batch, Group
@@ -92,6 +94,47 @@ def test_gradient_reaches_every_trained_weight(name):
     assert not without_gradient(model)
     frozen = [p for n, p in model.named_parameters() if ".frozen." in n]
     assert all(p.grad is None for p in frozen)
+
+
+# what raises on CUDA where deterministic algorithms are asked for, by torch's list, and what is slow there then
+UNREPEATABLE = {"put_", "histc", "median", "bincount", "kthvalue", "_ctc_loss", "max_unpool2d", "nll_loss2d_forward"}
+UNREPEATABLE |= {"upsample_bicubic2d_backward", "upsample_bilinear2d_backward", "grid_sampler_2d_backward"}
+UNREPEATABLE |= {"_adaptive_avg_pool2d_backward", "adaptive_max_pool2d_backward", "reflection_pad2d_backward"}
+UNREPEATABLE |= {"index_put", "_index_put_impl_", "_unsafe_index_put", "scatter_add", "index_add", "cumsum"}
+
+
+class Operations(TorchDispatchMode):
+    """Collects the names of the operations, gradients included."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.add(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", [*ROWS, "msn"])
+def test_a_step_as_on_a_gpu_takes_operations_alone_that_a_gpu_repeats(name):
+    model, batch = model_and_batch(name)
+    for module in model.modules():
+        if isinstance(module, ViTEncoder):
+            module.products = True
+    if name == "msn":
+        batch.anchors = [group._replace(keep=torch.randperm(16)[:13]) for group in batch.anchors]
+    with deterministic_algorithms(True), Operations() as seen:
+        model(batch)["loss"].backward()
+    assert not seen.names & UNREPEATABLE and not without_gradient(model)
+    assert {"mm", "native_layer_norm_backward"} & seen.names
+
+
+def test_the_way_of_the_cpu_would_be_noticed():
+    model, batch = model_and_batch("msn")
+    batch.anchors = [Group(torch.randn(10, 5, 48, 48), torch.randperm(36)[:13])]
+    with Operations() as seen:
+        model(batch)["loss"].backward()
+    assert {"upsample_bicubic2d_backward"} <= seen.names & UNREPEATABLE
 
 
 @pytest.mark.parametrize("name", ["msn", "cropmae"])

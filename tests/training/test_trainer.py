@@ -5,10 +5,13 @@ import math
 import pytest
 import torch
 
+from cwamsn.models import products, tf32_products
 from cwamsn.training import Trainer
+from cwamsn.training import trainer as trainer_module
 from cwamsn.training.data import read_training_data
 from tests.training.tiny import recipe, write_store
 
+CUDA = torch.device("cuda:0")
 HEADS, EPS = 2, 1e-6  # of the tiny encoder; of timm's layer norms
 
 
@@ -158,3 +161,33 @@ def test_a_step_in_float64_is_the_method_written_out(tmp_path, clip):
     assert {v.dtype for v in model.state_dict().values()} == {torch.float64, torch.int64}
     largest = {key: (value - after[key]).abs().max().item() for key, value in model.named_parameters()}
     assert max(largest.values()) < 1e-10, largest
+
+
+def trainer_of(folder, **changes):
+    screen, chosen = write_store(folder), recipe(steps=1, precision="float32", **changes)
+    return Trainer(chosen, read_training_data(screen, chosen), seed=0, device=torch.device("cpu"))
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_step_is_deterministic_as_asked_for_and_leaves_the_settings_alone(tmp_path, deterministic):
+    trainer, seen = trainer_of(tmp_path, deterministic=deterministic), []
+    trainer.model.register_forward_pre_hook(lambda *_: seen.append(torch.are_deterministic_algorithms_enabled()))
+    weight = trainer.model.parts["prototypes"].weight
+    weight.register_hook(lambda gradient: seen.append(torch.are_deterministic_algorithms_enabled()))
+    (images,) = trainer.remaining()
+    trainer.step(images)
+    assert seen == [deterministic] * 2
+    assert not torch.are_deterministic_algorithms_enabled() and not torch.backends.cudnn.deterministic
+
+
+def test_forward_and_backward_pass_are_in_tf32_where_a_gpu_is_asked_for_it(tmp_path, monkeypatch):
+    trainer, seen = trainer_of(tmp_path), []
+    trainer.precision = "tf32"  # as resolved on a GPU
+    monkeypatch.setattr(trainer_module, "products", lambda device, precision: products(CUDA, precision))
+    trainer.model.register_forward_pre_hook(lambda *_: seen.append(tf32_products()))
+    trainer.model.parts["prototypes"].weight.register_hook(lambda gradient: seen.append(("loss", tf32_products())))
+    trainer.model.anchor.head.fc1.weight.register_hook(lambda gradient: seen.append(("head", tf32_products())))
+    (images,) = trainer.remaining()
+    trainer.step(images)
+    assert seen[0] is True and ("head", True) in seen
+    assert not tf32_products()

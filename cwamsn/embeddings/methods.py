@@ -21,7 +21,7 @@ from cwamsn.errors import InputError
 from cwamsn.files import read_json
 from cwamsn.live import say
 from cwamsn.methods import HANDCRAFTED, LATENT, PRETRAINED, RANDOM, RELEASED, TRAINED, WELLS, Method
-from cwamsn.models import leased_devices, load_pretrained, share_threads
+from cwamsn.models import leased_devices, load_pretrained, ready_device, share_threads
 from cwamsn.paths import ScreenPaths
 
 Found = tuple[pd.DataFrame, dict[str, object]]
@@ -126,7 +126,7 @@ def _pretrained(job: _Job) -> Found:
 def _embed(job: _Job, encoder: torch.nn.Module, meta: EncoderMeta, store: CropStore, statistics: Statistics) -> Found:
     options = job.options
     with leased_devices(options.device, gpus=options.gpus or 0, key="embedding", say=say) as (name,):
-        device = torch.device(name)
+        device = ready_device(name, "embedding")
         if options.threads:
             torch.set_num_threads(share_threads(device, options.threads, options.loader_threads).compute)
         frame = embed(encoder, meta, store, statistics, options, device)

@@ -6,7 +6,7 @@ from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
 from cwamsn.models.compiled import compile_encoder, compile_errors
 from cwamsn.models.deterministic import deterministic_algorithms, prepare_deterministic
 from cwamsn.models.device_memory import fitting
-from cwamsn.models.devices import Threads, choose_devices, leased_devices, share_threads
+from cwamsn.models.devices import Threads, choose_devices, leased_devices, ready_device, share_threads
 from cwamsn.models.distributed import (
     GlobalBatchNorm1d,
     averaged,
@@ -58,6 +58,7 @@ __all__ = [
     "prepare_deterministic",
     "products",
     "rank_slice",
+    "ready_device",
     "reference_init",
     "resolve_attention",
     "resolve_precision",

@@ -1,6 +1,8 @@
 """Which device a job computes on: what the configuration's `device` means on this machine, and GPUs of its own."""
 
+import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -24,16 +26,19 @@ def choose_devices(device: str, processes: int = 1, gpus: int = 0, key: str = "t
     """
     if not WORDS.fullmatch(device):
         raise InputError(f"{key}.device: {device!r} is not a device; take auto, cpu, cuda or cuda:<number>")
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    found, reason = _usable_gpus()
+    usable = _usable(found, reason)
     required_gpus({key: {"gpus": gpus}}, key, device)  # refuses GPUs for the CPU
     if gpus and found < gpus:
-        raise InputError(f"{key}.gpus: {gpus}, but torch can use {_usable(found)}; set gpus to {found}")
+        raise InputError(f"{key}.gpus: {gpus}, but torch can use {usable}; set gpus to {found}")
     if device == "cpu" or (device == "auto" and not gpus and found < processes):
+        if device == "auto" and reason:
+            print(f"{key}.device: auto is the CPU, since torch can use {usable}", flush=True)
         return ["cpu"] * processes
     if ":" in device:
         number = int(device.partition(":")[2])
         if number >= found:
-            raise InputError(f"{key}.device: {device}, but torch can use {_usable(found)}; set it to auto")
+            raise InputError(f"{key}.device: {device}, but torch can use {usable}; set it to auto")
         if processes > 1:
             raise InputError(
                 f"{key}.device: {device} is one GPU for {processes} processes; take cuda, and name the GPUs to use "
@@ -42,17 +47,47 @@ def choose_devices(device: str, processes: int = 1, gpus: int = 0, key: str = "t
         return [device]
     if found < processes:
         raise InputError(
-            f"{key}.device: {device} for {processes} process(es), but torch can use {_usable(found)}; "
+            f"{key}.device: {device} for {processes} process(es), but torch can use {usable}; "
             "set device to auto or fewer processes"
         )
     return [f"cuda:{number}" for number in range(processes)]
 
 
-def _usable(found: int) -> str:
+def _usable_gpus() -> tuple[int, str]:
+    """How many GPUs torch can use, and what CUDA says where it should find some and cannot start."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    lines = [str(warning.message).splitlines()[0] for warning in told if "CUDA" in str(warning.message)]
+    return found, lines[0] if lines and not found else ""
+
+
+def _usable(found: int, reason: str) -> str:
     if found:
         return f"{found} GPU(s) here, cuda:0 to cuda:{found - 1}"
-    built = "" if torch.version.cuda or torch.version.hip else " (this torch is built for the CPU only)"
-    return f"no GPU here{built}"
+    if not torch.version.cuda and not torch.version.hip:
+        reason = "this torch is built for the CPU only"
+    elif "CUDA_VISIBLE_DEVICES" in os.environ:
+        reason = f"CUDA_VISIBLE_DEVICES is {os.environ['CUDA_VISIBLE_DEVICES']!r}"
+    return f"no GPU here{f' ({reason})' if reason else ''}"
+
+
+def ready_device(name: str, key: str = "training") -> torch.device:
+    """The torch device `name`, once it has computed something.
+
+    A GPU can be listed and yet be of no use: another user holds it alone or has filled it, its driver has failed since,
+    or this torch has no code for it. Raises InputError, with what CUDA says, where that is so.
+    """
+    device = torch.device(name)
+    if device.type == "cuda":
+        try:
+            torch.zeros(1, device=device).add_(1).cpu()
+        except RuntimeError as error:
+            said = str(error).splitlines()[0]
+            raise InputError(
+                f"{key}.device: {name} cannot be used: {said}; see to it (nvidia-smi), name another, or take cpu"
+            ) from None
+    return device
 
 
 @contextmanager

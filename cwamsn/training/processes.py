@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 
-from cwamsn.models import choose_devices
+from cwamsn.models import choose_devices, ready_device
 from cwamsn.training.stopping import is_stopping
 
 LAUNCHER = "CWAMSN_LAUNCHER"  # process id of the torchrun that the workers belong to
@@ -32,14 +32,15 @@ def process_group(device: str) -> Iterator[torch.device]:
         device = device if ":" in device and LAUNCHER in os.environ else choose_devices(device, processes)[rank]
     else:
         (device,) = choose_devices(device)
-    if device.startswith("cuda:"):
-        torch.cuda.set_device(device)
+    ready = ready_device(device)
+    if ready.type == "cuda":
+        torch.cuda.set_device(ready)
     if not torchrun:
-        yield torch.device(device)
+        yield ready
         return
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
-        yield torch.device(device)
+        yield ready
     finally:
         dist.destroy_process_group()
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+import warnings
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from cwamsn import gpus
 from cwamsn.errors import InputError
 from cwamsn.gpus import job_threads, leases, loading_mb, required_gpus, visible_gpus
 from cwamsn.models import devices
-from cwamsn.models.devices import choose_devices, leased_devices, share_threads
+from cwamsn.models.devices import choose_devices, leased_devices, ready_device, share_threads
 
 
 @pytest.fixture
@@ -193,3 +194,42 @@ def test_a_job_on_a_gpu_has_memory_for_cuda_and_for_what_is_loaded_ahead():
 )
 def test_threads_compute_on_the_cpu_and_load_for_a_gpu(device, threads, loader, wanted):
     assert share_threads(torch.device(device), threads, loader) == wanted
+
+
+def test_a_refusal_says_why_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(InputError, match=r"torch can use no GPU here \(CUDA_VISIBLE_DEVICES is ''\); set"):
+        choose_devices("cuda")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    with pytest.raises(InputError, match=r"no GPU here \(this torch is built for the CPU only\); set device to auto"):
+        choose_devices("cuda")
+
+
+def test_a_driver_that_cannot_start_is_named_in_a_refusal_and_where_auto_takes_the_cpu(monkeypatch, capsys):
+    def broken():
+        warnings.warn("CUDA initialization: The NVIDIA driver on your system is too old\n(found 11040)", stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", broken)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    reason = r"no GPU here \(CUDA initialization: The NVIDIA driver on your system is too old\)"
+    with pytest.raises(InputError, match=rf"^training\.gpus: 1, but torch can use {reason}; set gpus to 0$"):
+        choose_devices("auto", gpus=1)
+    assert choose_devices("auto") == ["cpu"]
+    assert "training.device: auto is the CPU, since torch can use no GPU here (CUDA init" in capsys.readouterr().out
+
+
+def test_a_gpu_that_is_listed_and_cannot_compute_is_refused_with_what_cuda_says(monkeypatch):
+    def fails(*shape, device):
+        raise RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable\nCompile with ...")
+
+    assert ready_device("cpu") == torch.device("cpu")
+    monkeypatch.setattr(torch, "zeros", fails)
+    with pytest.raises(
+        InputError, match=r"^embedding\.device: cuda:1 cannot be used: CUDA error: all .* unavailable; see"
+    ):
+        ready_device("cuda:1", "embedding")

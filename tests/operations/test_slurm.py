@@ -63,7 +63,7 @@ def test_a_training_near_its_time_limit_saves_and_its_retry_gives_the_same_weigh
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     (own := tmp_path / "own.yaml").write_text(
-        yaml.safe_dump(tiny() | {"training": tiny()["training"] | {"steps": 400}})
+        yaml.safe_dump(tiny() | {"training": tiny()["training"] | {"steps": 200}})
     )
     weights = "results/tiny/models/cwa-msn/seed0/encoder.safetensors"
     snakemake(whole, weights, config=own)
@@ -79,7 +79,7 @@ def test_a_training_near_its_time_limit_saves_and_its_retry_gives_the_same_weigh
     teller.start()
     result = snakemake(parts, weights, *SUBMITTED, "--retries", "1", "--jobs", "1", config=own, timeout=600)
     assert "Trying to restart job" in result.stdout + result.stderr
-    assert re.search(r"resumed after step \d+ of 400", log.read_text())
+    assert re.search(r"resumed after step \d+ of 200", log.read_text())
     assert (parts / weights).read_bytes() == (whole / weights).read_bytes()
     dry = snakemake(parts, weights, "--dry-run", "--forcerun", "train", config=own).stdout
     assert "slurm_extra=--signal=USR1@120" in dry

@@ -87,6 +87,22 @@ def loading_mb(section: Mapping[str, Any], images: int, gpus: int, processes: in
     return 4000 * processes * bool(gpus) + (6 * images * (section["loader_depth"] + 2) if ahead else 0)
 
 
+def views_at_once(batch_size: int | None, gpu: bool) -> int:
+    """Views that an encoder sees at once when it embeds images; None: as many as keep a device of that kind busy.
+
+    On the CPU more only cost memory: above 32 MiB a block of it is cleared by the system at each use.
+    """
+    return batch_size or (128 if gpu else 16)
+
+
+def encoding_mb(views: int, size: int | None) -> int:
+    """Memory on the CPU of an encoder for views beyond 16 at once, of `size` pixels (None: 224).
+
+    ViT-S/16 in float32: 12 MB per view of 224 pixels. What a view takes grows with its area.
+    """
+    return round(12 * max(0, views * ((size or 224) / 224) ** 2 - 16))
+
+
 def _torch_version() -> str:
     """Of the installed torch; empty where each rule has its own environment."""
     try:

@@ -127,6 +127,11 @@ def counts_of(embeddings: str) -> str:
     return f"{_stem(embeddings)}.json"
 
 
+def parts_of(embeddings: str) -> str:
+    """Folder of what a job has embedded, until its table is written; no rule names it, so it survives a failed job."""
+    return f"{_stem(embeddings)}.parts"
+
+
 def own_table_of(scores: str) -> str:
     """The benchmark's own table beside its scores."""
     return f"{_stem(scores)}.parquet"

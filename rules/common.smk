@@ -13,7 +13,14 @@ from snakemake.logging import logger
 
 from cwamsn.config_files import configuration
 from cwamsn.errors import InputError
-from cwamsn.gpus import job_threads, loading_mb, required_gpus, visible_gpus
+from cwamsn.gpus import (
+    encoding_mb,
+    job_threads,
+    loading_mb,
+    required_gpus,
+    views_at_once,
+    visible_gpus,
+)
 from cwamsn.methods import (
     EMBEDDING_FILES,
     EMBEDDING_WELLS,
@@ -154,14 +161,19 @@ def training_mem_mb(wildcards, attempt):
 
 
 def embedding_mem_mb(base):
-    """Memory of a job that embeds images, with what a GPU and batches loaded ahead need."""
+    """Memory of a job that embeds images: `base` with 16 views at once on the CPU, and what more views, a GPU and
+    batches loaded ahead need."""
 
-    def with_loading(wildcards, attempt):
-        images = of(needs.embedding_options)(wildcards)["batch_size"]
-        loading = loading_mb(config["embedding"], images, embedding_gpus(wildcards))
-        return mem_mb(base + loading)(wildcards, attempt)
+    def of_job(wildcards, attempt):
+        options, gpus = of(needs.embedding_options)(wildcards), embedding_gpus(
+            wildcards
+        )
+        views = views_at_once(options["batch_size"], bool(gpus))
+        loading = loading_mb(config["embedding"], views, gpus)
+        more = 0 if gpus else encoding_mb(views, options["view_size"])
+        return mem_mb(base + more + loading)(wildcards, attempt)
 
-    return with_loading
+    return of_job
 
 
 # Jobs beyond this machine's GPUs wait; `--resources gpu=N` overrules it.

@@ -1,5 +1,6 @@
 """Embeddings of the evaluation screen by a method of any kind."""
 
+import shutil
 from pathlib import Path
 
 from _job import job, snakemake
@@ -11,13 +12,14 @@ with job(snakemake):
     from cwamsn.files import write_json
     from cwamsn.gpus import required_gpus
     from cwamsn.methods import method_of
-    from cwamsn.paths import ScreenPaths
+    from cwamsn.paths import ScreenPaths, parts_of
 
     given, params, seed = snakemake.input, snakemake.params, int(snakemake.wildcards.seed)
     section = params.get("options", {})
     gpus = required_gpus(snakemake.config, "embedding", section["device"]) if section else 0
     how = {key: snakemake.config["embedding"][key] for key in ("loader_threads", "loader_depth")}
     source = Path(given.encoder).parent if given.get("encoder") else given.get("file") or given.get("units")
+    parts = Path(parts_of(snakemake.output.embeddings))
     frame, counts = embed_method(
         method_of(snakemake.wildcards.method, params.entry, [seed]),
         ScreenPaths(Path(given.wells).parent),
@@ -26,7 +28,9 @@ with job(snakemake):
         source,
         max_missing_share=params.get("max_missing_share", 0.0),
         accept_noncommercial=params.get("accept", False),
+        parts=parts,
     )
     print(counts)
     tables.write(frame, "embeddings", snakemake.output.embeddings)
     write_json(counts, snakemake.output.counts)
+    shutil.rmtree(parts, ignore_errors=True)

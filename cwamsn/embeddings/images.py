@@ -1,21 +1,42 @@
 """Images of the evaluation screen through an encoder: one vector per well."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple, NotRequired, TypedDict, cast
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from cwamsn.crops import CropStore
 from cwamsn.embeddings.encoder import EncoderMeta
 from cwamsn.embeddings.files import features_frame
 from cwamsn.embeddings.options import EmbedOptions
-from cwamsn.embeddings.views import views
+from cwamsn.embeddings.parts import Parts, fingerprint
+from cwamsn.embeddings.views import InputViews, count_views, view_boxes
 from cwamsn.errors import InputError
-from cwamsn.live import Pace
-from cwamsn.models import autocast, device_name, resolve_attention, resolve_precision, set_attention
+from cwamsn.gpus import views_at_once
+from cwamsn.live import Pace, say
+from cwamsn.loading import Loaded, Request, load_ahead
+from cwamsn.memory import freed_memory_kept
+from cwamsn.models import (
+    autocast,
+    device_name,
+    fitting,
+    resolve_attention,
+    resolve_precision,
+    set_attention,
+    share_threads,
+)
+from cwamsn.training import stop, stop_requests
+
+# batches whose features stay on a GPU before they are copied, the only time at which the processor waits for it
+HELD = 32
+# options that do not change a feature, or stand for one that `auto` resolves
+_INCIDENTAL = ("batch_size", "precision", "device", "gpus", "threads", "loader_threads", "loader_depth")
 
 
 class Statistics(TypedDict):
@@ -35,6 +56,15 @@ class Arithmetic:
     device: str
 
 
+class Batch(NamedTuple):
+    """Crops of one size that are embedded together."""
+
+    rows: np.ndarray
+    """Their positions in the crops table."""
+    shape: tuple[int, int]
+    """Height and width, pixels."""
+
+
 def arithmetic(device: torch.device, precision: str) -> Arithmetic:
     """The arithmetic that :func:`embed` uses on `device` for the option `precision`."""
     precision = resolve_precision(precision, device)
@@ -43,12 +73,14 @@ def arithmetic(device: torch.device, precision: str) -> Arithmetic:
 
 @torch.no_grad()
 def embed(
-    encoder: torch.nn.Module,
+    encoder: nn.Module,
     meta: EncoderMeta,
     store: CropStore,
     statistics: Statistics,
-    options: EmbedOptions,
-    device: torch.device | None = None,
+    options: EmbedOptions | None = None,
+    device: torch.device | str | None = None,
+    *,
+    parts: Path | None = None,
 ) -> pd.DataFrame:
     """Embed every crop of `store` and average the crops of each well.
 
@@ -57,8 +89,11 @@ def embed(
     encoder : (B, C, s, s) → (B, D), as :func:`cwamsn.embeddings.encoder.load_encoder` returns it
     meta : its description, returned with it; `in_channels`, `view_size` and `channels` are used
     statistics : of this screen itself, since another screen's stains and 8-bit scaling differ
-    options : section `embedding`; its `device` and `gpus` are the caller's concern
+    options : section `embedding`, by default its defaults; its `device`, `gpus` and `threads` are the caller's concern
     device : where to compute; None: the CPU
+    parts : folder in which features are kept while this runs, in a new file about once a minute. The same call after a
+        kill goes on from there, with the same result. SIGTERM, Ctrl-C and a closed terminal are obeyed once the latest
+        features are written. Whoever has saved the result removes the folder
 
     Returns
     -------
@@ -68,53 +103,149 @@ def embed(
     Raises
     ------
     InputError
-        When the channels of encoder, crops and statistics disagree, or a feature is not finite.
+        When the channels of encoder, crops and statistics disagree, an image is smaller than its views, a feature is
+        not finite, or a batch does not fit into the GPU's memory.
     """
     if not len(store.frame):
         raise InputError("crops: the evaluation screen has no crop; see its qc.parquet for the reasons")
-    channels = store.load_batch([0]).shape[1]
-    _check_channels(meta, statistics, channels)
-    mean, std = (
-        torch.tensor(s, dtype=torch.float32).view(1, -1, 1, 1) for s in (statistics["mean"], statistics["std"])
-    )
-    device = device or torch.device("cpu")
+    options, device = options or EmbedOptions(), torch.device(device or "cpu")
+    _check_channels(meta, statistics, store.load_batch([0]).shape[1])
     how = arithmetic(device, options.precision)
-    size = options.view_size or meta["view_size"]
+    size, most = options.view_size or meta["view_size"], views_at_once(options.batch_size, device.type != "cpu")
+    batches = plan_batches(store.frame, size, most, options)
+    saved = None
+    if parts is not None:
+        settings = _settings(options, statistics, how) | {"device": device.type, "size": size, "batch_size": most}
+        saved = Parts(parts, fingerprint(encoder, store.frame, settings))
     encoder = encoder.to(device).eval()
     set_attention(encoder, how.attention)
     print(f"precision {how.precision}, attention {how.attention}, on {how.device}", flush=True)
-    names, codes = np.unique(store.frame["well_id"].to_numpy(dtype=str), return_inverse=True)
-    sums, counts = np.zeros((len(names), 0)), np.bincount(codes)
-    batches = list(_batches(store.frame, options.batch_size))
-    pace = Pace(len(batches), unit="batch")
-    for number, rows in enumerate(batches, start=1):
-        images = torch.from_numpy(store.load_batch(rows))
-        seen = views(images, store.frame["crop_id"].iloc[rows].tolist(), size, options)
-        inputs = ((seen.flatten(0, 1) - mean) / std).to(device)
-        with autocast(device, how.precision):
-            features = encoder(inputs)
-        features = features.double().cpu().unflatten(0, seen.shape[:2]).mean(1).numpy()
-        bad = ~np.isfinite(features).all(axis=1)
-        if bad.any():
-            crop = store.frame["crop_id"].iloc[rows[int(bad.argmax())]]
-            raise InputError(f"crop {crop}: the encoder returns NaN; check its training log and embedding.precision")
-        if not sums.size:
-            sums = np.zeros((len(names), features.shape[1]))
-        np.add.at(sums, codes[rows], features)
-        pace(number, len(rows))
-    return features_frame(names, (sums / counts[:, None]).astype(np.float32))
+
+    done = saved.done if saved else set()
+    if done:
+        say(f"resumed after {len(done)} of {len(batches)} batches")
+    wells, pace = _Wells(store.frame), Pace(len(batches), len(done), unit="batch")
+    keep = saved.add if saved else lambda number, features: wells.add(batches[number].rows, features)
+    crop_ids = store.frame["crop_id"].to_numpy(dtype=str)
+    todo = [number for number in range(len(batches)) if number not in done]
+    requests = _requests(batches, todo, crop_ids, size, options)
+    threads = share_threads(device, options.threads, options.loader_threads).loader
+    views = InputViews(statistics["mean"], statistics["std"], size, device, antialias=options.antialias)
+    with (
+        freed_memory_kept(),
+        fitting("embedding.batch_size", most, device),
+        stop_requests() if saved else nullcontext(lambda: None) as requested,
+        closing(load_ahead(store, requests, device, threads=threads, depth=options.loader_depth)) as loaded,
+    ):
+        encoded = (_encode(encoder, views, most, how.precision, batch) for batch in loaded)
+        for found in _on_host(encoded, 1 if device.type == "cpu" else HELD, requested):
+            for number, features in found:
+                _check_finite(features, crop_ids[batches[number].rows])
+                keep(number, features)
+                done.add(number)
+            pace(len(done), sum(len(features) for _, features in found))
+            if saved and (signalled := requested()):
+                saved.write()
+                say(f"stopped after {len(done)} of {len(batches)} batches; the same command goes on from there")
+                stop(signalled)
+    if saved:
+        saved.write()
+        for numbers, features in saved.read():
+            wells.add(np.concatenate([batches[number].rows for number in numbers]), features)
+    return wells.means()
 
 
-def _batches(frame: pd.DataFrame, size: int) -> Iterator[np.ndarray]:
-    """Indices of at most `size` crops of one height and width, in the order of crop_id."""
-    order = np.argsort(frame["crop_id"].to_numpy(dtype=str), kind="stable")
+def plan_batches(frame: pd.DataFrame, size: int, most: int, options: EmbedOptions) -> list[Batch]:
+    """Crops that are embedded together, in the order of crop_id for each height and width.
+
+    A batch is as many crops as have `most` views together, or one; the encoder sees a crop of more views in pieces.
+    """
+    crop_ids = frame["crop_id"].to_numpy(dtype=str)
+    order = np.argsort(crop_ids, kind="stable")
     shapes = frame[["height", "width"]].to_numpy()[order]
-    for shape in np.unique(shapes, axis=0):
-        rows = order[(shapes == shape).all(axis=1)]
-        yield from (rows[start : start + size] for start in range(0, len(rows), size))
+    found = []
+    for height, width in np.unique(shapes, axis=0).tolist():
+        rows = order[(shapes == (height, width)).all(axis=1)]
+        count = max(1, most // count_views((height, width), size, options, crop_ids[rows[0]]))
+        found += [Batch(rows[start : start + count], (height, width)) for start in range(0, len(rows), count)]
+    return found
+
+
+def _requests(
+    batches: list[Batch], todo: list[int], crop_ids: np.ndarray, size: int, options: EmbedOptions
+) -> Iterator[Request]:
+    for number in todo:
+        rows, shape = batches[number]
+        yield Request(rows, {"boxes": view_boxes(shape, crop_ids[rows].tolist(), size, options)}, number)
+
+
+def _encode(encoder: nn.Module, views: InputViews, most: int, precision: str, batch: Loaded) -> tuple[int, Tensor]:
+    """Number of a batch and its features (crops, D), mean over views, float64, on the device."""
+    features = []
+    for piece in views.pieces(batch.images, batch.small["boxes"], most):
+        with autocast(views.device, precision):
+            features.append(encoder(piece).double())
+    number = cast(int, batch.note)
+    return number, torch.cat(features).unflatten(0, (-1, len(batch.images))).mean(0)
+
+
+def _on_host(
+    batches: Iterable[tuple[int, Tensor]], most: int, now: Callable[[], object]
+) -> Iterator[list[tuple[int, np.ndarray]]]:
+    """The same batches in memory, `most` at a time or, if `now`, those that there are; one copy for all of them."""
+    held: list[tuple[int, Tensor]] = []
+    for batch in batches:
+        held.append(batch)
+        if len(held) == most or now():
+            yield _copied(held)
+            held = []
+    if held:
+        yield _copied(held)
+
+
+def _copied(held: list[tuple[int, Tensor]]) -> list[tuple[int, np.ndarray]]:
+    numbers, features = zip(*held)
+    parts = torch.cat(features).cpu().split([len(x) for x in features])
+    return [(number, part.numpy()) for number, part in zip(numbers, parts)]
+
+
+def _settings(options: EmbedOptions, statistics: Statistics, how: Arithmetic) -> dict[str, object]:
+    """What changes a feature besides encoder and crops."""
+    kept = {key: value for key, value in asdict(options).items() if key not in _INCIDENTAL}
+    return kept | {"statistics": dict(statistics), "precision": how.precision, "attention": how.attention}
+
+
+class _Wells:
+    """Sums of features over the crops of each well."""
+
+    def __init__(self, crops: pd.DataFrame):
+        self.names, self.codes = np.unique(crops["well_id"].to_numpy(dtype=str), return_inverse=True)
+        self.sums = np.zeros((len(self.names), 0))
+
+    def add(self, rows: np.ndarray, features: np.ndarray) -> None:
+        if not self.sums.size:
+            self.sums = np.zeros((len(self.names), features.shape[1]))
+        np.add.at(self.sums, self.codes[rows], features)
+
+    def means(self) -> pd.DataFrame:
+        counts = np.bincount(self.codes)[:, None]
+        return features_frame(self.names, (self.sums / counts).astype(np.float32))
+
+
+def _check_finite(features: np.ndarray, crop_ids: np.ndarray) -> None:
+    bad = ~np.isfinite(features).all(axis=1)
+    if bad.any():
+        crop = crop_ids[int(bad.argmax())]
+        raise InputError(f"crop {crop}: the encoder returns NaN; check its training log and embedding.precision")
 
 
 def _check_channels(meta: EncoderMeta, statistics: Statistics, channels: int) -> None:
+    for name, given, keys in (
+        ("meta", meta, ("in_channels", "view_size")),
+        ("statistics", statistics, ("mean", "std")),
+    ):
+        if missing := [key for key in keys if key not in given]:
+            raise InputError(f"{name}: lacks {' and '.join(missing)}; give what load_encoder and statistics.json hold")
     if meta["in_channels"] != channels:
         raise InputError(
             f"encoder: trained on {meta['in_channels']} channels, the evaluation screen's crops have {channels}; "

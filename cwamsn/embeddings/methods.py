@@ -39,6 +39,7 @@ class _Job:
     wells: pd.DataFrame
     max_missing_share: float
     accept_noncommercial: bool
+    parts: Path | None
 
     def store(self) -> CropStore:
         return CropStore(self.screen.crops, self.screen.root)
@@ -63,6 +64,7 @@ def embed_method(
     imaged_only: bool = False,
     max_missing_share: float = 0.05,
     accept_noncommercial: bool = False,
+    parts: Path | None = None,
 ) -> Found:
     """Embeddings of a screen's wells by any method that embeds wells.
 
@@ -78,6 +80,7 @@ def embed_method(
     imaged_only : embed only wells that have a crop, so that methods that see no image have the wells of those that do
     max_missing_share : largest share of the wells that may be left without an embedding
     accept_noncommercial : whether weights under non-commercial terms may be used
+    parts : folder in which a network's features are kept meanwhile, as in :func:`cwamsn.embeddings.images.embed`
 
     Returns
     -------
@@ -94,7 +97,7 @@ def embed_method(
     wells = tables.read("wells", screen.wells)
     if imaged_only:
         wells = wells[wells["well_id"].isin(CropStore(screen.crops, screen.root).frame["well_id"])]
-    job = _Job(method, screen, seed, options, source, wells, max_missing_share, accept_noncommercial)
+    job = _Job(method, screen, seed, options, source, wells, max_missing_share, accept_noncommercial, parts)
     return _KINDS[method.kind](job)
 
 
@@ -129,7 +132,7 @@ def _embed(job: _Job, encoder: torch.nn.Module, meta: EncoderMeta, store: CropSt
         device = ready_device(name, "embedding")
         if options.threads:
             torch.set_num_threads(share_threads(device, options.threads, options.loader_threads).compute)
-        frame = embed(encoder, meta, store, statistics, options, device)
+        frame = embed(encoder, meta, store, statistics, options, device, parts=job.parts)
         computed = asdict(arithmetic(device, options.precision))
     return frame, job.counted(frame, job.screen.crops) | computed
 

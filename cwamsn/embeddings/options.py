@@ -17,7 +17,7 @@ class EmbedOptions(Options):
     antialias: bool = True
     feature: str = "cls_last_block"
     encoder: str = "target"
-    batch_size: int = 32
+    batch_size: int | None = None
     precision: str = "auto"
     device: str = "auto"
     gpus: int | None = None

@@ -8,9 +8,10 @@ from cwamsn.training.processes import end_with
 from cwamsn.training.recipe import Recipe
 from cwamsn.training.sampler import PairSampler
 from cwamsn.training.schedule import schedules
+from cwamsn.training.stopping import stop, stop_requests
 from cwamsn.training.trainer import Trainer
 from cwamsn.training.views import random_boxes
-from cwamsn.training.weights import restore_encoder
+from cwamsn.training.weights import code_version, restore_encoder
 
 __all__ = [
     "OBJECTIVES",
@@ -18,6 +19,7 @@ __all__ = [
     "PairSampler",
     "Recipe",
     "Trainer",
+    "code_version",
     "end_with",
     "launch",
     "msn_loss",
@@ -26,5 +28,7 @@ __all__ = [
     "restore_encoder",
     "schedules",
     "sinkhorn",
+    "stop",
+    "stop_requests",
     "train",
 ]

@@ -77,7 +77,7 @@ def code_version() -> str:
     """Version of the package and a digest of the sources that weights depend on, so that a changed loop is noticed."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
-    folders = [path for name in ("training", "models") for path in sorted((package / name).rglob("*.py"))]
+    folders = [path for name in ("training", "models", "loading") for path in sorted((package / name).rglob("*.py"))]
     for path in [*folders, package / "crops" / "store.py", package / "crops" / "codec.py"]:
         digest.update(path.read_bytes())
     return f"{cwamsn.__version__}+training.{digest.hexdigest()[:12]}"

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from cwamsn.config import load_schema, resolve
-from cwamsn.embeddings import EmbedOptions, count_wells
+from cwamsn.embeddings import EmbedOptions, count_wells, images
 from cwamsn.embeddings.encoder import load_encoder
 from cwamsn.embeddings.images import embed
-from cwamsn.embeddings.views import views
 from cwamsn.errors import InputError
 from cwamsn.files import sha256, write_json
 from cwamsn.tables import check, feature_columns
@@ -42,8 +42,11 @@ class Store:
         self.frame = pd.DataFrame(rows, columns=["crop_id", "well_id", "height", "width"])
         self.images = [rng.integers(0, 256, (CHANNELS, h, w), dtype=np.uint8) for _, _, h, w in rows]
 
-    def load_batch(self, indices):
-        return np.stack([self.images[i] for i in indices])
+    def batch_shape(self, indices):
+        return (len(indices), *self.images[indices[0]].shape)
+
+    def load_batch(self, indices, out=None):
+        return np.stack([self.images[i] for i in indices], out=out)
 
     def reordered(self, order):
         other = Store([])
@@ -149,35 +152,6 @@ def test_no_gradient_and_no_randomness_left(folder):
     assert meta["in_channels"] == CHANNELS and meta["view_size"] == SIDE
 
 
-def test_views_of_known_images(options):
-    image = torch.arange(48 * 64).view(1, 1, 48, 64).remainder(251).to(torch.uint8)
-    centre = views(image, ["c"], 16, replace(options, view="center"))
-    torch.testing.assert_close(centre[0, 0], image[0, :, 16:32, 24:40].float())
-    tiles = views(image, ["c"], 24, replace(options, view="tiles", tile_size=24))
-    assert tiles.shape == (1, 6, 1, 24, 24)
-    torch.testing.assert_close(tiles[0, 5], image[0, :, 24:48, 40:64].float())
-    crops = views(image, ["c"], 16, replace(options, view="random_crops", n_crops=5))
-    windows = image.float().unfold(2, 16, 1).unfold(3, 16, 1).reshape(-1, 16, 16)
-    assert all((windows == crop[0]).all(dim=(1, 2)).any() for crop in crops[0])
-    assert len({tuple(crop.flatten().tolist()) for crop in crops[0]}) > 1
-    other = views(image, ["c"], 16, replace(options, view="random_crops", n_crops=5, seed=1))
-    assert not torch.equal(crops, other)
-
-
-def test_default_view_averages_out_what_it_cannot_show(options):
-    """Without the low-pass filter a checkerboard would come out as its phase."""
-    board = (torch.arange(64)[:, None] + torch.arange(64)).remainder(2).mul(200).to(torch.uint8)[None, None]
-    smooth = views(board, ["c"], 24, options)
-    rough = views(board, ["c"], 24, replace(options, antialias=False))
-    assert smooth.std() < 0.3 * rough.std()
-
-
-@pytest.mark.parametrize("view", ["center", "random_crops", "tiles"])
-def test_image_smaller_than_the_view(options, view):
-    with pytest.raises(InputError, match="60 pixels, crop c has 48 x 64; choose a smaller value"):
-        views(torch.zeros(1, 1, 48, 64, dtype=torch.uint8), ["c"], 60, replace(options, view=view, tile_size=60))
-
-
 def rewrite(folder, change):
     """Change the weights and let encoder.json vouch for them."""
     path = folder / "encoder.safetensors"
@@ -234,6 +208,58 @@ def test_encoder_that_gives_nan(folder, store, options):
     encoder.encoder.vit.patch_embed.proj.bias.data[:] = float("nan")
     with pytest.raises(InputError, match=r"crop w\d_s\d: the encoder returns NaN"):
         embed(encoder, meta, store, STATISTICS, options)
+
+
+def test_encoder_that_gives_nan_late_on_a_gpu():
+    """There features of several batches are looked at together; the crop is named all the same."""
+    batches = [(number, torch.full((2, 3), float(number))) for number in range(5)]
+    groups = list(images._on_host(iter(batches), 2, lambda: False))
+    assert [[number for number, _ in group] for group in groups] == [[0, 1], [2, 3], [4]]
+    assert all((features == number).all() and features.shape == (2, 3) for g in groups for number, features in g)
+    stopping = images._on_host(iter(batches), 100, lambda: True)
+    assert len(next(stopping)) == 1  # a signal does not wait for the others
+    with pytest.raises(InputError, match="crop b: the encoder returns NaN"):
+        images._check_finite(np.array([[0.0, 1.0], [np.nan, 1.0]]), np.array(["a", "b"]))
+
+
+def test_embed_works_with_defaults(folder, store, options):
+    encoder, meta = load_encoder(folder)
+    pd.testing.assert_frame_equal(
+        embed(encoder, meta, store, STATISTICS),
+        embed(encoder, meta, store, STATISTICS, replace(options, precision="auto"), "cpu"),
+    )
+    with pytest.raises(InputError, match=r"meta: lacks in_channels and view_size; give what load_encoder"):
+        embed(encoder, {}, store, STATISTICS)
+    with pytest.raises(InputError, match=r"statistics: lacks std; give what"):
+        embed(encoder, meta, store, {"mean": [1.0] * 3})
+
+
+@pytest.mark.parametrize("view", ["resize", "tiles", "random_crops"])
+def test_the_way_of_a_gpu_gives_the_features_of_the_processor(folder, store, options, monkeypatch, view):
+    """Views cut at once by the cutter, features held for several batches, batches loaded by threads."""
+    encoder, meta = load_encoder(folder)
+    options = replace(options, view=view, tile_size=24, n_crops=2, batch_size=4)
+    ours = embed(encoder, meta, store, STATISTICS, options)
+    pd.testing.assert_frame_equal(
+        ours, embed(encoder, meta, store, STATISTICS, replace(options, loader_threads=2)), check_exact=True
+    )
+    monkeypatch.setattr(images, "InputViews", partial(images.InputViews, way="dense"))
+    held = images._on_host
+    monkeypatch.setattr(images, "_on_host", lambda batches, most, now: held(batches, 3, now))
+    other = embed(encoder, meta, store, STATISTICS, options)
+    pd.testing.assert_frame_equal(ours, other, check_exact=False, rtol=0, atol=1e-3)
+
+
+def test_a_batch_has_so_many_views_not_images(store, options):
+    def sizes(**changes):
+        found = images.plan_batches(store.frame, SIDE, 4, replace(options, **changes))
+        return [len(batch.rows) for batch in found]
+
+    assert sizes() == [3, 4, 1]
+    assert sizes(view="random_crops", n_crops=2) == [2, 1, 2, 2, 1]
+    assert sizes(view="tiles", tile_size=8) == [1] * 8
+    rows = np.concatenate([batch.rows for batch in images.plan_batches(store.frame, SIDE, 4, options)])
+    assert sorted(rows) == list(range(8))
 
 
 def test_screen_without_crops(folder, options):

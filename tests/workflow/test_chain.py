@@ -46,6 +46,10 @@ def test_provenance_and_report_hold_every_job_of_the_run_and_no_other(finished):
         assert 'class="printed"' not in page and "OpenPhenom" not in page, "RxRx3-core's numbers say nothing here"
 
 
+def test_no_work_in_progress_is_left(finished):
+    assert not list((finished / "results").rglob("*.parts"))
+
+
 def test_a_run_says_where_to_look_and_what_it_made(finished):
     said = (finished / "said.txt").read_text()
     assert "tail -f results/tiny/logs/train/*/*.log" in said.split("Finished jobid")[0]

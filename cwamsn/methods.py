@@ -24,6 +24,8 @@ class Kind(NamedTuple):
     """Embeds images with a network, as the section `embedding` says."""
     trains: bool = False
     """Is trained here, on the training screen."""
+    brings_encoder: bool = False
+    """Takes its encoder from a folder: one that another run has trained, or an exported one."""
     seeded: bool = False
     """Has one result per seed of the run; else one in all."""
     by_unit: bool = False
@@ -42,12 +44,18 @@ class Kind(NamedTuple):
         """Whether it takes part in the marks for best and second best."""
         return not (self.chance or self.bound)
 
+    @property
+    def described(self) -> bool:
+        """Whether its encoder comes with what its training wrote about it: size, images, device."""
+        return self.trains or self.brings_encoder
+
     def has(self, benchmark: str) -> bool:
         """Whether it has scores of a benchmark; a finished map has those of gene_gene alone."""
         return self.measured and (self.embeds_wells or benchmark == "gene_gene")
 
 
 TRAINED = Kind("trained", needs_images=True, encodes=True, trains=True, seeded=True, in_studies=True)
+ENCODER = Kind("encoder", needs_images=True, encodes=True, brings_encoder=True)
 PRETRAINED = Kind("pretrained", needs_images=True, encodes=True)
 RELEASED = Kind("released", reads_file=True)
 HANDCRAFTED = Kind("handcrafted", needs_images=True, by_unit=True, in_studies=True)
@@ -58,7 +66,8 @@ WELLS = Kind("wells", reads_file=True)
 MAP = Kind("map", embeds_wells=False, reads_file=True)
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (TRAINED, PRETRAINED, RELEASED, HANDCRAFTED, LATENT, RANDOM, PUBLISHED, WELLS, MAP)
+    kind.name: kind
+    for kind in (TRAINED, ENCODER, PRETRAINED, RELEASED, HANDCRAFTED, LATENT, RANDOM, PUBLISHED, WELLS, MAP)
 }
 
 EMBEDDING_WELLS = tuple(kind for kind in KINDS.values() if kind.embeds_wells)
@@ -102,7 +111,7 @@ class Method:
 
     @property
     def path(self) -> str | None:
-        """The local file that it names, of embeddings or weights; None where it names none."""
+        """The local file that it names, of embeddings or weights, or folder of an encoder; None where it names none."""
         return self.entry.get("path")
 
     @property

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from cwamsn.config import embedding_of_method, load_schema
+from cwamsn.encoder_files import EncoderFiles, encoder_files
 from cwamsn.errors import InputError
 from cwamsn.jobs import ON_MAPS, needs_map
 from cwamsn.methods import Method
@@ -179,11 +180,36 @@ class Needs:
 
     def file_of(self, method: Method, screen: str) -> str | None:
         """File of embeddings or weights that a method names; of a released one perhaps beside the screen's images."""
+        if method.kind.brings_encoder:
+            return str(self.encoder(method.name).weights)
         if method.path:
             return method.path.replace("{screen}", screen)
         if method.entry.get("file") and screen in self.plan.screens:
             return str(self.plan.screen(screen).root / method.entry["file"])
         return None
+
+    @cached_property
+    def encoders(self) -> dict[str, EncoderFiles]:
+        """Files of each method of the run that brings its encoder; InputError, naming the key, where there are none."""
+        return {m.name: self._encoder(m) for m in self.plan.methods if m.kind.brings_encoder}
+
+    def _encoder(self, method: Method) -> EncoderFiles:
+        try:
+            return encoder_files(method.path or "")
+        except InputError as error:
+            raise InputError(f"definitions.{method.name}.path: {error}") from None
+
+    def encoder(self, method: str) -> EncoderFiles:
+        """Files of the encoder that a method brings."""
+        return self.encoders.get(method) or self._encoder(self.plan.defined[method])
+
+    def encoder_weights(self, method: str) -> str:
+        """Weights of the encoder that a method brings."""
+        return str(self.encoder(method).weights)
+
+    def encoder_description(self, method: str) -> str:
+        """What the training of the encoder that a method brings wrote about it."""
+        return str(self.encoder(method).description)
 
     def weights(self, method: str) -> list[str]:
         """Local weight files that a pretrained method names; none where its weights are fetched."""

@@ -41,7 +41,7 @@ class ReportNeeds:
         if not product.shows_chance_alone:
             shown = [m for m in shown if not m.kind.chance]
         if product.needs_sizes:
-            shown = [m for m in shown if m.kind.trains or m.parameters]
+            shown = [m for m in shown if m.kind.described or m.parameters]
         return len(shown) >= product.minimum and set(product.needs) <= set(self.plan.benchmarks(screen))
 
     def products(self, known: Mapping[str, Product] = PRODUCTS) -> list[tuple[Product, str]]:
@@ -84,12 +84,14 @@ class ReportNeeds:
         return files + [self.plan.difference(screen, first.name, second.name, seed) for first, second, seed in pairs]
 
     def computations_in(self, product: str) -> list[str]:
-        """Sizes of the trained encoders that a product prints."""
-        trained = [m for m in self.methods_in(PRODUCTS[product]) if m.kind.trains]
-        return [self.plan.computation(m.name) for m in trained] if PRODUCTS[product].prints_sizes else []
+        """Sizes of the encoders that a product prints, of those whose training described them."""
+        described = [m for m in self.methods_in(PRODUCTS[product]) if m.kind.described]
+        return [self.plan.computation(m.name) for m in described] if PRODUCTS[product].prints_sizes else []
 
     def first_description(self, method: str) -> str:
         """Description of the encoder that a method's sizes are counted of."""
+        if method in self.encoders():
+            return self.encoders()[method]
         return str(self.plan.model(method, self.plan.defined[method].seeds[0]).description)
 
     def entries_in(self, product: str, screen: str) -> list[dict[str, object]]:
@@ -252,11 +254,16 @@ class ReportNeeds:
             for m in self.needs.trained()
             for seed in m.seeds
         }
+        found |= {f"training/{name}/seed0": path for name, path in self.encoders().items()}
         return found | {
             f"embeddings/{screen}/{m.name}/seed{seed}": counts_of(self.plan.embeddings(screen, m.name, seed))
             for screen, m, seed in self.needs.embedded()
             if m.kind.encodes
         }
+
+    def encoders(self) -> dict[str, str]:
+        """Descriptions of the encoders that methods bring, by the method's name."""
+        return {name: str(files.description) for name, files in self.needs.encoders.items()}
 
     def training_logs(self) -> dict[str, list[str]]:
         """Logs of every training, by the title of the method."""

@@ -24,6 +24,7 @@ from cwamsn.gpus import (
 from cwamsn.methods import (
     EMBEDDING_FILES,
     EMBEDDING_WELLS,
+    ENCODER,
     HANDCRAFTED,
     LATENT,
     MAP,
@@ -63,7 +64,7 @@ plan = checked(Plan, config, ROOT)
 needs = Needs(plan, guards=workflow.is_main_process)
 reporting = ReportNeeds(needs)
 study = StudyNeeds(needs)
-checked(lambda: needs.recipes)
+checked(lambda: (needs.recipes, needs.encoders))
 
 if workflow.is_main_process:
     if _line := release(Path.cwd()):

@@ -2,7 +2,7 @@
 
 
 rule embed:
-    """Every well of a screen through an encoder, trained here or published."""
+    """Every well of a screen through an encoder, trained here or elsewhere."""
     input:
         encoder=plan.model().weights,
         meta=plan.model().description,
@@ -32,6 +32,17 @@ rule embed:
         max_missing_share=config["max_missing_share"],
     script:
         "../workflow_scripts/embeddings_embed.py"
+
+
+use rule embed as encoder_embedding with:
+    input:
+        encoder=of(needs.encoder_weights),
+        meta=of(needs.encoder_description),
+        crops=plan.screen().crops,
+        statistics=plan.screen().statistics,
+        wells=plan.screen().wells,
+    wildcard_constraints:
+        method=plan.pattern(ENCODER),
 
 
 use rule embed as pretrained_embedding with:

@@ -25,7 +25,7 @@ rule figures:
 
 
 rule computation:
-    """Parameters and operations of a trained method's encoder."""
+    """Parameters and operations of an encoder that a training described."""
     input:
         of(reporting.first_description),
     output:
@@ -33,7 +33,7 @@ rule computation:
     log:
         plan.log("computation/{method}"),
     wildcard_constraints:
-        method=plan.pattern(TRAINED),
+        method=plan.pattern(TRAINED, ENCODER),
     conda:
         "../envs/training.yaml"
     threads: 1
@@ -144,6 +144,7 @@ rule provenance:
     params:
         code=reporting.version["code"],
         computed=reporting.computed(),
+        encoders=reporting.encoders(),
         manifests=reporting.manifests(),
         usage=of(reporting.measured_jobs),
         products=reporting.scores_by_product(),

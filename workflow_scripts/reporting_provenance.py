@@ -19,6 +19,7 @@ with job(snakemake):
         usage=params.usage,
         products=params.products,
         computed=params.computed,
+        encoders=params.encoders,
         notes=Notes(
             screens={name: read_notes(paths) for name, paths in params.screen_notes.items()},
             methods=notes_by_method(params.method_notes),

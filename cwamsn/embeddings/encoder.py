@@ -1,15 +1,18 @@
-"""An encoder from the files that the training stage wrote, checked before it is used."""
+"""An encoder from the files that the training stage wrote, or an export, checked before it is used."""
 
-import json
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NamedTuple, TypedDict, cast
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
+from cwamsn.encoder_files import EncoderFiles, check_weights, encoder_files, read_description
 from cwamsn.errors import InputError
-from cwamsn.files import read_json, sha256
-from cwamsn.paths import ModelPaths
-from cwamsn.training import restore_encoder
+from cwamsn.files import read_json
+from cwamsn.models import build_encoder
+from cwamsn.models.weight_files import load_strictly
+from cwamsn.training import Embedder, restore_encoder
 
 
 class EncoderMeta(TypedDict):
@@ -22,16 +25,27 @@ class EncoderMeta(TypedDict):
     """Stains that it takes, in order; None: any."""
 
 
+class LoadedEncoder(NamedTuple):
+    """An encoder, and what is known of it."""
+
+    encoder: torch.nn.Module
+    """From normalised images (B, C, H, W) to features (B, D), in evaluation mode and without gradients."""
+    meta: EncoderMeta
+    """Its description, with the keys of :class:`EncoderMeta`."""
+
+
 def load_encoder(
-    folder: str | Path, network: str = "target", feature: str = "cls_last_block"
-) -> tuple[torch.nn.Module, EncoderMeta]:
+    folder: str | Path, network: str = "target", feature: str = "cls_last_block", *, sha256: str | None = None
+) -> LoadedEncoder:
     """Load a trained encoder.
 
     Parameters
     ----------
-    folder : holds `encoder.safetensors` and `encoder.json`
-    network : `target` (the moving average) or `anchor`
-    feature : `cls_last_block`, `cls_norm` or `head`
+    folder : of a training (`encoder.safetensors` and `encoder.json`), or of an export (`model.safetensors` and
+        `config.json`)
+    network : `target` (the moving average) or `anchor`; an export holds one of them
+    feature : `cls_last_block`, `cls_norm` or `head`; an export holds no projection head
+    sha256 : digest that the weights must have
 
     Returns
     -------
@@ -41,22 +55,37 @@ def load_encoder(
     Raises
     ------
     InputError
-        When a file is missing, the weights are not those that `encoder.json` was written with, or a weight is missing,
+        When a file is missing, the weights are not those that the description was written with, or a weight is missing,
         surplus or of another shape (as with another number of channels).
     """
-    paths = ModelPaths(Path(folder))
-    weights, description = paths.weights, paths.description
-    for path in (weights, description):
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; train the method first")
-    try:
-        wanted = read_json(description)["weights_sha256"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{description}: not the description of an encoder ({error!r}); train again") from None
-    if sha256(weights) != wanted:
-        raise InputError(
-            f"{weights}: its sha256 is not the {wanted[:12]}... of encoder.json; train again or copy both files"
-        )
-    encoder, meta = restore_encoder(folder, network, feature)
+    files = encoder_files(folder)
+    check_weights(files, sha256)
+    if files.exported:
+        encoder, meta = _restore_exported(files, network, feature), dict(read_description(files.description))
+    else:
+        encoder, meta = restore_encoder(folder, network, feature)
     sizes = {"in_channels": len(meta["channels"]), "view_size": meta["input_size"]}
-    return encoder, cast(EncoderMeta, meta | sizes)
+    return LoadedEncoder(encoder, cast(EncoderMeta, meta | sizes))
+
+
+def _restore_exported(files: EncoderFiles, network: str, feature: str) -> torch.nn.Module:
+    config = read_json(files.description)
+    if feature not in config["features"]:
+        raise InputError(
+            f"embedding.feature: {feature!r} is not in the exported {files.weights}; it gives "
+            f"{', '.join(config['features'])}: choose one, or take the folder of the training"
+        )
+    held = config["network"]
+    if network != held and len(config["training"]["networks"]) > 1:
+        raise InputError(
+            f"embedding.encoder: {network!r} is not in the exported {files.weights}, which holds {held!r}; choose it, "
+            "or take the folder of the training"
+        )
+    with torch.random.fork_rng(devices=[]):
+        encoder = build_encoder(config["architecture"], len(config["channels"]), **config["model_args"])
+    inner = next(iter(encoder.children()))  # the timm model, whose own names the export uses
+    try:
+        load_strictly(inner, load_file(files.weights), files.weights)
+    except SafetensorError as error:
+        raise InputError(f"{files.weights}: cannot be read ({error}); export again") from None
+    return Embedder(encoder, None, feature != "cls_last_block").eval().requires_grad_(False)

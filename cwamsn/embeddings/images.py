@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cwamsn.crops import CropStore
+from cwamsn.embeddings.channels import for_screen, match_channels
 from cwamsn.embeddings.encoder import EncoderMeta
 from cwamsn.embeddings.files import features_frame
 from cwamsn.embeddings.options import EmbedOptions
@@ -88,7 +89,8 @@ def embed(
     ----------
     encoder : (B, C, s, s) → (B, D), as :func:`cwamsn.embeddings.encoder.load_encoder` returns it
     meta : its description, returned with it; `in_channels`, `view_size` and `channels` are used
-    statistics : of this screen itself, since another screen's stains and 8-bit scaling differ
+    statistics : of this screen itself, since another screen's stains and 8-bit scaling differ. Where it names the
+        channels, they may be in another order than the encoder's
     options : section `embedding`, by default its defaults; its `device`, `gpus` and `threads` are the caller's concern
     device : where to compute; None: the CPU
     parts : folder in which features are kept while this runs, in a new file about once a minute. The same call after a
@@ -109,6 +111,9 @@ def embed(
     if not len(store.frame):
         raise InputError("crops: the evaluation screen has no crop; see its qc.parquet for the reasons")
     options, device = options or EmbedOptions(), torch.device(device or "cpu")
+    ours, theirs = statistics.get("channels"), meta.get("channels")
+    if ours and theirs:
+        encoder = for_screen(encoder, match_channels(theirs, ours))
     _check_channels(meta, statistics, store.load_batch([0]).shape[1])
     how = arithmetic(device, options.precision)
     size, most = options.view_size or meta["view_size"], views_at_once(options.batch_size, device.type != "cpu")
@@ -250,11 +255,6 @@ def _check_channels(meta: EncoderMeta, statistics: Statistics, channels: int) ->
         raise InputError(
             f"encoder: trained on {meta['in_channels']} channels, the evaluation screen's crops have {channels}; "
             "give both screens the same channels"
-        )
-    ours, theirs = statistics.get("channels"), meta.get("channels")
-    if ours and theirs and list(ours) != list(theirs):
-        raise InputError(
-            f"encoder: trained on channels {theirs}, the evaluation screen's crops hold {ours}; reorder them"
         )
     if len(statistics["mean"]) != channels or len(statistics["std"]) != channels:
         raise InputError(f"statistics: {len(statistics['mean'])} channels for crops of {channels}; recompute the crops")

@@ -1,27 +1,30 @@
 """One function that embeds a screen by any method. The workflow, studies and the command line all call it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pandas as pd
 import torch
 
 from cwamsn import tables
 from cwamsn.crops import CropStore
-from cwamsn.embeddings.encoder import EncoderMeta, load_encoder
+from cwamsn.embeddings.channels import for_screen, match_channels
+from cwamsn.embeddings.encoder import EncoderMeta, LoadedEncoder, load_encoder
 from cwamsn.embeddings.files import count_wells, read_embeddings
 from cwamsn.embeddings.gaussian import random_embeddings
 from cwamsn.embeddings.handcrafted import combine_units, measure_unit
 from cwamsn.embeddings.images import Statistics, arithmetic, embed
 from cwamsn.embeddings.latent import latent_embeddings
 from cwamsn.embeddings.options import EmbedOptions, HandcraftedOptions, PretrainedWeights, WellsFile
+from cwamsn.encoder_files import trained_on
 from cwamsn.errors import InputError
-from cwamsn.files import read_json
+from cwamsn.files import read_json, sha256
 from cwamsn.live import say
-from cwamsn.methods import HANDCRAFTED, LATENT, PRETRAINED, RANDOM, RELEASED, TRAINED, WELLS, Method
+from cwamsn.methods import ENCODER, HANDCRAFTED, LATENT, PRETRAINED, RANDOM, RELEASED, TRAINED, WELLS, Method
 from cwamsn.models import leased_devices, load_pretrained, ready_device, share_threads
+from cwamsn.notes import note
 from cwamsn.paths import ScreenPaths
 
 Found = tuple[pd.DataFrame, dict[str, object]]
@@ -72,10 +75,10 @@ def embed_method(
     ----------
     method : its kind decides what is done; its entry holds the keys of that kind
     screen : the screen's files: the wells table and, where the method needs images, crops and statistics
-    seed : of random vectors; an encoder was trained with it
+    seed : of random vectors; an encoder trained here was trained with it
     options : section `embedding` with the method's own keys (:func:`cwamsn.config.embedding_of_method`); used where a
         network embeds images
-    source : folder of the trained encoder; file of a method whose vectors lie in one; tables of a handcrafted method's
+    source : folder of the encoder; file of a method whose vectors lie in one; tables of a handcrafted method's
         units as :func:`cwamsn.embeddings.handcrafted.measure_unit` gives them (None: they are measured here)
     imaged_only : embed only wells that have a crop, so that methods that see no image have the wells of those that do
     max_missing_share : largest share of the wells that may be left without an embedding
@@ -102,8 +105,31 @@ def embed_method(
 
 
 def _trained(job: _Job) -> Found:
-    encoder, meta = load_encoder(job.path(), job.options.encoder, job.options.feature)
-    return _embed(job, encoder, meta, job.store(), read_json(job.screen.statistics))
+    found = load_encoder(job.path(), job.options.encoder, job.options.feature)
+    return _embed(job, found, job.store(), read_json(job.screen.statistics))
+
+
+def _encoder(job: _Job) -> Found:
+    entry = job.method.entry
+    found = load_encoder(job.path(), job.options.encoder, job.options.feature, sha256=entry.get("sha256"))
+    _say_what_it_saw(job, found.meta)
+    frame, counts = _embed(job, found, job.store(), read_json(job.screen.statistics), entry.get("channels") or {})
+    return frame, counts | {"encoder": {key: found.meta.get(key) for key in _OF_ENCODERS}}
+
+
+_OF_ENCODERS = ("weights_sha256", "data_sha256", "seed", "code_version")
+
+
+def _say_what_it_saw(job: _Job, meta: Mapping[str, Any]) -> None:
+    """What was in the training of another run is not looked up here, beyond whether it was this very screen."""
+    own, screen = meta.get("data_sha256", {}).get("wells"), job.screen.root.name
+    if own and own == sha256(job.screen.wells):
+        note(f"its encoder was trained on {screen} itself, in another run: its scores there are in-sample")
+    else:
+        note(
+            f"its encoder was trained in another run, on {trained_on(meta)}: whether it saw compounds of {screen} "
+            "there is not known, and none is left out for it"
+        )
 
 
 def _pretrained(job: _Job) -> Found:
@@ -117,24 +143,40 @@ def _pretrained(job: _Job) -> Found:
         accept_noncommercial=job.accept_noncommercial,
         key=f"definitions.{job.method.name}.path",
     )
+    match = match_channels(meta["channels"], store.channels) if meta["channels"] else None
+    own = {key: match.in_screen_order(meta[key]) if match else meta[key] for key in ("mean", "std")}
     statistics: Statistics = {
-        "mean": chosen.mean or meta["mean"],
-        "std": chosen.std or meta["std"],
+        "mean": chosen.mean or own["mean"],
+        "std": chosen.std or own["std"],
         "channels": list(store.channels),
     }
-    frame, counts = _embed(job, encoder, cast(EncoderMeta, meta), store, statistics)
+    frame, counts = _embed(job, LoadedEncoder(encoder, cast(EncoderMeta, meta)), store, statistics)
     return frame, counts | {"encoder": meta | statistics}
 
 
-def _embed(job: _Job, encoder: torch.nn.Module, meta: EncoderMeta, store: CropStore, statistics: Statistics) -> Found:
-    options = job.options
+def _embed(
+    job: _Job,
+    found: LoadedEncoder,
+    store: CropStore,
+    statistics: Statistics,
+    names: Mapping[str, str] | None = None,
+) -> Found:
+    """Wells of the store through an encoder, its stains found by name among the store's channels."""
+    options, (encoder, meta), ordered = job.options, found, {}
+    if meta["channels"]:
+        key = None if names is None else f"definitions.{job.method.name}.channels"
+        match = match_channels(meta["channels"], store.channels, names, key)
+        if match.encoder != match.screen:
+            say(str(match))
+            ordered = {"channels": match.names}
+        encoder, meta = for_screen(encoder, match), meta | {"channels": list(match.screen)}
     with leased_devices(options.device, gpus=options.gpus or 0, key="embedding", say=say) as (name,):
         device = ready_device(name, "embedding")
         if options.threads:
             torch.set_num_threads(share_threads(device, options.threads, options.loader_threads).compute)
         frame = embed(encoder, meta, store, statistics, options, device, parts=job.parts)
         computed = asdict(arithmetic(device, options.precision))
-    return frame, job.counted(frame, job.screen.crops) | computed
+    return frame, job.counted(frame, job.screen.crops) | computed | ordered
 
 
 def _handcrafted(job: _Job) -> Found:
@@ -166,6 +208,7 @@ def _from_file(job: _Job) -> Found:
 
 _KINDS = {
     TRAINED: _trained,
+    ENCODER: _encoder,
     PRETRAINED: _pretrained,
     HANDCRAFTED: _handcrafted,
     LATENT: _latent,

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from cwamsn.files import read_json, write_json
+from cwamsn.encoder_files import read_description, trained_on
+from cwamsn.files import write_json
 from cwamsn.models import build_encoder, encoder_arguments
 from cwamsn.reporting.flops import head_forward
 from cwamsn.training import Recipe
@@ -33,6 +34,8 @@ class Computation:
     """GFLOP of a training step per pair; None where nothing is trained or the objective keeps no moving average."""
     device: str | None
     """Device it was trained on."""
+    training_data: str
+    """What it was trained on, in a few words."""
 
 
 def count_computation(description: Mapping[str, Any]) -> Computation:
@@ -68,9 +71,10 @@ def count_computation(description: Mapping[str, Any]) -> Computation:
         gflops=anchor,
         step_gflops=step if description["steps"] and "target" in description["networks"] else None,
         device=description.get("device"),
+        training_data=trained_on(description),
     )
 
 
 def write_computation(description: str | Path, output: str | Path) -> None:
-    """Count the encoder of the file `description`, an `encoder.json`."""
-    write_json(asdict(count_computation(read_json(description))), output)
+    """Count the encoder of the file `description`, an `encoder.json` or an exported `config.json`."""
+    write_json(asdict(count_computation(read_description(description))), output)

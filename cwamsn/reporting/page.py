@@ -128,13 +128,16 @@ def _benchmarks(evaluation: Mapping[str, Sequence[str]]) -> str:
 def _methods(inputs: ReportInputs) -> pd.DataFrame:
     """Title, name, kind and seeds of each method; precision and device of its trainings where any was trained."""
     frame = pd.DataFrame(
-        [
-            (m.title, m.name, m.kind, ", ".join(map(str, m.seeds)), _trained_on(inputs.record, m))
-            for m in inputs.methods
-        ],
+        [(m.title, m.name, m.kind, _seeds(inputs.record, m), _trained_on(inputs.record, m)) for m in inputs.methods],
         columns=["Method", "Name", "Kind", "Seeds", "Trained on"],
     )
     return frame if frame["Trained on"].any() else frame.drop(columns="Trained on")
+
+
+def _seeds(record: Provenance, method: TableMethod) -> str:
+    """Seeds of a method; of an encoder from another run, the seed that it was trained with there."""
+    elsewhere = record.get("encoders", {}).get(method.name)
+    return f"{elsewhere.get('seed', 'unknown')}, of its own run" if elsewhere else ", ".join(map(str, method.seeds))
 
 
 def _trained_on(record: Provenance, method: TableMethod) -> str:

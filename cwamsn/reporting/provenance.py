@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from cwamsn.encoder_files import TRAINING, read_description
 from cwamsn.files import read_digest, read_json, sha256, write_json
 from cwamsn.version import CodeVersion, config_digest, run_version
 
@@ -56,6 +57,7 @@ class Provenance(TypedDict):
     machine: Machine
     packages: Mapping[str, str]
     computed: NotRequired[Mapping[str, Mapping[str, str]]]
+    encoders: NotRequired[Mapping[str, Mapping[str, Any]]]
     usage: Sequence[Usage]
     notes: NotRequired[Notes]
     resources: NotRequired[Mapping[str, Mapping[str, str]]]
@@ -97,8 +99,23 @@ def packages() -> dict[str, str]:
 def computed(files: Mapping[str, str | Path]) -> dict[str, dict[str, str]]:
     """What each training and embedding ran on and in: the values that `auto` took, device, code and weights."""
     wanted = ("precision", "attention", "device", "code_version", "weights_sha256")
-    descriptions = {name: read_json(path) for name, path in sorted(files.items())}
+    descriptions = {name: _described(path) for name, path in sorted(files.items())}
     return {name: {key: made[key] for key in wanted if key in made} for name, made in descriptions.items()}
+
+
+def _described(path: str | Path) -> Mapping[str, Any]:
+    found = read_json(path)
+    return found.get(TRAINING, {}) | found
+
+
+def encoders(files: Mapping[str, str | Path]) -> dict[str, dict[str, object]]:
+    """How the encoders that methods bring were trained, by method: recipe, seed, length, data and digest of weights."""
+    wanted = ("weights_sha256", "recipe", "seed", "steps", "images", "channels", "training_screen", "data_sha256")
+    found = {name: read_description(path) for name, path in sorted(files.items())}
+    return {
+        name: {"description": str(files[name])} | {key: made[key] for key in wanted if key in made}
+        for name, made in found.items()
+    }
 
 
 def measurements(path: str | Path) -> list[Measurement]:
@@ -161,6 +178,8 @@ class ProvenanceInputs:
     """For each table and figure, the score files it was made from."""
     computed: Mapping[str, str | Path] = field(default_factory=dict)
     """What each training and embedding wrote about itself (`encoder.json`, counts), by name."""
+    encoders: Mapping[str, str | Path] = field(default_factory=dict)
+    """Descriptions of encoders that other runs trained, by method."""
     notes: Notes = field(default_factory=lambda: Notes(screens={}, methods={}))
     resources: Mapping[str, str | Path] = field(default_factory=dict)
     """Packaged tables that the benchmarks looked things up in, by what they are."""
@@ -180,6 +199,7 @@ def write_provenance(inputs: ProvenanceInputs, output: str | Path) -> None:
         "machine": machine(),
         "packages": packages(),
         "computed": computed(inputs.computed),
+        "encoders": encoders(inputs.encoders),
         "usage": usage(inputs.usage),
         "notes": inputs.notes,
         "resources": {n: {"file": Path(p).name, "sha256": sha256(p)} for n, p in inputs.resources.items()},

@@ -11,10 +11,11 @@ from cwamsn.training.schedule import schedules
 from cwamsn.training.stopping import stop, stop_requests
 from cwamsn.training.trainer import Trainer
 from cwamsn.training.views import random_boxes
-from cwamsn.training.weights import code_version, restore_encoder
+from cwamsn.training.weights import Embedder, code_version, restore_encoder
 
 __all__ = [
     "OBJECTIVES",
+    "Embedder",
     "MSNLoss",
     "PairSampler",
     "Recipe",

@@ -35,6 +35,15 @@ class ChannelStatistics(NamedTuple):
     channels: list[str]
 
 
+class TrainingScreen(NamedTuple):
+    """Where the images of a training come from; it goes with the weights."""
+
+    name: str
+    source: str | None
+    """The screen's source, as its `source.json` names it; None: not known."""
+    simulated: bool
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """What a training reads of its screen."""
@@ -46,6 +55,7 @@ class TrainingData:
     statistics: ChannelStatistics
     sha256: dict[str, str]
     """Digests of the files that were read, by name."""
+    screen: TrainingScreen
 
     @property
     def classes(self) -> int:
@@ -70,7 +80,14 @@ def read_training_data(screen: ScreenPaths, recipe: Recipe) -> TrainingData:
         crops = keep_usable(crops, molecules.usable, screen.wells)
     statistics = read_statistics(screen.statistics, list(store.channels))
     files = {"crops": screen.crops, "wells": screen.wells, "statistics": screen.statistics}
-    return TrainingData(store, *crops, statistics, {name: sha256(path) for name, path in files.items()})
+    digests = {name: sha256(path) for name, path in files.items()}
+    return TrainingData(store, *crops, statistics, digests, training_screen(screen))
+
+
+def training_screen(screen: ScreenPaths) -> TrainingScreen:
+    """What the files of a screen say about where it came from; only a simulated one lies beside its truth."""
+    source = read_json(screen.source).get("source") if screen.source.is_file() else None
+    return TrainingScreen(screen.root.name, source, screen.simulated_truth.is_file())
 
 
 def select_crops(index: pd.DataFrame, wells: pd.DataFrame, pairs: PairOptions, source: str | Path) -> TrainingCrops:

@@ -228,6 +228,7 @@ class Trainer:
             "images": self.data.crops["crop"].nunique() if self.steps else 0,
             "networks": ["anchor"] if self.model.target is None else ["anchor", "target"],
             "data_sha256": dict(self.data.sha256),
+            "training_screen": self.data.screen._asdict(),
             "code_version": code_version(),
             "device": device_name(self.device),
             "precision": self.precision,

@@ -187,7 +187,7 @@ def test_wrong_digest_and_cut_files(folder):
     with pytest.raises(InputError, match=r"encoder\.json: not the description of an encoder"):
         load_encoder(folder)
     path.unlink()
-    with pytest.raises(InputError, match=r"encoder\.safetensors: no such file; train the method first"):
+    with pytest.raises(InputError, match=r"encoder\.safetensors: no such file; it belongs beside encoder\.json"):
         load_encoder(folder)
 
 
@@ -195,12 +195,22 @@ def test_channels_must_agree(folder, store, options):
     encoder, meta = load_encoder(folder)
     with pytest.raises(InputError, match="trained on 5 channels, the evaluation screen's crops have 3"):
         embed(encoder, meta | {"in_channels": 5}, store, STATISTICS, options)
-    with pytest.raises(InputError, match="trained on channels"):
-        embed(encoder, meta, store, STATISTICS | {"channels": ["b", "a", "c"]}, options)
+    with pytest.raises(InputError, match="trained on channels a, b, c, the screen's crops hold b, a, d"):
+        embed(encoder, meta, store, STATISTICS | {"channels": ["b", "a", "d"]}, options)
     with pytest.raises(InputError, match="2 channels for crops of 3"):
         embed(encoder, meta, store, {"mean": [1.0, 1.0], "std": [1.0, 1.0]}, options)
     with pytest.raises(InputError, match="no variation"):
         embed(encoder, meta, store, STATISTICS | {"std": [1.0, 0.0, 1.0]}, options)
+
+
+def test_another_order_of_the_channels_changes_no_bit(folder, store, options):
+    """Crops and statistics of the screen keep its own order."""
+    encoder, meta = load_encoder(folder)
+    expected = embed(encoder, meta, store, STATISTICS, options)
+    order = [2, 0, 1]
+    store.images = [image[order] for image in store.images]
+    statistics = {key: [values[i] for i in order] for key, values in STATISTICS.items()}
+    pd.testing.assert_frame_equal(embed(encoder, meta, store, statistics, options), expected, check_exact=True)
 
 
 def test_encoder_that_gives_nan(folder, store, options):

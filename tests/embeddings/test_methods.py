@@ -10,8 +10,11 @@ import torch
 import cwamsn.models.devices
 from cwamsn import tables
 from cwamsn.embeddings import EmbedOptions, HandcraftedOptions, methods, random_embeddings
+from cwamsn.embeddings.encoder import LoadedEncoder
 from cwamsn.errors import InputError
+from cwamsn.files import sha256
 from cwamsn.methods import KINDS, method_of
+from cwamsn.notes import collected
 from cwamsn.paths import ScreenPaths
 from cwamsn.tables import feature_columns
 from tests.training.tiny import CHANNELS, wells_frame, write_store
@@ -48,14 +51,15 @@ def network(monkeypatch):
     """A network in place of a trained one: the mean of each channel."""
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     meta = {"in_channels": len(CHANNELS), "view_size": 16, "channels": list(CHANNELS)}
-    monkeypatch.setattr(methods, "load_encoder", lambda folder, branch, feature: (network, meta))
-    return network
+    monkeypatch.setattr(methods, "load_encoder", lambda *args, **options: LoadedEncoder(network, meta))
+    return meta
 
 
 @pytest.mark.parametrize(
     ("kind", "entry", "embedded"),
     [
         ("trained", {}, 54),
+        ("encoder", {}, 54),
         ("handcrafted", MEASURED, 54),
         ("latent", {"part": "phenotype"}, 56),
         ("random", {"dimension": 8}, 56),
@@ -65,7 +69,12 @@ def network(monkeypatch):
 )
 def test_every_kind_embeds_the_wells_that_it_can(screen, network, tmp_path, kind, entry, embedded):
     wells = tables.read("wells", screen.wells)
-    source = {"trained": tmp_path, "wells": a_file(tmp_path, wells), "released": a_file(tmp_path, wells)}.get(kind)
+    source = {
+        "trained": tmp_path,
+        "encoder": tmp_path,
+        "wells": a_file(tmp_path, wells),
+        "released": a_file(tmp_path, wells),
+    }.get(kind)
     frame, counts = methods.embed_method(method(kind, **entry), screen, 3, OPTIONS, source)
     assert tables.check(frame, "embeddings", kind)["well_id"].is_monotonic_increasing
     assert len(frame) == counts["matched"] == embedded and counts["wells"] == 56
@@ -108,6 +117,51 @@ def test_a_job_chooses_its_device_once(screen, network, tmp_path, monkeypatch):
     monkeypatch.setattr(cwamsn.models.devices, "choose_devices", counted)
     _, counts = methods.embed_method(method("trained"), screen, 0, OPTIONS, tmp_path)
     assert len(chosen) == 1 and {"precision", "attention", "device"} <= set(counts)
+
+
+def encoder_frame(screen, folder, kind="encoder", **entry):
+    frame, counts = methods.embed_method(method(kind, **entry), screen, 0, OPTIONS, folder)
+    return frame[feature_columns(frame)].to_numpy(), counts
+
+
+@pytest.mark.parametrize("kind", ["trained", "encoder"])
+def test_stains_in_another_order_are_found_by_name(screen, network, tmp_path, capsys, kind):
+    expected, counts = encoder_frame(screen, tmp_path, kind)
+    assert "channels" not in counts
+    network["channels"] = network["channels"][::-1]
+    found, counts = encoder_frame(screen, tmp_path, kind)
+    np.testing.assert_array_equal(found, expected[:, ::-1])
+    assert counts["channels"] == {name: name for name in CHANNELS}
+    assert f"in the encoder's order: {', '.join(reversed(CHANNELS))}" in capsys.readouterr().out
+
+
+def test_stains_in_another_spelling_are_found_where_the_method_says_so(screen, network, tmp_path):
+    expected, _ = encoder_frame(screen, tmp_path)
+    network["channels"] = ["b", "DNA", *network["channels"][2:]]
+    found, counts = encoder_frame(screen, tmp_path, channels={"DNA": "a"})
+    np.testing.assert_array_equal(found, expected[:, [1, 0, 2, 3, 4]])
+    assert counts["channels"]["DNA"] == "a"
+    for kind, entry, advice in (
+        ("encoder", {}, r"write definitions\.mine\.channels: \{DNA: a\}"),
+        ("trained", {}, "give"),
+    ):
+        with pytest.raises(InputError, match=rf"channels b, DNA, c, d, e, the screen's crops hold a, b.*; {advice}"):
+            encoder_frame(screen, tmp_path, kind, **entry)
+
+
+def test_what_an_encoder_was_trained_on_is_noted(screen, network, tmp_path):
+    network |= {"weights_sha256": "1" * 64, "data_sha256": {"wells": "2" * 64, "crops": "3" * 64}}
+    with collected() as lines:
+        _, counts = encoder_frame(screen, tmp_path)
+    assert counts["encoder"]["weights_sha256"] == "1" * 64
+    assert lines == [
+        "its encoder was trained in another run, on crops 333333333333: whether it saw compounds of "
+        f"{screen.root.name} there is not known, and none is left out for it"
+    ]
+    network["data_sha256"] = {"wells": sha256(screen.wells)}
+    with collected() as lines:
+        encoder_frame(screen, tmp_path)
+    assert "in another run: its scores there are in-sample" in lines[0]
 
 
 def test_a_method_that_needs_a_path_says_so(screen):

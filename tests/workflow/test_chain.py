@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 
 from cwamsn import tables
 from cwamsn.files import read_json
@@ -87,6 +88,24 @@ def test_another_run_does_not_overwrite_a_screen_of_the_same_name(finished, tmp_
     result = snakemake(finished, "--dry-run", config=[TINY, tmp_path / "trap.yaml"], check=False)
     assert result.returncode != 0
     assert "trap.yaml: line 1: training.steps: YAML reads 1_0 as 10" in result.stdout + result.stderr
+
+
+def test_the_encoder_of_this_run_gives_the_same_bytes_in_another(finished, tmp_path):
+    trained, names = (
+        "results/tiny/models/cwa-msn/seed0",
+        [f"embeddings/rxrx3-tiny/{m}/seed0" for m in ("cwa-msn", "guest")],
+    )
+    entry = {"kind": "encoder", "path": trained, "channels": {"Mito": "mitochondria"}}
+    own = {"run": "guest", "methods": ["guest"], "definitions": {"guest": entry}, "comparisons": []}
+    (tmp_path / "guest.yaml").write_text(yaml.safe_dump(tiny() | own | {"training_screen": None}))
+    snakemake(finished, f"results/guest/{names[1]}.parquet", config=tmp_path / "guest.yaml")
+    own, other = (finished / "results" / run / name for run, name in zip(("tiny", "guest"), names))
+    assert own.with_suffix(".parquet").read_bytes() == other.with_suffix(".parquet").read_bytes()
+    counts, description = read_json(other.with_suffix(".json")), read_json(finished / trained / "encoder.json")
+    assert counts["encoder"]["weights_sha256"] == description["weights_sha256"]
+    assert counts["encoder"]["data_sha256"] == description["data_sha256"] and "channels" not in counts
+    (note,) = read_json(other.with_suffix(".notes.json"))
+    assert "trained in another run, on bray-tiny (simulated): whether it saw compounds of rxrx3-tiny" in note
 
 
 def test_one_table_needs_only_its_own_rows(finished, tmp_path):

@@ -50,13 +50,16 @@ def test_the_page_holds_the_files_it_speaks_of(blocks):
     assert set(blocks) == {
         "my_recipe.yaml",
         "my_objective.yaml",
+        "my_encoder.yaml",
         "my_weights.yaml",
         "my_embeddings.yaml",
         "cwamsn/training/objectives/barlow.py",
     }
 
 
-@pytest.mark.parametrize("name", ["my_recipe.yaml", "my_objective.yaml", "my_weights.yaml", "my_embeddings.yaml"])
+@pytest.mark.parametrize(
+    "name", ["my_recipe.yaml", "my_objective.yaml", "my_encoder.yaml", "my_weights.yaml", "my_embeddings.yaml"]
+)
 def test_every_entry_is_a_valid_configuration(copy, name):
     found = configuration(copy, [copy / name], {}, lambda path: yaml.safe_load(Path(path).read_text()))
     assert found["methods"][-1] in {**found["definitions"], **found["embeddings"]}

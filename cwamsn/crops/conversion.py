@@ -8,7 +8,7 @@ import numpy as np
 from cwamsn.errors import InputError
 
 SATURATED_SHARE = 0.0028 / 100  # of the pixels, shown at the display maximum
-_BLOCK = 1 << 15  # pixels per step, so that the intermediate values stay in the cache
+_BLOCK = 1 << 16  # pixels per step, so that the intermediate values stay in the cache
 # numpy takes the minimum of two arrays six times as fast as that of an array and a number.
 _LIMIT = np.full(_BLOCK, 255, np.float32)
 

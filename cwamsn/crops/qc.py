@@ -40,9 +40,13 @@ def measure(crop: np.ndarray) -> Measures:
     """
     pixels = crop.shape[1] * crop.shape[2]
     crop = np.ascontiguousarray(crop)
-    sums, squares = zip(*(_sums(plane.reshape(-1)) for plane in crop))
-    focus = [_laplacian_variance(p) / max(s / pixels, 1e-12) ** 2 for p, s in zip(crop, sums)]
-    saturation = [np.count_nonzero(plane == 255) / pixels for plane in crop]
+    sums, squares, focus, saturation = [], [], [], []
+    for plane in crop:  # all of one plane before the next, while it is in the cache
+        total, square = _sums(plane.reshape(-1))
+        sums.append(total)
+        squares.append(square)
+        focus.append(_laplacian_variance(plane) / max(total / pixels, 1e-12) ** 2)
+        saturation.append(np.count_nonzero(plane == 255) / pixels)
     # CRC-32 alone could collide within a plate; together with the exact per-channel sums it will not.
     digest = (imagecodecs.deflate_crc32(crop), crop.shape, *sums, *squares)
     return Measures(np.array(focus), np.array(saturation), np.array(sums), np.array(squares), pixels, digest)

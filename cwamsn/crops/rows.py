@@ -15,12 +15,11 @@ import numpy as np
 def difference_rows(crop: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Differences of a (C, H, W) uint8 array; into `out`, of the same shape, if given."""
     result = np.empty_like(crop, order="C") if out is None else out
-    result[..., :1, :] = crop[..., :1, :]
-    for step in _steps(crop.shape[-2]):
-        odd = crop[..., step :: 2 * step, :]
-        even = crop[..., :: 2 * step, :][..., : odd.shape[-2], :]
-        np.subtract(odd, even, out=result[..., step :: 2 * step, :])
-    return result
+    row = np.arange(crop.shape[1])
+    # Rows are copied and whole arrays subtracted; subtracting rows from rows would take numpy four times as long.
+    np.take(crop, row - (row & -row), axis=1, out=result, mode="clip")
+    result[:, 0] = 0
+    return np.subtract(crop, result, out=result)
 
 
 def sum_rows(crop: np.ndarray) -> None:

@@ -76,24 +76,28 @@ def bare_tiff(data: bytes | memoryview) -> np.ndarray | None:
     order = "<" if bytes(data[:2]) == b"II" else ">"
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, start)
-    tags = {}
-    for k in range(count):
-        tag, kind, n, raw = struct.unpack_from(f"{order}HHI4s", data, start + 2 + 12 * k)
-        code, size = {3: ("H", 2), 4: ("I", 4)}.get(kind, (None, 0))
-        if code is None:
+    entries = struct.unpack_from(f"{order}{'HHI4s' * count}", data, start + 2)
+    tags: dict[int, np.ndarray] = {}
+    one: dict[int, int] = {}
+    for tag, kind, n, raw in zip(entries[::4], entries[1::4], entries[2::4], entries[3::4]):
+        size = {3: 2, 4: 4}.get(kind)
+        if size is None:
             if (tag == 33629 and n > 1) or (tag == 270 and n > 4 and _names_a_stack(data, order, raw, n)):
                 return None  # MetaMorph, ImageJ and tifffile keep a stack's planes behind a single directory
             continue
-        source, at = (raw, 0) if n * size <= 4 else (data, struct.unpack(f"{order}I", raw)[0])
-        tags[tag] = struct.unpack_from(f"{order}{n}{code}", source, at)
+        if n == 0:
+            return None
+        source, at = (raw, 0) if n * size <= 4 else (data, _integer(raw, order))
+        one[tag] = _integer(source[at : at + size], order)
+        if tag in (273, 279):
+            tags[tag] = np.frombuffer(source, f"{order}u{size}", n, at).astype(np.int64)
     (following,) = struct.unpack_from(f"{order}I", data, start + 2 + 12 * count)
-    one = {t: v[0] for t, v in tags.items()}
     bits = one.get(258, 1)
     grey = one.get(262) == 1 and one.get(277, 1) == 1 and one.get(339, 1) == 1 and one.get(317, 1) == 1
     plain = one.get(254, 0) == 0 and one.get(259, 1) == 1 and one.get(266, 1) == 1 and one.get(32997, 1) == 1
     if following or not plain or bits not in (8, 16) or not grey or 273 not in tags or 279 not in tags:
         return None
-    height, width, offsets, lengths = one[257], one[256], np.array(tags[273]), np.array(tags[279])
+    height, width, offsets, lengths = one[257], one[256], tags[273], tags[279]
     size = height * width * bits // 8
     if lengths.sum() != size or (np.diff(offsets) != lengths[:-1]).any():
         return None
@@ -105,6 +109,10 @@ def bare_tiff(data: bytes | memoryview) -> np.ndarray | None:
         .reshape(height, width)
         .astype(stored.newbyteorder("="), copy=False)
     )
+
+
+def _integer(raw: bytes | memoryview, order: str) -> int:
+    return int.from_bytes(raw, "little" if order == "<" else "big")
 
 
 def _names_a_stack(data: bytes | memoryview, order: str, raw: bytes, n: int) -> bool:

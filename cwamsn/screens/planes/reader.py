@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from cwamsn.errors import InputError
 from cwamsn.screens.planes.decode import MOST_BYTES, Refused, decode_plane
+from cwamsn.screens.planes.directory import zip_members
 
 _OPEN_FILES = 16  # archives kept open; a Bray field lies in five
 _ROW_GROUPS = 3  # row groups kept decompressed; a well may straddle two
@@ -90,8 +91,7 @@ class _Archive:
     def __init__(self, path: str) -> None:
         self.path = path
         try:
-            with zipfile.ZipFile(path) as archive:
-                self.members = {info.filename: info for info in archive.infolist()}
+            self.members = zip_members(path)
         except (zipfile.BadZipFile, OSError) as error:
             raise InputError(f"{path}: not a readable zip file ({error}); delete it and download it again") from None
         self.file = Path(path).open("rb")  # noqa: SIM115 - closed with the reader

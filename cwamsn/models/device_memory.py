@@ -12,10 +12,11 @@ _UNITS = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "bytes": 1}
 
 
 @contextmanager
-def fitting(key: str, batch: int, device: torch.device) -> Iterator[None]:
+def fitting(key: str, batch: int, device: torch.device, advice: str = "") -> Iterator[None]:
     """Around work in batches of `batch`: an out-of-memory error of the GPU becomes one line.
 
     key : of the configuration, that says how large a batch is
+    advice : what else takes less memory, for the end of the line
 
     To be entered when weights and the optimiser's state are on the device: what is allocated later is taken to grow
     with the batch.
@@ -36,8 +37,8 @@ def fitting(key: str, batch: int, device: torch.device) -> Iterator[None]:
         others = f", {(total - ours) / 2**30:.1f} of them taken by others" if total - ours > 2**30 else ""
         size = f"{total / 2**30:.1f} GiB of {torch.cuda.get_device_name(device)}{others}"
         raise InputError(
-            f"{key}: {batch} do not fit into the {size}; "
-            f"{f'{fits} should' if fits else 'not even 1 would: take another GPU'}"
+            f"{key}: {batch} do not fit into the {size}: they need at least {needed / 2**30:.1f} GiB; "
+            f"{f'{fits} should' if fits else 'not even 1 would: take another GPU'}{advice}"
         ) from None
 
 

@@ -44,3 +44,10 @@ def check_any_step(rows: Sequence[Mapping[str, float]]) -> None:
     """Raise TrainingStopped where no window of the log holds a step that was taken."""
     if not any("gradient_norm" in row for row in rows):
         raise TrainingStopped("training stopped: every step overflowed in float16, so no step was taken; use float32")
+
+
+def less_memory(precision: str, attention: str) -> str:
+    """What takes less of a GPU's memory than the arithmetic of a training, for the end of a line about its batch."""
+    better = ["precision"] if precision in ("float32", "tf32") else []
+    better += ["attention"] if attention == "eager" else []
+    return f"; training.{' and training.'.join(better)}: auto may need less" if better else ""

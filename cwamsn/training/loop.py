@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from cwamsn.live import Pace, say
-from cwamsn.models import device_name, is_main, prepare_deterministic, share_threads, world
+from cwamsn.models import device_name, fitting, is_main, prepare_deterministic, share_threads, world
 from cwamsn.paths import ScreenPaths
 from cwamsn.training.checkpoint import Checkpoint
 from cwamsn.training.data import read_training_data
-from cwamsn.training.health import check_any_step, check_collapse
+from cwamsn.training.health import check_any_step, check_collapse, less_memory
 from cwamsn.training.log import TrainingLog
 from cwamsn.training.processes import process_group
 from cwamsn.training.recipe import Recipe
@@ -63,11 +63,13 @@ def train(
         _announce(trainer)
         log = TrainingLog(out, writes=is_main())
         if trainer.steps:
+            advice = less_memory(trainer.precision, trainer.attention)
             file, minutes = out / "checkpoint" / "last.pt", recipe.run.checkpoint_minutes
             # torchrun waits for processes that were told to stop, and ends them
             with (
                 stop_requests(insist=world()[1] == 1) as requested,
                 SameStep(requested) as to_stop,
+                fitting("training.batch_size", recipe.pairs.batch_size, own, advice),
                 Checkpoint(file, trainer.fingerprint, minutes) as checkpoint,
             ):
                 checkpoint.restore(trainer, log)

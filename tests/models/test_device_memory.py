@@ -25,10 +25,11 @@ def run_out(monkeypatch, total, free, reserved, peak, weights=GIB):
 
 def test_the_line_names_the_batch_and_one_that_fits(monkeypatch):
     assert run_out(monkeypatch, 24 * GIB, 2 * GIB, 22 * GIB, 20 * GIB) == (
-        "embedding.batch_size: 128 do not fit into the 24.0 GiB of NVIDIA Test; 64 should"
+        "embedding.batch_size: 128 do not fit into the 24.0 GiB of NVIDIA Test: they need at least 26.0 GiB; 64 should"
     )
     assert run_out(monkeypatch, 24 * GIB, 2 * GIB, 6 * GIB, 5 * GIB) == (
-        "embedding.batch_size: 128 do not fit into the 24.0 GiB of NVIDIA Test, 16.0 of them taken by others; 64 should"
+        "embedding.batch_size: 128 do not fit into the 24.0 GiB of NVIDIA Test, 16.0 of them taken by others: "
+        "they need at least 11.0 GiB; 64 should"
     )
     assert run_out(monkeypatch, 2 * GIB, 0, GIB, GIB).endswith("not even 1 would: take another GPU")
 

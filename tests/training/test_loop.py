@@ -328,6 +328,23 @@ def test_collapse_stops_the_run_with_its_cause(tmp_path, store):
     run(tmp_path, store, min_prototype_use=0)
 
 
+def test_a_batch_that_a_gpu_has_no_room_for_ends_with_one_line(tmp_path, store, monkeypatch):
+    def full(self, images):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB. GPU 0 has ...")
+
+    for name, value in {"max_memory_allocated": 7, "memory_reserved": 7}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value * 2**30)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**30, 8 * 2**30))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA Test")
+    monkeypatch.setattr(trainer.Trainer, "step", full)
+    line = (
+        r"^training\.batch_size: 8 do not fit into the 8\.0 GiB of NVIDIA Test: they need at least 10\.0 GiB; "
+        r"4 should; training\.precision and training\.attention: auto may need less$"
+    )
+    with pytest.raises(InputError, match=line):
+        run(tmp_path, store, precision="float32", attention="eager")
+
+
 def test_statistics_of_another_store_are_refused(tmp_path):
     store = write_store(tmp_path / "screen")
     wrong = store.statistics

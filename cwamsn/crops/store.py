@@ -177,6 +177,12 @@ class CropStore:
             self._channels = self._get(int(self._shard[0])).channels
         return self._channels
 
+    @property
+    def bytes_per_crop(self) -> float:
+        """Mean size of a crop in the shards that have been read so far; 0 before any."""
+        shards = list(self._open.values())
+        return sum(shard.bytes.size for shard in shards) / max(1, sum(len(shard.checksums) for shard in shards))
+
     def load(self, i: int) -> np.ndarray:
         """Crop `i`, (C, H, W) uint8. Raises InputError naming shard and row when its bytes are damaged."""
         return self.load_batch([i])[0]

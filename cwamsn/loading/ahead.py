@@ -189,7 +189,7 @@ class Ahead(Iterator[Loaded]):
     def __init__(
         self, store: CropStore, requests: Iterator[Request], memory: Host | Device, *, threads: int, depth: int
     ):
-        self.memory, self.threads = memory, threads
+        self.store, self.memory, self.threads = store, memory, threads
         self._used: Slot | None = None
         ring = max(1, depth) + 1
         self._work = _Work(store, requests, memory, threads, slots=ring if threads or isinstance(memory, Device) else 1)

@@ -66,13 +66,17 @@ def gather_rows(x: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def averaged(numbers: Mapping[str, Tensor | float]) -> dict[str, float]:
-    """Plain numbers, each the mean over processes; one exchange for all of them."""
-    values = torch.stack([torch.as_tensor(v).detach().double().cpu() for v in numbers.values()])
-    if world()[1] > 1:
-        device = next((v.device for v in numbers.values() if isinstance(v, Tensor)), values.device)
-        values = mean_over_ranks(values.to(device)).cpu()
-    return dict(zip(numbers, values.tolist()))
+def averaged(numbers: Mapping[str, Tensor | float]) -> Tensor:
+    """(N,) float64, each number the mean over processes, on the device of the tensors; one exchange for all of them.
+
+    The host does not wait for them.
+    """
+    device = next((value.device for value in numbers.values() if isinstance(value, Tensor)), torch.device("cpu"))
+    values = [
+        value.detach() if isinstance(value, Tensor) else torch.full((), value, dtype=torch.float64, device=device)
+        for value in numbers.values()
+    ]
+    return mean_over_ranks(torch.stack(values).double())
 
 
 def rank_slice(x: Tensor) -> Tensor:

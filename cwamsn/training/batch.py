@@ -1,6 +1,6 @@
 """One global batch of pairs as the tensors that an objective sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -22,3 +22,4 @@ class Batch:
     target: Tensor  # (B, C, h, w), one view of each target image, never masked
     perturbation: Tensor  # (B,) codes of the perturbations
     generator: torch.Generator  # on the CPU, the same in all processes, for whatever else the objective draws
+    drawn: dict[str, Tensor] = field(default_factory=dict)  # what the objective's own `draw` returned, on the device

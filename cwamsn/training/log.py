@@ -10,6 +10,7 @@ import torch
 
 from cwamsn.files import atomic_path
 from cwamsn.paths import ModelPaths
+from cwamsn.training.numbers import Step, read
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -26,20 +27,26 @@ class LogState(TypedDict):
 class TrainingLog:
     """Collects numbers per step, writes one row per window: the mean of each number over the steps that gave it.
 
-    `state` goes into the checkpoint: a resumed log has no gap.
+    `state` goes into the checkpoint: a resumed log has no gap. Steps whose numbers are still on the device are read
+    at the end of a window, or whenever the log is asked for its state.
+
+    precision : of the training, for the message of a step that is not finite.
     """
 
-    def __init__(self, folder: Path, writes: bool = True):
-        self.path, self.writes = ModelPaths(folder).log, writes
+    def __init__(self, folder: Path, writes: bool = True, precision: str = "float32"):
+        self.path, self.writes, self.precision = ModelPaths(folder).log, writes, precision
+        self.last: dict[str, float] = {}  # of the last step that was read
+        self._unread: list[Step] = []
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
         self.counts: dict[str, int] = {}
         self.events: SummaryWriter | None = None
-        self._started, self._images = time.perf_counter(), 0
+        self._started, self._images, self._waited = time.perf_counter(), 0, 0.0
 
     @property
     def state(self) -> LogState:
-        """Everything that the next row depends on."""
+        """Everything that the next row depends on. Raises what :meth:`settle` raises."""
+        self.settle()
         return {"rows": self.rows, "sums": self.sums, "counts": self.counts}
 
     def resume(self, state: LogState) -> None:
@@ -53,15 +60,38 @@ class TrainingLog:
             self.counts[name] = self.counts.get(name, 0) + 1
         self._images += images
 
-    def close_window(self, step: int, epoch: int, numbers: Mapping[str, float]) -> dict[str, float]:
-        """Write and return the row of the window that ends with `step` (counted from 1)."""
+    def add_unread(self, step: Step) -> None:
+        """Add a step; its numbers stay where they are."""
+        self._unread.append(step)
+
+    def settle(self) -> None:
+        """Read the numbers that are still on the device.
+
+        Raises
+        ------
+        TrainingStopped
+            The loss or the gradient of a step is not finite.
+        """
+        steps, self._unread = self._unread, []
+        for step, numbers in zip(steps, read(steps, self.precision), strict=True):
+            self.add(numbers, step.images)
+            self.last = numbers
+
+    def close_window(self, step: int, epoch: int, numbers: Mapping[str, float], waited: float) -> dict[str, float]:
+        """Write and return the row of the window that ends with `step` (counted from 1).
+
+        waited : seconds so far in which the device waited for batches; the row has this window's share of its time.
+        """
+        self.settle()
+        seconds = max(time.perf_counter() - self._started, 1e-9)
         means = {name: value / self.counts[name] for name, value in self.sums.items()}
         row = {"step": step, "epoch": epoch, **means, **{name: float(value) for name, value in numbers.items()}}
-        row["images_per_second"] = self._images / max(time.perf_counter() - self._started, 1e-9)
+        row["images_per_second"] = self._images / seconds
+        row["waiting"] = (waited - self._waited) / seconds
         row["gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
         self.rows.append(row)
         self.sums, self.counts = {}, {}
-        self._started, self._images = time.perf_counter(), 0
+        self._started, self._images, self._waited = time.perf_counter(), 0, waited
         if self.writes:
             from torch.utils.tensorboard import SummaryWriter  # absent where weights are only read
 

@@ -1,6 +1,7 @@
 """The training loop, for every objective and every recipe."""
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from cwamsn.paths import ScreenPaths
 from cwamsn.training.checkpoint import Checkpoint
 from cwamsn.training.data import read_training_data
 from cwamsn.training.health import check_any_step, check_collapse, less_memory
+from cwamsn.training.loader import LoaderLimit, Steps
 from cwamsn.training.log import TrainingLog
 from cwamsn.training.processes import process_group
 from cwamsn.training.recipe import Recipe
@@ -57,11 +59,12 @@ def train(
     if recipe.run.deterministic:
         prepare_deterministic()
     with process_group(device or recipe.run.device) as own:
-        torch.set_num_threads(share_threads(own, threads, loader_threads).compute)
+        shared = share_threads(own, threads, loader_threads)
+        torch.set_num_threads(shared.compute)
         data = read_training_data(screen, recipe)
         trainer = Trainer(recipe, data, seed, own)
         _announce(trainer)
-        log = TrainingLog(out, writes=is_main())
+        log = TrainingLog(out, is_main(), trainer.precision)
         if trainer.steps:
             advice = less_memory(trainer.precision, trainer.attention)
             file, minutes = out / "checkpoint" / "last.pt", recipe.run.checkpoint_minutes
@@ -73,7 +76,8 @@ def train(
                 Checkpoint(file, trainer.fingerprint, minutes) as checkpoint,
             ):
                 checkpoint.restore(trainer, log)
-                _run(trainer, log, checkpoint, to_stop)
+                with closing(trainer.remaining(threads=shared.loader, depth=loader_depth)) as batches:
+                    _run(trainer, batches, log, checkpoint, to_stop)
         log.close()
         if is_main():
             save_encoder(trainer.model, trainer.description(), out)
@@ -81,18 +85,29 @@ def train(
                 shutil.rmtree(out / "checkpoint", ignore_errors=True)
 
 
-def _run(trainer: Trainer, log: TrainingLog, checkpoint: Checkpoint, to_stop: SameStep) -> None:
-    """Take the remaining steps. After a requested stop: finish the step, save, obey the signal."""
-    pace = Pace(trainer.steps, trainer.done)
-    for images in trainer.remaining():
-        numbers, seen = trainer.step(images)
-        log.add(numbers, images=seen)
-        if is_main():
-            pace(trainer.done, seen, {"loss": numbers["loss"]})
+def _run(trainer: Trainer, batches: Steps, log: TrainingLog, checkpoint: Checkpoint, to_stop: SameStep) -> None:
+    """Take the remaining steps. After a requested stop: finish the step, save, obey the signal.
+
+    What a step gave is read at the end of its window, so that the host is ahead of a GPU, and whenever the log's state
+    is saved: no weights are written after a loss that is not finite. On the CPU reading is free.
+    """
+    pace, limit, seen = Pace(trainer.steps, trainer.done), LoaderLimit(batches.ahead), 0
+    for images in batches:
+        step = trainer.step(images)
+        log.add_unread(step)
+        seen += step.images
         last = trainer.done == trainer.steps
-        if last or trainer.done % trainer.recipe.run.log_every == 0:
-            row = log.close_window(trainer.done, trainer.epoch(), trainer.schedules.at(images.step))
+        window = last or trainer.done % trainer.recipe.run.log_every == 0
+        if window or reading_is_free(trainer.device):
+            log.settle()
+            if is_main():
+                pace(trainer.done, seen, {"loss": log.last["loss"]})
+            seen = 0
+        if window:
+            at = trainer.schedules.at(images.step)
+            row = log.close_window(trainer.done, trainer.epoch(), at, batches.ahead.waited())
             check_collapse(row, trainer.recipe, trainer.steps)
+            limit.look_at(row["waiting"])
         signalled = None if last else to_stop()
         checkpoint.save_if_due(trainer, log, now=bool(signalled))
         if signalled:
@@ -101,6 +116,11 @@ def _run(trainer: Trainer, log: TrainingLog, checkpoint: Checkpoint, to_stop: Sa
                 say(f"stopped after step {trainer.done} of {trainer.steps}; the same command goes on from there")
             stop(signalled)
     check_any_step(log.rows)
+
+
+def reading_is_free(device: torch.device) -> bool:
+    """Whether what a step gave can be read without waiting for the device."""
+    return device.type == "cpu"
 
 
 def _announce(trainer: Trainer) -> None:

@@ -1,4 +1,6 @@
-"""Large and small views of a batch's images, cut, normalised and masked."""
+"""Large and small views of a batch's images: drawn on the host, cut, normalised and masked on the device."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -8,16 +10,17 @@ from cwamsn.errors import InputError
 from cwamsn.loading import Prepared, ViewCutter
 from cwamsn.training.batch import Batch, Group
 from cwamsn.training.data import ChannelStatistics
-from cwamsn.training.loader import PairImages
+from cwamsn.training.loader import Drawn, PairImages
 from cwamsn.training.recipe import Scale, ViewOptions
 from cwamsn.training.views import nested_boxes, random_boxes, random_turns
 
 
 class MultiCropViews:
-    """Cuts the views of a batch.
+    """Draws and cuts the views of a batch.
 
     All randomness is drawn for the whole batch from (seed, step), whatever the number of processes, and each process
-    takes its share: training is the same on one process and on several.
+    takes its share: training is the same on one process and on several. Drawing needs no image, so that it can be done
+    ahead, in any thread.
 
     Parameters
     ----------
@@ -37,34 +40,51 @@ class MultiCropViews:
     ):
         self.options, self.image_size, self.patch_size = options, image_size, patch_size
         self.cutter = ViewCutter(statistics.mean, statistics.std, device, antialias=options.antialias)
-        self.device = device
 
-    def __call__(self, images: PairImages, seed: int) -> Batch:
-        """The views of this process's share of the batch."""
-        options, share, total = self.options, images.share, len(images.pairs.perturbation)
+    def draw(self, seed: int, step: int, total: int, share: slice) -> Drawn:
+        """Boxes, turns and masks of the views of one step, for the `share` of a batch of `total` pairs.
+
+        Raises InputError where the options leave no patch, or no view to cut the target from.
+        """
+        options = self.options
         # the generator takes 32 bits, so seed and step are mixed into as many
-        mixed = np.random.SeedSequence([seed, images.step]).generate_state(1)[0]
+        mixed = np.random.SeedSequence([seed, step]).generate_state(1)[0]
         generator = torch.Generator().manual_seed(int(mixed))
         target_scale = options.target_scale or options.rand_scale
         where = None if options.target_view == "nested" else self._draw(1, total, target_scale, generator)
-        anchor_table = self.cutter.prepare(images.anchor, "anchor")
-        target_table = anchor_table if images.target is images.anchor else self.cutter.prepare(images.target, "target")
-        large = options.rand_views, options.rand_size, options.rand_scale
-        small = options.focal_views, options.focal_size, options.focal_scale
-        anchors: list[Group] = []
-        for views, size, scale in (large, small):
-            if views:
-                drawn = self._draw(views, total, scale, generator)
-                masked = not anchors or options.mask_views == "all"
-                keep = self._keep(size, views, total, share, generator) if masked else None
-                if where is None:
-                    where = nested_boxes(drawn[0][:total], target_scale, generator), drawn[1][:total]
-                anchors.append(Group(self._cut(anchor_table, drawn, total, share, size), keep))
+        small: dict[str, Tensor] = {}
+        for number, (views, size, scale) in enumerate(self._groups()):
+            boxes, turns = self._draw(views, total, scale, generator)
+            if not number or options.mask_views == "all":
+                keep = self._keep(size, views, total, share, generator)
+                small |= {} if keep is None else {f"keep{number}": keep}
+            if where is None:
+                where = nested_boxes(boxes[:total], target_scale, generator), turns[:total]
+            small |= {f"boxes{number}": _own(boxes, total, share), f"turns{number}": _own(turns, total, share)}
         if where is None:
             raise InputError("training.rand_views: must be at least 1 where target_view is nested")
-        target_views = self._cut(target_table, where, total, share, options.rand_size)
-        codes = torch.as_tensor(images.pairs.perturbation[share], device=self.device)
-        return Batch(anchors, target_views, codes, generator)
+        small |= {"target_boxes": _own(where[0], total, share), "target_turns": _own(where[1], total, share)}
+        return Drawn(small, generator)
+
+    def __call__(self, images: PairImages) -> Batch:
+        """Cut the views that were drawn for the step, this process's share of them."""
+        small, generator = images.drawn
+        anchor = self.cutter.prepare(images.anchor, "anchor")
+        target = anchor if images.target is images.anchor else self.cutter.prepare(images.target, "target")
+        anchors = [
+            Group(self._cut(anchor, small, str(number), size), small.get(f"keep{number}"))
+            for number, (_, size, _) in enumerate(self._groups())
+        ]
+        views = self.cutter.cut(target, small["target_boxes"], small["target_turns"], self.options.rand_size)
+        return Batch(anchors, views, small["perturbation"], generator, small)
+
+    def _groups(self) -> Iterator[tuple[int, int, Scale]]:
+        """Number, size in pixels and scale of the large and of the small anchor views, where there are any."""
+        options = self.options
+        if options.rand_views:
+            yield options.rand_views, options.rand_size, options.rand_scale
+        if options.focal_views:
+            yield options.focal_views, options.focal_size, options.focal_scale
 
     def _draw(self, views: int, total: int, scale: Scale, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Boxes and turns of `views` views of the whole batch, view-major."""
@@ -75,10 +95,8 @@ class MultiCropViews:
         )
         return boxes, turns
 
-    def _cut(self, images: Prepared, where: tuple[Tensor, Tensor], total: int, share: slice, size: int) -> Tensor:
-        """This process's share of views drawn for the whole batch."""
-        boxes, turns = (x.unflatten(0, (-1, total))[:, share].flatten(0, 1).to(self.device) for x in where)
-        return self.cutter.cut(images, boxes, turns, size)
+    def _cut(self, images: Prepared, small: dict[str, Tensor], group: str, size: int) -> Tensor:
+        return self.cutter.cut(images, small[f"boxes{group}"], small[f"turns{group}"], size)
 
     def _keep(self, size: int, views: int, total: int, share: slice, generator: torch.Generator) -> Tensor | None:
         """Indices of the patches that stay of views of `size` pixels; None if all do."""
@@ -92,6 +110,11 @@ class MultiCropViews:
                 f"{size} pixels; lower it, or take a smaller encoder_options.patch_size"
             )
         if self.options.mask_pattern == "batch":
-            return torch.randperm(patches, generator=generator)[:kept].to(self.device)
-        order = torch.rand(views, total, patches, generator=generator)[:, share].flatten(0, 1).argsort(dim=1)
-        return order[:, :kept].to(self.device)
+            return torch.randperm(patches, generator=generator)[:kept]
+        order = _own(torch.rand(views, total, patches, generator=generator).flatten(0, 1), total, share).argsort(dim=1)
+        return order[:, :kept]
+
+
+def _own(drawn: Tensor, total: int, share: slice) -> Tensor:
+    """The rows of this process's share among those of views of the whole batch, view-major."""
+    return drawn.unflatten(0, (-1, total))[:, share].flatten(0, 1)

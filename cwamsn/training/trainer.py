@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,23 +29,14 @@ from cwamsn.models import (
 )
 from cwamsn.training.checkpoint import fingerprint
 from cwamsn.training.data import TrainingData, agreement_codes, perturbation_table
-from cwamsn.training.health import check_finite
-from cwamsn.training.loader import PairImages, PairLoader
+from cwamsn.training.loader import Drawn, PairImages, PairLoader, Steps
 from cwamsn.training.model import Model
 from cwamsn.training.multicrop import MultiCropViews
+from cwamsn.training.numbers import SCALES, Step
 from cwamsn.training.recipe import Recipe
 from cwamsn.training.sampler import Pairs, PairSampler
 from cwamsn.training.schedule import schedules_of
 from cwamsn.training.weights import code_version
-
-
-class Step(NamedTuple):
-    """What one optimiser step gave."""
-
-    numbers: dict[str, float]
-    """Means over all processes, by name."""
-    images: int
-    """Different images that were seen."""
 
 
 class Trainer:
@@ -97,7 +87,6 @@ class Trainer:
         self.steps = options.steps or options.epochs * len(self.sampler)
         if molecules := self.model.objective.molecules:
             molecules.prepare(self.model, perturbation_table(data.crops, self.sampler.perturbations))
-        self.loader = PairLoader(data, self.sampler, self.device)
         self.schedules = schedules_of(options, self.steps, len(self.sampler))
         groups = self.model.parameter_groups()
         self.optimiser = torch.optim.AdamW(groups, betas=options.betas, eps=options.adam_eps, fused=True)
@@ -108,7 +97,17 @@ class Trainer:
         self.views = MultiCropViews(
             self.recipe.views, data.image_size, self.model.patch_size, data.statistics, self.device
         )
+        self.loader = PairLoader(data, self.sampler, self.device, self._draw)
         self.model.train()
+
+    def _draw(self, step: int, pairs: Pairs, share: slice) -> Drawn:
+        """All that is drawn for a step beside its pairs: views, and what the objective draws. In any thread."""
+        codes, more = torch.from_numpy(pairs.perturbation[share]), self.model.objective.draw
+        small, generator = self.views.draw(self.seed, step, len(pairs.perturbation), share)
+        small |= {"perturbation": codes}
+        if more is not None:
+            small |= more(self.recipe, self.model.patch_size, len(codes), generator)
+        return Drawn(small, generator)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -123,18 +122,16 @@ class Trainer:
         # gradients are views of the buckets that are averaged while the backward pass goes on: no copy, half the memory
         return DistributedDataParallel(self.model, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
-    def remaining(self) -> Iterator[PairImages]:
-        """The batches of the steps that are still to be taken."""
-        return self.loader.steps(self.done, self.steps)
+    def remaining(self, *, threads: int = 0, depth: int = 3) -> Steps:
+        """The batches of the steps that are still to be taken; to be closed where they are left before the last.
+
+        threads, depth : as of :func:`cwamsn.loading.load_ahead`.
+        """
+        return self.loader.steps(self.done, self.steps, threads=threads, depth=depth)
 
     def step(self, images: PairImages) -> Step:
-        """Take one optimiser step.
-
-        Raises
-        ------
-        TrainingStopped
-            The loss or the gradient is not finite.
-        """
+        """Take one optimiser step. Nothing here waits for the device, so a loss that is not finite is not noticed:
+        :func:`cwamsn.training.numbers.read` does."""
         with products(self.device, self.precision), deterministic_algorithms(self.recipe.run.deterministic):
             first = self.recipe.run.compile and self.compile_seconds is None
             return self._compiling_step(images) if first else self._step(images)
@@ -155,17 +152,17 @@ class Trainer:
         return step
 
     def _step(self, images: PairImages) -> Step:
-        batch = self.views(images, self.seed)
+        batch = self.views(images)
         with autocast(self.device, self.precision):
             numbers = self._parallel(batch)
-        result = self._descend(numbers, images.step)
+        self._descend(numbers, images.step)
         self.model.update_target(self.schedules.momentum[images.step])
-        self.done = images.step + 1
-        pairs = images.pairs
-        return Step(result | self._agreement(pairs), images=len({*pairs.anchor, *pairs.target}))
+        self.done, pairs = images.step + 1, images.pairs
+        seen = len({*pairs.anchor, *pairs.target})
+        return Step(images.step, tuple(numbers), averaged(numbers), self._agreement(pairs), seen)
 
-    def _descend(self, numbers: dict[str, Tensor], step: int) -> dict[str, float]:
-        """Backward pass, clipping and the optimiser's step; `numbers` and what comes in addition, as plain numbers."""
+    def _descend(self, numbers: dict[str, Tensor], step: int) -> None:
+        """Backward pass, clipping and the optimiser's step; adds to `numbers` what the log holds of them."""
         scaler, options = self.scaler, self.recipe.optimiser
         self.optimiser.zero_grad(set_to_none=True)
         for group in self.optimiser.param_groups:
@@ -176,18 +173,13 @@ class Trainer:
         if options.reference_prototype_gradients:
             torch._foreach_mul_([p.grad for p in self._unclipped], world()[1])
         numbers["gradient_norm"] = torch.nn.utils.clip_grad_norm_(self._clipped, options.clip_gradient or math.inf)
-        plain = averaged(numbers)
-        # float16 starts with too large a scale on purpose: the scaler leaves such a step out and halves the scale
-        overflow = not math.isfinite(plain["gradient_norm"]) and scaler.is_enabled() and scaler.get_scale() > 1
-        check_finite(plain, step + 1, self.precision, overflow=overflow)
-        scale = scaler.get_scale()
+        one = torch.ones((), device=self.device)
+        before = scaler.scale(one)
+        # where float16 overflowed, the optimiser leaves the step out and `update` halves the scale, both on the device
         scaler.step(self.optimiser)
         scaler.update()
         if scaler.is_enabled():
-            plain["skipped_steps"] = float(scaler.get_scale() < scale)
-        if overflow:
-            del plain["gradient_norm"]
-        return plain
+            numbers |= dict(zip(SCALES, (before, scaler.scale(one))))
 
     def _agreement(self, pairs: Pairs) -> dict[str, float]:
         """Share of the pairs whose images have the same well, plate, ..."""

@@ -178,7 +178,7 @@ def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch,
     assert saved[-1] == after
     assert equal(whole, run(tmp_path / "parts", store, checkpoint_minutes=0, **changes))
     assert saved == [1, 2, 3, 4, 5]
-    timed = {"images_per_second", "gpu_memory_mb"}
+    timed = {"images_per_second", "gpu_memory_mb", "waiting"}
     one, two = (
         [{k: v for k, v in r.items() if k not in timed} for r in rows(tmp_path / x)] for x in ("whole", "parts")
     )

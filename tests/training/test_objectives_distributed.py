@@ -40,7 +40,10 @@ def gradients(name, rank, size):
     share = slice(B // size * rank, B // size * (rank + 1))
     small = torch.randn(2, B, 5, 16, 16, generator=generator, dtype=torch.float64)
     anchors = [Group(views[0, share], None), Group(small[:, share].flatten(0, 1), None)]
-    batch = Batch(anchors, views[1, share], codes[share], torch.Generator().manual_seed(5))
+    generator.manual_seed(5)
+    draw = model.objective.draw
+    drawn = draw(model.recipe, model.patch_size, share.stop - share.start, generator) if draw else {}
+    batch = Batch(anchors, views[1, share], codes[share], generator, drawn)
     parallel = DistributedDataParallel(model, forward_sync_buffers=False) if size > 1 else model
     parallel(batch)["loss"].backward()
     return {key: p.grad.clone() for key, p in model.named_parameters() if p.grad is not None}

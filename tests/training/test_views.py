@@ -46,7 +46,7 @@ def make(changes=None, share=slice(0, 6), seed=0, step=0, total=6):
     small = recipe(**{"mask_ratio": 0.25, **(changes or {})})
     views = MultiCropViews(small.views, (40, 48), (8, 8), STATISTICS, torch.device("cpu"))
     images = torch.randint(0, 256, (total, 5, 40, 48), dtype=torch.uint8, generator=generator(5))
-    return views(same_pairs(step, total, (images[share], images[share]), share), seed)
+    return views(same_pairs(views, seed, step, total, (images[share], images[share]), share))
 
 
 def test_views_of_a_batch():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from cwamsn import tables
 from cwamsn.config import load_schema, resolve
@@ -42,10 +43,12 @@ def recipe(**changes):
     return Recipe.from_config(recipe_of(resolve({}, schema)["training"], {"recipe": SMALL | changes}))
 
 
-def same_pairs(step, total, images, share=None):
-    """What the views of a step are cut from: `images` of this process's share, each its own target."""
-    numbers = np.arange(total)
-    return PairImages(step, Pairs(numbers, numbers, numbers), share or slice(0, total), *images)
+def same_pairs(views, seed, step, total, images, share=None):
+    """What `views` cuts of a step: `images` of this process's share, each its own target, and what was drawn."""
+    numbers, share = np.arange(total), share or slice(0, total)
+    drawn = views.draw(seed, step, total, share)
+    drawn.small["perturbation"] = torch.from_numpy(numbers[share])
+    return PairImages(step, Pairs(numbers, numbers, numbers), share, *images, drawn)
 
 
 def wells_frame(perturbations=12, plates=4, controls=2, split="train"):

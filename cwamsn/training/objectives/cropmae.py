@@ -48,13 +48,19 @@ def visible_patches(samples: int, patches: int, mask_ratio: float, generator: to
     return order[samples * rank : samples * (rank + 1), : visible_count(patches, mask_ratio)]
 
 
+def draw(recipe: Recipe, patch_size: tuple[int, int], samples: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Which patches of the target views stay visible."""
+    patches = math.prod(recipe.views.rand_size // side for side in patch_size)
+    return {"visible": visible_patches(samples, patches, options_of(recipe)["mask_ratio"], generator)}
+
+
 def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     """Predicted pixels of the target view (V·B, N, pixels), one prediction with each anchor view, view-major; the
     target views (B, C, H, W), their patch size, and which of their patches were hidden (B, N)."""
     encoder, images = model.anchor.encoder, batch.target
     grid = images.shape[2] // encoder.patch_size[0], images.shape[3] // encoder.patch_size[1]
     patches = grid[0] * grid[1]
-    keep = visible_patches(len(images), patches, options_of(recipe)["mask_ratio"], batch.generator).to(images.device)
+    keep = batch.drawn["visible"]
     visible, predictions = encoder.tokens(images, keep), []
     for group in batch.anchors:
         views = len(group.images) // len(images)
@@ -71,6 +77,7 @@ def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     modules=decoder,
     head=no_head,
     options={"mask_ratio": 0.985, "decoder_width": 256, "decoder_depth": 4, "decoder_heads": 8},
+    draw=draw,
 )
 def cropmae(
     recipe: Recipe, predictions: Tensor, images: Tensor, patch_size: tuple[int, int], hidden: Tensor

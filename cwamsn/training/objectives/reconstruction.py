@@ -30,11 +30,11 @@ def masked_pixel_loss(prediction: Tensor, images: Tensor, patch: tuple[int, int]
     return (each * masked).sum() / masked.sum()
 
 
-def grid_positions(rows: int, columns: int, width: int) -> Tensor:
+def grid_positions(rows: int, columns: int, width: int, device: torch.device | None = None) -> Tensor:
     """Fixed sine and cosine codes (rows·columns, width), float64, of the patch grid: half for the row, half for the
     column."""
-    frequency = 10000 ** -(torch.arange(width // 4, dtype=torch.float64) / (width // 4))
-    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    frequency = 10000 ** -(torch.arange(width // 4, dtype=torch.float64, device=device) / (width // 4))
+    y, x = torch.meshgrid(torch.arange(rows, device=device), torch.arange(columns, device=device), indexing="ij")
     angles = [axis.flatten()[:, None] * frequency for axis in (y, x)]
     return torch.cat([part for angle in angles for part in (angle.sin(), angle.cos())], dim=1)
 
@@ -87,7 +87,8 @@ class CrossDecoder(nn.Module):
         patches = math.prod(grid)
         hidden = self.mask_token.to(visible.dtype).expand(len(visible), patches, -1)
         place = keep.unsqueeze(-1).expand(-1, -1, visible.shape[-1])
-        tokens = hidden.scatter(1, place, visible[:, 1:]) + grid_positions(*grid, visible.shape[-1]).to(visible)
+        positions = grid_positions(*grid, visible.shape[-1], visible.device).to(visible.dtype)
+        tokens = hidden.scatter(1, place, visible[:, 1:]) + positions
         x = torch.cat([visible[:, :1], tokens], dim=1)
         for block in self.blocks:
             x = block(x, other)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError, nearest
@@ -36,6 +37,10 @@ class Networks(Protocol):
     def project_target(self, images: Tensor) -> Tensor: ...
 
 
+DrawMore = Callable[[Recipe, tuple[int, int], int, torch.Generator], dict[str, Tensor]]
+"""(recipe, patch size of the encoder, B, generator) -> CPU tensors by name."""
+
+
 class Molecules(NamedTuple):
     """How an objective uses the molecules of the perturbations, a table with columns `perturbation` and `smiles`."""
 
@@ -55,6 +60,7 @@ class Objective(NamedTuple):
     moving_average: bool
     options: Mapping[str, Any]
     molecules: Molecules | None
+    draw: DrawMore | None
 
 
 OBJECTIVES: dict[str, Objective] = {}
@@ -84,6 +90,7 @@ def objective(
     moving_average: bool = False,
     options: Mapping[str, Any] | None = None,
     molecules: Molecules | None = None,
+    draw: DrawMore | None = None,
 ) -> Callable[[Loss], Loss]:
     """Register an objective: decorates its loss, and switches autocast off in it.
 
@@ -97,11 +104,14 @@ def objective(
     moving_average : whether the model keeps a second encoder and head, the moving average of the trained ones.
     options : the keys of `training.objective_options` that it knows, with their defaults.
     molecules : for objectives that look at molecules.
+    draw : what the objective draws for a step, for this process's B samples. It is called ahead of the step, in another
+        thread, after the views were drawn; `features` finds the tensors in `batch.drawn`, on the device, where a
+        tensor of the CPU would have to be waited for.
     """
 
     def register(loss: Loss) -> Loss:
         exact = full_precision(loss)
-        OBJECTIVES[name] = Objective(features, exact, modules, head, moving_average, options or {}, molecules)
+        OBJECTIVES[name] = Objective(features, exact, modules, head, moving_average, options or {}, molecules, draw)
         return loss
 
     return register

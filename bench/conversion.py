@@ -1,6 +1,6 @@
 """Conversion of the real Bray field to 8 bit, against a straightforward version of the published algorithm.
 
-python -m bench.conversion
+python -m bench.conversion    (`python -m bench.avx2 -m bench.conversion`: without AVX-512)
 """
 
 import numpy as np

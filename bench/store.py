@@ -35,15 +35,20 @@ def crops(n: int = FIELDS) -> Iterator[np.ndarray]:
         yield np.roll(field, (k, 3 * k), axis=(1, 2))
 
 
+def open_store(folder: Path, codec: str) -> CropStore:
+    """A store of the crops, written to `folder`."""
+    rows = []
+    with ShardWriter(folder / SHARD, CHANNELS, codec) as writer:
+        for k, crop in enumerate(crops()):
+            rows.append({"crop_id": f"c{k}", "shard_row": writer.add(f"c{k}", crop)})
+    index = pd.DataFrame(rows).assign(field_id="f", well_id="w", plate="p", shard=SHARD, y=0, x=0)
+    index = index.assign(height=520, width=696, saturation=0.0, focus=0.0, perturbation=None, split=None)
+    return CropStore(index, folder)
+
+
 def crop_store(codec: str) -> Callable[[Path], Read]:
     def make(folder: Path) -> Read:
-        rows = []
-        with ShardWriter(folder / SHARD, CHANNELS, codec) as writer:
-            for k, crop in enumerate(crops()):
-                rows.append({"crop_id": f"c{k}", "shard_row": writer.add(f"c{k}", crop)})
-        index = pd.DataFrame(rows).assign(field_id="f", well_id="w", plate="p", shard=SHARD, y=0, x=0)
-        index = index.assign(height=520, width=696, saturation=0.0, focus=0.0, perturbation=None, split=None)
-        store = CropStore(index, folder)
+        store = open_store(folder, codec)
         return lambda i, out: store.load_batch([i], out=out[None])
 
     return make

@@ -164,6 +164,23 @@ def test_what_an_encoder_was_trained_on_is_noted(screen, network, tmp_path):
     assert "in another run: its scores there are in-sample" in lines[0]
 
 
+@pytest.mark.parametrize("kind", ["trained", "pretrained"])
+def test_a_network_goes_on_from_its_parts(screen, tmp_path, monkeypatch, kind):
+    seen = []
+    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    network.register_forward_hook(lambda *_: seen.append(0))
+    meta = {"in_channels": len(CHANNELS), "view_size": 16, "channels": None, "mean": [99.0] * 5, "std": [9.0] * 5}
+    monkeypatch.setattr(methods, "load_encoder", lambda *args, **options: LoadedEncoder(network, meta))
+    monkeypatch.setattr(methods, "load_pretrained", lambda *args, **options: (network, meta))
+    parts, entry = tmp_path / "seed3.parts", {} if kind == "trained" else {"weights": "any"}
+    first, again = (
+        methods.embed_method(method(kind, **entry), screen, 3, OPTIONS, tmp_path, parts=parts)[0] for _ in range(2)
+    )
+    assert len(seen) == 7  # 108 crops, 16 at once, and none of them twice
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
+    assert [path.name for path in parts.iterdir()] == ["00000000.part"]
+
+
 def test_a_method_that_needs_a_path_says_so(screen):
     with pytest.raises(InputError, match="mine: a method of kind trained needs one path as `source`"):
         methods.embed_method(method("trained"), screen, 0, OPTIONS)

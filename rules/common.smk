@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
+from snakemake.utils import available_cpu_count
 
 from cwamsn.config_files import configuration
 from cwamsn.errors import InputError
@@ -113,6 +114,9 @@ def runtime(base):
 # Jobs of a cluster run on other machines, whose GPUs its scheduler knows. Snakemake tells `nodes` only there.
 SUBMITS = workflow.global_resources["_nodes"].value is not None
 GPUS = 0 if SUBMITS else visible_gpus()
+# `cores: all` of profiles/default is about this machine; it would limit the threads of a cluster's jobs to those here.
+if SUBMITS and workflow.global_resources["_cores"].value == available_cpu_count():
+    workflow.global_resources["_cores"] = None
 # Seconds before its time limit a training on SLURM saves and ends; its next attempt goes on from there.
 SAVE_BEFORE_TIME_LIMIT = "--signal=USR1@120"
 PROCESSES = config["training"]["gpus"] or config["training"]["processes"]

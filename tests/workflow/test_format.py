@@ -33,16 +33,22 @@ def resources_of(plan):
 def test_training_and_embedding_ask_for_gpus_and_one_machine_gives_what_it_has(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
-    def plan(*arguments, **training):
+    def plan(*arguments, cores=2, **training):
         shared = tiny()
         own = tmp_path / "own.yaml"
         own.write_text(yaml.safe_dump(shared | {"training": shared["training"] | training}))
-        result = snakemake(tmp_path, "--dry-run", *arguments, config=own, check=False)
+        result = snakemake(tmp_path, "--dry-run", *arguments, cores=cores, config=own, check=False)
         return result.stdout + result.stderr
 
     assert resources_of(plan(gpus=4)) == {("train", 1), ("embed", 1)}
-    assert resources_of(plan("--executor", "slurm", "--jobs", "9", gpus=4)) == {("train", 4), ("embed", 1)}
-    assert resources_of(plan()) == {("train", 0), ("embed", 0)}
+    submitted = plan("--executor", "slurm", "--jobs", "9", gpus=4, cores="all")
+    assert resources_of(submitted) == {("train", 4), ("embed", 1)}
+    # 8 threads per GPU; 2 GB per process, 4 for CUDA, and 5 batches of 16 images of 6 MB
+    assert "threads: 32\n" in submitted, "whatever cores the submitting machine has"
+    assert f"mem_mb={4 * (2000 + 4000) + 5 * 16 * 6}," in submitted
+    here = plan()
+    assert resources_of(here) == {("train", 0), ("embed", 0)}
+    assert "threads:" not in here and "mem_mb=2000," in here, "on the CPU one thread, and no more memory"
     assert "training.gpus: 1, but training.device is cpu; set gpus to 0" in plan(gpus=1, device="cpu")
     assert "training.device: 'gpu'" in plan(device="gpu")
 

@@ -1,0 +1,1 @@
+"""What `python -m bench.gpu` measures, one module per part."""

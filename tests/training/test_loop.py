@@ -1,8 +1,10 @@
 """Whole trainings on a tiny crop store: files, log, resuming, and what stops a run."""
 
 import csv
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +19,7 @@ from safetensors.torch import load_file
 
 from cwamsn.errors import InputError, TrainingStopped
 from cwamsn.models.precision import resolve_precision
-from cwamsn.training import checkpoint, launch, restore_encoder, train, trainer
+from cwamsn.training import checkpoint, launch, loop, restore_encoder, train, trainer
 from cwamsn.training.stopping import stop_requests
 from tests.training.tiny import ROOT, recipe, wells_frame, write_store
 
@@ -315,6 +317,55 @@ def test_what_is_not_finite_stops_the_run(tmp_path, store):
     with pytest.raises(TrainingStopped, match=r"training stopped: step \d+ gave .*nan.*; lower training\.peak_lr$"):
         run(tmp_path, store, peak_lr=1e30, start_lr=1e30, clip_gradient=None, precision="float32")
     assert not (tmp_path / "encoder.safetensors").exists()
+
+
+@pytest.mark.parametrize("log_every", [2, 5])
+def test_steps_that_are_read_once_per_window_give_the_same_files(tmp_path, store, monkeypatch, log_every):
+    """As on a GPU; with threads that load ahead."""
+    changes = {"precision": "float16", "steps": 12, "log_every": log_every}
+    weights = run(tmp_path / "each", store, **changes)
+    monkeypatch.setattr(loop, "reading_is_free", lambda device: False)
+    train(recipe(**changes), store, tmp_path / "window", seed=0, threads=2, loader_threads=1)
+    assert equal(weights, load_file(tmp_path / "window" / "encoder.safetensors"))
+    timed = {"images_per_second", "gpu_memory_mb", "waiting"}
+    one, two = (
+        [{k: v for k, v in row.items() if k not in timed} for row in rows(tmp_path / x)] for x in ("each", "window")
+    )
+    assert one == two and len(one) == -(-12 // log_every)
+
+
+@pytest.mark.parametrize("minutes", [0, 5])
+def test_weights_after_a_step_that_is_not_finite_are_never_written(tmp_path, store, monkeypatch, minutes):
+    """The first bad step is named, as where each is read; the checkpoint before it stays."""
+    changes = {"peak_lr": 1e30, "start_lr": 1e30, "clip_gradient": None, "precision": "float32", "log_every": 6}
+    with pytest.raises(TrainingStopped) as each:
+        run(tmp_path / "each", store, **changes)
+    monkeypatch.setattr(loop, "reading_is_free", lambda device: False)
+    with pytest.raises(TrainingStopped) as window:
+        run(tmp_path / "window", store, checkpoint_minutes=minutes, **changes)
+    assert str(window.value) == str(each.value)
+    assert not (tmp_path / "window" / "encoder.safetensors").exists()
+    last = tmp_path / "window" / "checkpoint" / "last.pt"
+    assert last.exists() == (minutes == 0)
+    if last.exists():
+        content = last.read_bytes().partition(b"\n")[2]
+        bad = int(re.search(r"step (\d+)", str(each.value))[1])
+        assert torch.load(io.BytesIO(content), weights_only=True)["step"] == bad - 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_damaged_shard_ends_a_training_with_the_same_line_in_any_thread(tmp_path, threads):
+    screen = write_store(tmp_path / "screen")
+    shard = screen.root / "crops" / "p0" / "crops.arrow"
+    content = bytearray(shard.read_bytes())
+    content[2000 : len(content) - 30_000 : 500] = bytes(len(range(2000, len(content) - 30_000, 500)))
+    shard.write_bytes(content)
+    lines = []
+    for loading in (0, threads):
+        with pytest.raises(InputError) as error:
+            train(recipe(), screen, tmp_path / str(loading), seed=0, threads=1, loader_threads=loading)
+        lines.append(str(error.value))
+    assert lines[0] == lines[1] and "wrong checksum; delete the shard and recompute the crops" in lines[0]
 
 
 def test_collapse_stops_the_run_with_its_cause(tmp_path, store):

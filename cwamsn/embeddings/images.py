@@ -30,6 +30,7 @@ from cwamsn.models import (
     resolve_attention,
     resolve_precision,
     set_attention,
+    set_layout,
     share_threads,
 )
 from cwamsn.training import stop, stop_requests
@@ -124,6 +125,7 @@ def embed(
         saved = Parts(parts, fingerprint(encoder, store.frame, settings))
     encoder = encoder.to(device).eval()
     set_attention(encoder, how.attention)
+    set_layout(encoder, device)
     print(f"precision {how.precision}, attention {how.attention}, on {how.device}", flush=True)
 
     done = saved.done if saved else set()

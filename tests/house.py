@@ -107,6 +107,7 @@ LAYERS = [
     ["loading"],
     ["training"],
     ["embeddings"],
+    ["export"],
     ["alignment"],
     ["benchmarks"],
     ["studies"],

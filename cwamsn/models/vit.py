@@ -67,7 +67,7 @@ class ViTEncoder(Encoder):
             )
         positions = self.position_embedding(height // self.patch_size[0], width // self.patch_size[1])
         tokens = self._placed_patches(images, positions[:, 1:], keep)
-        cls = (_present(self.vit.cls_token) + positions[:, :1]).to(tokens.dtype).expand(len(images), -1, -1)
+        cls = (_present(self.vit.cls_token) + positions[:, :1]).to(tokens.dtype).expand(images.shape[0], -1, -1)
         tokens = self.vit.norm_pre(self.vit.pos_drop(torch.cat([cls, tokens], dim=1)))
         for block in self.vit.blocks:
             tokens = block(tokens)

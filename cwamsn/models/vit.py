@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from cwamsn.errors import InputError
 from cwamsn.models.base import Encoder, refuse_mask
+from cwamsn.models.class_token import class_token, is_plain
 from cwamsn.models.patches import embed_patches, resize_grid, select_rows
 
 
@@ -59,6 +60,7 @@ class ViTEncoder(Encoder):
 
         keep : indices of the patches to keep, (N,) for the whole batch or (B, N), one row per sample; None keeps all.
         final_norm : whether the final LayerNorm is applied; None takes the encoder's own setting.
+        cls_only : (B, 1, D), the class token alone; the last block then computes nothing that is for others.
         """
         height, width = images.shape[-2:]
         if height % self.patch_size[0] or width % self.patch_size[1]:
@@ -69,8 +71,10 @@ class ViTEncoder(Encoder):
         tokens = self._placed_patches(images, positions[:, 1:], keep)
         cls = (_present(self.vit.cls_token) + positions[:, :1]).to(tokens.dtype).expand(images.shape[0], -1, -1)
         tokens = self.vit.norm_pre(self.vit.pos_drop(torch.cat([cls, tokens], dim=1)))
-        for block in self.vit.blocks:
+        *blocks, last = self.vit.blocks
+        for block in blocks:
             tokens = block(tokens)
+        tokens = class_token(last, tokens) if cls_only and is_plain(last) else last(tokens)
         normed = self.final_norm if final_norm is None else final_norm
         tokens = tokens[:, :1] if cls_only else tokens
         return self.vit.norm(tokens) if normed else tokens

@@ -1,9 +1,12 @@
-"""Views of a batch, cut at once, against torchvision sample by sample, and as a share of the training step.
+"""Views of a batch, in each way that runs on the CPU, against torchvision sample by sample and the training step.
 
     python -m bench.views
 
 Fields of 5 x 520 x 696 uint8; 1 target, 1 large and 10 small anchor views a pair, ViT-S/16, one thread, CPU time.
+What travels to the device with the images of a step is counted as well: boxes, turns, masks and labels.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,12 +14,13 @@ from torchvision.transforms import v2
 
 from bench._measure import best, interleaved
 from bench.training_step import make_step, paper, random_batch
+from cwamsn.loading import ViewCutter
 from cwamsn.training.data import ChannelStatistics
 from cwamsn.training.loader import PairImages
 from cwamsn.training.multicrop import MultiCropViews
 from cwamsn.training.sampler import Pairs
 
-PAIRS = 8
+PAIRS, STEP = 8, 64
 MEAN, STD = [50.0] * 5, [40.0] * 5
 
 
@@ -28,10 +32,16 @@ def main() -> None:
     statistics = ChannelStatistics(MEAN, STD, list("abcde"))
     views = MultiCropViews(paper().views, (520, 696), (16, 16), statistics, torch.device("cpu"))
 
-    def batched() -> None:
-        drawn = views.draw(0, 0, PAIRS, slice(0, PAIRS))
-        drawn.small["perturbation"] = torch.from_numpy(numbers)
-        views(PairImages(0, Pairs(numbers, numbers, numbers), slice(0, PAIRS), anchor, target, drawn))
+    def batched(way: str) -> Callable[[], object]:
+        cutter = ViewCutter(MEAN, STD, torch.device("cpu"), antialias=paper().views.antialias, way=way)
+
+        def call() -> None:
+            drawn = views.draw(0, 0, PAIRS, slice(0, PAIRS))
+            drawn.small["perturbation"] = torch.from_numpy(numbers)
+            views.cutter = cutter
+            views(PairImages(0, Pairs(numbers, numbers, numbers), slice(0, PAIRS), anchor, target, drawn))
+
+        return call
 
     def transform(size, scale):
         crop = v2.RandomResizedCrop(size, scale=scale, antialias=True)
@@ -45,19 +55,18 @@ def main() -> None:
         torch.stack([small(image) for image in anchor for _ in range(10)])
 
     times = interleaved(
-        {
-            "batched": batched,
-            "torchvision, sample by sample": each_sample,
-        },
-        repeats=5,
+        {way: batched(way) for way in ("sparse", "dense")} | {"torchvision, sample by sample": each_sample}, repeats=5
     )
     for name, milliseconds in times.items():
         print(f"{name:32s} {milliseconds / PAIRS:6.1f} ms a pair")
+    small = views.draw(0, 0, STEP, slice(0, STEP)).small
+    travelling = sum(tensor.nbytes for tensor in small.values()) + 8 * STEP
+    print(f"{'to the device':32s} {travelling / 1e6:6.2f} MB a step of {STEP} pairs beside the images")
     _, step = make_step(paper(precision="bfloat16", attention="eager"), fused=True)
     batch = random_batch(PAIRS)
     step_time = best(lambda: step(batch), 3)
     print(f"{'training step':32s} {step_time / PAIRS:6.1f} ms a pair")
-    print(f"batched views are {times['batched'] / step_time:.1%} of the step")
+    print(f"sparse views are {times['sparse'] / step_time:.1%} of the step")
 
 
 if __name__ == "__main__":

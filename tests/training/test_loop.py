@@ -191,6 +191,14 @@ def losses(folder):
     return [float(row["loss"]) for row in rows(folder)]
 
 
+def test_a_training_on_views_cut_as_on_a_gpu_is_the_training(tmp_path, store, monkeypatch):
+    changes = {"precision": "float32", "log_every": 1, "quarter_turns": True, "vertical_flip": True}
+    run(tmp_path / "sparse", store, **changes)
+    monkeypatch.setenv("CWAMSN_VIEWS", "dense")
+    run(tmp_path / "dense", store, **changes)
+    assert losses(tmp_path / "dense") == pytest.approx(losses(tmp_path / "sparse"), rel=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler; none was found")
 @pytest.mark.parametrize("objective", ["msn", "cropmae"])

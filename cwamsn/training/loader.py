@@ -117,10 +117,14 @@ class Steps(Iterator[PairImages]):
 
 
 class LoaderLimit:
-    """Says once that a training waits for its batches, and what helps."""
+    """Says once that a training waits for its batches, and what helps.
 
-    def __init__(self, ahead: Ahead, most: float = 0.2):
-        self.ahead, self.most, self._windows = ahead, most, 0
+    Without threads of the loader all loading is waiting, of which small networks have their share on any disk: there
+    it is said where it is more than half of the time.
+    """
+
+    def __init__(self, ahead: Ahead):
+        self.ahead, self.most, self._windows = ahead, 0.2 if ahead.threads else 0.5, 0
 
     def look_at(self, waiting: float) -> None:
         """waiting : share of the time of a window, a number for each window of the log; the first one's is that of a

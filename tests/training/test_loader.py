@@ -87,6 +87,17 @@ def test_it_is_said_once_that_loading_is_the_limit(capsys):
     assert "7 loader thread(s) make 5,500 fields per second (6,490 MB/s of the crop store); more" in said
 
 
+def test_a_small_network_that_loads_for_itself_is_not_told_so(capsys):
+    ahead = Ahead()
+    ahead.threads = 0
+    limit = LoaderLimit(ahead)
+    limit.look_at(0.4)
+    limit.look_at(0.4)
+    assert capsys.readouterr().out == ""
+    limit.look_at(0.6)
+    assert "of which no loader thread(s) make 5,500 fields" in capsys.readouterr().out
+
+
 def test_processes_share_the_batch_evenly_or_not_at_all(data, monkeypatch):
     (whole,) = load(data, 0, 1)
     monkeypatch.setattr(loader, "world", lambda: (1, 2))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cwamsn.loading.turns import turn_table
+from cwamsn.models import float32_products
 
 # Bytes of temporary memory for one group of views; more images than fit are cut in turns. 64 fields of 5 x 520 x 696
 # take .8 GB for one view of 224 and 1.8 GB for ten of 96.
@@ -104,11 +105,5 @@ def _grids(size: int, extent: int, device: torch.device) -> tuple[Tensor, Tensor
 @contextmanager
 def exact_products(device: torch.device) -> Iterator[None]:
     """Products of float32 matrices in float32, whatever the caller allows (TF32, bfloat16, autocast)."""
-    settings = torch.backends.cuda.matmul if device.type == "cuda" else torch.backends.mkldnn.matmul  # type: ignore
-    before = settings.fp32_precision
-    settings.fp32_precision = "ieee"
-    try:
-        with torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        settings.fp32_precision = before
+    with float32_products(tf32=False), torch.autocast(device.type, enabled=False):
+        yield

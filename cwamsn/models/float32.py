@@ -29,7 +29,7 @@ def set_float32_products(tf32: bool) -> None:
     """:func:`float32_products` from now on.
 
     By the older of torch's two ways: after the newer one alone torch refuses to read the older settings, and
-    torch.compile reads them.
+    torch.compile and every product by cuBLAS read them.
     """
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     cudnn.allow_tf32 = tf32

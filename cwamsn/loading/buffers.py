@@ -113,7 +113,10 @@ class Cuda:
     """The calls of CUDA that loading needs; everything else is tested on the CPU with a stand-in for this class."""
 
     def __init__(self, device: torch.device):
-        self.device, self.stream = device, torch.cuda.Stream(device)
+        # "cuda" without a number is the caller's current GPU; other threads have a current GPU of their own
+        number = torch.cuda.current_device() if device.index is None else device.index
+        self.device = torch.device("cuda", number)
+        self.stream = torch.cuda.Stream(self.device)
 
     def enter_thread(self) -> None:
         torch.cuda.set_device(self.device)

@@ -13,7 +13,7 @@ from cwamsn.crops import CropStore
 from cwamsn.errors import InputError
 from cwamsn.loading import Request, load_ahead
 from cwamsn.loading.ahead import Ahead
-from cwamsn.loading.buffers import Device, Host
+from cwamsn.loading.buffers import Cuda, Device, Host
 from tests.loading.fake_cuda import FakeCuda
 from tests.training.tiny import write_store
 
@@ -299,3 +299,14 @@ def test_too_little_pinned_memory_is_said_once_and_gone_without(store, capsys):
     said = capsys.readouterr().out
     assert said.count("no pinned memory for a batch") == 1
     assert "(CUDA error: out of memory): batches are copied from plain memory, which is slower; raise" in said
+
+
+def test_a_gpu_without_a_number_is_the_caller_s_current_one_in_every_thread(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: device)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    for name, number in (("cuda", 3), ("cuda:1", 1)):
+        calls = Cuda(torch.device(name))
+        calls.enter_thread()
+        assert calls.device == calls.stream == chosen.pop() == torch.device("cuda", number)

@@ -65,7 +65,7 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, data: TrainingData, seed: int, device: torch.device):
         self.recipe, self.data, self.seed, self.device = recipe, data, seed, device
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):  # a GPU's own generator goes on from the seed: dropout draws from it
             torch.manual_seed(seed)
             self.model = Model(recipe, len(data.statistics.channels), data.classes).to(device)
         self.model.load_frozen()
@@ -170,7 +170,7 @@ class Trainer:
             group["weight_decay"] = float(self.schedules.weight_decay[step]) if group["decay"] else 0.0
         scaler.scale(numbers["loss"]).backward()
         scaler.unscale_(self.optimiser)
-        if options.reference_prototype_gradients:
+        if options.reference_prototype_gradients and self._unclipped:
             torch._foreach_mul_([p.grad for p in self._unclipped], world()[1])
         numbers["gradient_norm"] = torch.nn.utils.clip_grad_norm_(self._clipped, options.clip_gradient or math.inf)
         one = torch.ones((), device=self.device)
@@ -196,6 +196,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
             "rng": torch.get_rng_state(),
+            "device_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "step": self.done,
         }
 
@@ -205,6 +206,8 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["rng"].cpu())
+        if state["device_rng"] is not None:
+            torch.cuda.set_rng_state(state["device_rng"].cpu(), self.device)
         self.done = state["step"]
 
     def description(self) -> dict[str, object]:

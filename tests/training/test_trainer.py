@@ -193,3 +193,20 @@ def test_forward_and_backward_pass_are_in_tf32_where_a_gpu_is_asked_for_it(tmp_p
     trainer.step(images)
     assert seen[0] is True and ("head", True) in seen
     assert not tf32_products()
+
+
+def test_a_state_has_the_random_numbers_of_the_gpu_too(tmp_path, monkeypatch):
+    """Dropout draws them, and a training that goes on must draw the same."""
+    trainer, made = trainer_of(tmp_path), []
+    assert trainer.state_dict()["device_rng"] is None
+    trainer.device = CUDA
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: torch.tensor([7, device.index]))
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: made.append((state.tolist(), device)))
+    trainer.load_state_dict(trainer.state_dict())
+    assert made == [([7, 0], CUDA)]
+
+
+def test_gradients_of_prototypes_are_summed_only_where_there_are_prototypes(tmp_path):
+    trainer = trainer_of(tmp_path, objective="simclr", reference_prototype_gradients=True)
+    (images,) = trainer.remaining()
+    assert trainer.step(images).values.isfinite().all()

@@ -94,13 +94,15 @@ def test_a_figure_says_whether_it_is_as_wanted():
     assert [line.split()[-1] for line in lines([missed, failed], small=True)] == ["5", "HELD"]
 
 
-def event(name, start, end, device=DeviceType.CUDA):
-    return SimpleNamespace(name=name, device_type=device, time_range=SimpleNamespace(start=start, end=end))
+def event(name, start, end, device=DeviceType.CUDA, named=False):
+    span = SimpleNamespace(start=start, end=end)
+    return SimpleNamespace(name=name, device_type=device, time_range=span, is_user_annotation=named)
 
 
 def test_the_time_that_a_device_is_busy_counts_overlaps_once_and_copies_apart():
     kernels = [event("gemm", 0, 2e6), event("softmax", 1e6, 3e6), event("add", 5e6, 6e6)]
     others = [event("Memcpy HtoD (Pinned -> Device)", 2e6, 5e6), event("aten::add", 0, 9e6, DeviceType.CPU)]
+    others += [event("Optimizer.step#AdamW.step", 0, 9e6, named=True)]
     assert device_seconds(kernels + others) == (pytest.approx(4), pytest.approx(6), 3)
     assert device_seconds([]) == (0, 0, 0)
 

@@ -39,7 +39,8 @@ def measure(case: Case) -> Iterator[Figure]:
 
 def device_seconds(events: Iterable[Any]) -> tuple[float, float, int]:
     """Seconds in which the device ran kernels; kernels or copies; the number of kernels. Events of torch's profiler."""
-    events = [e for e in events if e.device_type == DeviceType.CUDA]
+    # spans that a program has named, such as the optimiser's step, are no work
+    events = [e for e in events if e.device_type == DeviceType.CUDA and not e.is_user_annotation]
     kernels = [e for e in events if not e.name.startswith(("Memcpy", "Memset"))]
     spans = [[(e.time_range.start, e.time_range.end) for e in some] for some in (kernels, events)]
     return covered(spans[0]) / 1e6, covered(spans[1]) / 1e6, len(kernels)

@@ -1,14 +1,17 @@
 """A step never waits for its device: every objective and precision on a GPU that only records what is asked of it."""
 
+import re
 from contextlib import closing, nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import backends
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cwamsn.loading import dense, turns
-from cwamsn.models import patches
+from cwamsn.models import ViTEncoder, patches, resolve_precision
 from cwamsn.training import OBJECTIVES, Trainer
 from cwamsn.training.data import read_training_data
 from cwamsn.training.loader import Drawn
@@ -25,6 +28,12 @@ WAITS = (
     "is_nonzero",
     "unique_consecutive",
 )
+PRODUCTS = ("mm", "bmm", "addmm", "baddbmm")
+# For these torch has no deterministic way on a GPU, and refuses them where one is asked for.
+UNREPEATABLE = re.compile(
+    r"(upsample|adaptive|avg_pool3d|fractional|max_unpool|reflection_pad|grid_sampler)\w*_backward|histc|put_|"
+    r"bincount|(nan)?median|kthvalue|_embedding_bag\w*|nll_loss2d\w*|ctc_loss\w*|scatter_reduce|index_reduce"
+)
 GPU = torch.device("cuda", 0)
 CHANGES = {"msn": {}} | {name: PLAIN | row for name, row in ROWS.items()}
 
@@ -35,6 +44,8 @@ class Watch(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.overloadpacket.__name__
         assert name not in WAITS, f"{func} waits for the device"
+        if name in PRODUCTS:
+            assert backends.cuda.matmul.allow_tf32 in (True, False)  # raises where the two ways to set it disagree
         out = func(*args, **(kwargs or {}))
         if name in ("_to_copy", "copy_"):
             source = args[1] if name == "copy_" else args[0]
@@ -57,7 +68,7 @@ def to_gpu(trainer):
                 elif tensor is not None:
                     tensors[name] = on_gpu(tensor)
     trainer.model.objective = trainer.model.objective._replace(molecules=None)  # they have been read
-    trainer.device = GPU
+    trainer.device, trainer.precision = GPU, resolve_precision(trainer.recipe.run.precision, GPU)
     trainer._prepare()
 
 
@@ -71,6 +82,7 @@ def gpu(monkeypatch):
     monkeypatch.setenv("CWAMSN_VIEWS", "dense")
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: (9, 0))
     kept = [f for m in (patches, dense, turns) for f in vars(m).values() if hasattr(f, "cache_clear")]
     assert len(kept) >= 3
     for function in kept:
@@ -83,7 +95,10 @@ def gpu(monkeypatch):
 def steps_on_a_gpu(store, **changes):
     """Take two steps on tensors that say they are on a GPU and hold nothing; the first one makes what is kept."""
     chosen = recipe(attention="fused", **changes)
-    trainer = Trainer(chosen, read_training_data(store, chosen), 0, torch.device("cpu"))
+    # the CPU has no TF32
+    on_cpu = replace(chosen, run=replace(chosen.run, precision="float32"))
+    trainer = Trainer(on_cpu, read_training_data(store, chosen), 0, torch.device("cpu"))
+    trainer.recipe = chosen
     with closing(trainer.remaining()) as batches:
         images = [one for _, one in zip(range(2), batches)]
 
@@ -103,7 +118,7 @@ def steps_on_a_gpu(store, **changes):
 
 
 @pytest.mark.usefixtures("gpu")
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16", "float16"])
 def test_a_step_waits_for_nothing_in_any_precision(store, precision):
     steps_on_a_gpu(store, precision=precision, mask_pattern="sample", quarter_turns=True)
 
@@ -128,6 +143,38 @@ def test_neither_does_its_backward_pass(store, monkeypatch, name, precision):
         images = next(batches)
         with Watch():
             trainer.step(images)
+
+
+class Repeats(TorchDispatchMode):
+    """Fails where an operation is one that `deterministic: true` would end on a GPU."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        assert not UNREPEATABLE.fullmatch(name), f"{func} has no deterministic way on a GPU"
+        return func(*args, **(kwargs or {}))
+
+
+def repeated_step(store, name, products=True):
+    """A step on the CPU by the ways that a GPU takes."""
+    chosen = recipe(objective=name, attention="fused", mask_pattern="sample", **CHANGES[name])
+    trainer = Trainer(chosen, read_training_data(store, chosen), 0, torch.device("cpu"))
+    for module in trainer.model.modules():
+        if isinstance(module, ViTEncoder):
+            module.products = products
+    with closing(trainer.remaining()) as batches, Repeats():
+        trainer.step(next(batches))
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_a_gpu_can_repeat_every_operation_of_a_step(store, monkeypatch, name):
+    monkeypatch.setenv("CWAMSN_VIEWS", "dense")
+    repeated_step(store, name)
+
+
+def test_an_operation_that_a_gpu_cannot_repeat_is_noticed(store, monkeypatch):
+    monkeypatch.setenv("CWAMSN_VIEWS", "dense")
+    with pytest.raises(AssertionError, match=r"upsample_bicubic2d_backward.* has no deterministic way"):
+        repeated_step(store, "msn", products=False)
 
 
 @pytest.mark.usefixtures("gpu")

@@ -145,6 +145,19 @@ def study_gpus(wildcards):
     return min(1, max(asked, default=0))
 
 
+def study_threads(wildcards):
+    """Threads of a point of a study: one on the CPU, so that points fill the cores."""
+    return job_threads(config["training"], 1) if study_gpus(wildcards) else 1
+
+
+def study_mem_mb(wildcards, attempt):
+    """Memory of a point of a study, and what a GPU needs beside it."""
+    gpus = study_gpus(wildcards)
+    images = 2 * max((r["batch_size"] for r in needs.recipes.values()), default=0)
+    loading = loading_mb(config["training"], images, gpus) if gpus else 0
+    return mem_mb(4000 + loading)(wildcards, attempt)
+
+
 def training_threads(wildcards):
     """Threads of a training, of all its processes. Snakemake caps them at `--cores`."""
     return job_threads(config["training"], training_gpus(wildcards), PROCESSES)

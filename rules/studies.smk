@@ -11,9 +11,9 @@ rule study_point:
         plan.usage("study/{point}/{screen_seed}")
     conda:
         "../envs/studies.yaml"
-    threads: 1
+    threads: study_threads
     resources:
-        mem_mb=mem_mb(4000),
+        mem_mb=study_mem_mb,
         runtime=runtime(240),
         gpu=study_gpus,
     params:

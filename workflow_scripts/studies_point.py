@@ -19,5 +19,5 @@ with job(snakemake):
         params.sections,
     )
     methods = [method_of(name, entry, entry["seeds"]) for name, entry in params.methods.items()]
-    tables.write(run_point(point, methods, work), "study", snakemake.output[0])
+    tables.write(run_point(point, methods, work, snakemake.threads), "study", snakemake.output[0])
     discard(work)

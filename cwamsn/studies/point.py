@@ -55,6 +55,7 @@ class _Work:
     sections: Sections
     folder: Path
     screens: Mapping[str, ScreenPaths]
+    threads: int = 1
 
     def encoder(self, method: Method) -> Path:
         return self.folder / "encoders" / method.name
@@ -70,7 +71,7 @@ class _Work:
         return {"run": self.point.run, "method": method, "seed": seed, "screen": screen}
 
 
-def run_point(point: Point, methods: Sequence[Method], folder: Path) -> pd.DataFrame:
+def run_point(point: Point, methods: Sequence[Method], folder: Path, threads: int = 1) -> pd.DataFrame:
     """Scores of every method on one pair of screens that is made for it.
 
     Complete results of an interrupted run of the same point are reused: finished methods, and a training's checkpoint.
@@ -81,6 +82,7 @@ def run_point(point: Point, methods: Sequence[Method], folder: Path) -> pd.DataF
     methods : the entry of a trained one holds its complete `recipe`; `gpus: 1` in it refuses the CPU. Of several seeds
         the first is used
     folder : of this point alone, for the caller to :func:`discard` once the scores are written
+    threads : of this process; on a GPU all but one of them load batches
 
     Returns
     -------
@@ -98,7 +100,7 @@ def run_point(point: Point, methods: Sequence[Method], folder: Path) -> pd.DataF
     torch.set_num_threads(1)  # two jobs that each use both of two cores run several times slower
     _keep_only(folder, {"point": point, "methods": list(methods), "code": code_digest()})
     sections = Sections.from_config(point.sections)
-    work = _Work(point, sections, folder, {role: _screen(role, point, folder) for role in point.screens})
+    work = _Work(point, sections, folder, {role: _screen(role, point, folder) for role in point.screens}, threads)
     found = []
     for method in methods:
         path = folder / "methods" / f"{method.name}.parquet"
@@ -187,13 +189,14 @@ def _method_scores(method: Method, work: _Work) -> list[pd.DataFrame]:
 def _train(method: Method, work: _Work) -> None:
     recipe, screen = Recipe.from_config(method.entry["recipe"]), work.screens["training"]
     with leased_devices(recipe.run.device, gpus=method.entry.get("gpus", 0), say=say) as (device,):
-        train(recipe, screen, work.encoder(method), seed=method.seeds[0], threads=1, device=device)
+        train(recipe, screen, work.encoder(method), seed=method.seeds[0], threads=work.threads, device=device)
 
 
 def _embeddings(method: Method, screen: ScreenPaths, work: _Work) -> pd.DataFrame:
     """Embeddings of the wells that have an image, so that all methods are scored on the same ones."""
     own = method.entry.get("embedding")
-    options = EmbedOptions.from_config(embedding_of_method(work.point.sections["embedding"], method.name, own))
+    section = embedding_of_method(work.point.sections["embedding"], method.name, own)
+    options = EmbedOptions.from_config(section | {"threads": work.threads})
     source = work.encoder(method) if method.kind.trains else None
     frame, _ = embed_method(method, screen, method.seeds[0], options, source, imaged_only=True, max_missing_share=1.0)
     return frame

@@ -63,9 +63,10 @@ def test_a_training_holds_a_device_of_its_own(tiny, tmp_path, monkeypatch):
 
     monkeypatch.setattr(point_module, "leased_devices", lease)
     monkeypatch.setattr(point_module, "train", lambda *arguments, **named: used.append((arguments, named)))
-    work = point_module._Work(a_point(screens, config), Sections(), tmp_path, {"training": ScreenPaths(tmp_path)})
+    work = point_module._Work(a_point(screens, config), Sections(), tmp_path, {"training": ScreenPaths(tmp_path)}, 8)
     point_module._train(*chosen(methods, "cwa-msn", gpus=1), work)
-    assert len(used) == 1 and "a device for training, 1 asked for" in [*used[0][0], *used[0][1].values()]
+    assert len(used) == 1 and used[0][1]["device"] == "a device for training, 1 asked for"
+    assert used[0][1]["threads"] == 8, "those of the job"
 
 
 def test_every_method_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypatch):

@@ -36,6 +36,21 @@ def test_a_study_that_cannot_be_planned_says_why(tmp_path, study, words):
     assert result.returncode and words in result.stdout + result.stderr
 
 
+def test_a_point_has_threads_and_memory_to_load_for_a_gpu_where_its_trainings_take_one(tmp_path):
+    config = configured(tmp_path, ["random", "cwa-msn"], screen_seeds=[1])
+
+    def planned(**training):
+        plan = yaml.safe_load(config.read_text())
+        config.write_text(yaml.safe_dump(plan | {"training": plan["training"] | training}))
+        command = "--dry-run", "--executor", "slurm", "--jobs", "1"
+        return snakemake(tmp_path, "study", *command, config=config).stdout.partition("rule study_report")[0]
+
+    on_cpu, on_gpu = planned(gpus=0), planned(gpus=1)
+    assert "mem_mb=4000," in on_cpu and "threads:" not in on_cpu
+    # CUDA, and 5 batches of 16 images of 6 MB
+    assert f"mem_mb={4000 + 4000 + 5 * 16 * 6}," in on_gpu and "threads: 8\n" in on_gpu and "gpu=1" in on_gpu
+
+
 @pytest.mark.slow
 def test_a_study_ends_with_a_page_and_has_nothing_more_to_do(tmp_path):
     rows = ["random", "untrained-vit", "single-well-msn", "cwa-msn", "oracle"]

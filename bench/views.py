@@ -2,7 +2,7 @@
 
     python -m bench.views
 
-Fields of 5 x 520 x 696 uint8; 1 target, 1 large and 10 small anchor views a pair, ViT-S/16, one thread, CPU time.
+Fields of 5 x 520 x 696 uint8; 1 target, 1 large and 10 small anchor views per pair, ViT-S/16, one thread, CPU time.
 What travels to the device with the images of a step is counted as well: boxes, turns, masks and labels.
 """
 
@@ -58,14 +58,14 @@ def main() -> None:
         {way: batched(way) for way in ("sparse", "dense")} | {"torchvision, sample by sample": each_sample}, repeats=5
     )
     for name, milliseconds in times.items():
-        print(f"{name:32s} {milliseconds / PAIRS:6.1f} ms a pair")
+        print(f"{name:32s} {milliseconds / PAIRS:6.1f} ms per pair")
     small = views.draw(0, 0, STEP, slice(0, STEP)).small
     travelling = sum(tensor.nbytes for tensor in small.values()) + 8 * STEP
-    print(f"{'to the device':32s} {travelling / 1e6:6.2f} MB a step of {STEP} pairs beside the images")
+    print(f"{'to the device':32s} {travelling / 1e6:6.2f} MB per step of {STEP} pairs beside the images")
     _, step = make_step(paper(precision="bfloat16", attention="eager"), fused=True)
     batch = random_batch(PAIRS)
     step_time = best(lambda: step(batch), 3)
-    print(f"{'training step':32s} {step_time / PAIRS:6.1f} ms a pair")
+    print(f"{'training step':32s} {step_time / PAIRS:6.1f} ms per pair")
     print(f"sparse views are {times['sparse'] / step_time:.1%} of the step")
 
 

@@ -15,7 +15,7 @@ from typing import IO, Any
 from cwamsn.errors import InputError
 
 DRIVER = Path("/proc/driver/nvidia/gpus")  # one folder per GPU
-GPU_THREADS = 8  # that load batches for a GPU, where the configuration names no number
+GPU_THREADS = 8  # of a process that computes on a GPU, where the configuration names no number
 
 
 @contextmanager

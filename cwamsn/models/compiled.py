@@ -1,8 +1,9 @@
 """Encoders compiled by torch.compile: its kernels in place of several of torch's own, after a first step that is long.
 
 What is repeated is compiled, the blocks of a vision transformer, not the whole: all blocks of both networks share the
-code of one block, one for each size of view. Masks, positions and heads stay outside; so every objective has the gain,
-however it calls the encoder, and no weight changes its name.
+code of one block, one for each size of view. A last block of which only the class token is computed is not compiled.
+Masks, positions and heads stay outside; so every objective has the gain, however it calls the encoder, and no weight
+changes its name.
 """
 
 from collections.abc import Iterator

@@ -5,7 +5,7 @@
 The real Bray field, shifted, 256 times; random order, batches of 16, warm page cache, CPU time of one thread; then one
 thread against two, each with half of every batch. `python -m bench.avx2 -m bench.input_pipeline` gives the figures
 without AVX-512. The comparison loads one
-`.npz` a field as the published pre-processing wrote it and makes 1 + 10 random resized crops with torchvision; its
+`.npz` per field as the published pre-processing wrote it and makes 1 + 10 random resized crops with torchvision; its
 loading alone is given as well.
 """
 

@@ -21,7 +21,7 @@ READS = 200
 
 
 def milliseconds(function: Callable[[int], object], reads: int = READS) -> float:
-    """Best of three passes, ms a call."""
+    """Best of three passes, ms per call."""
     best = float("inf")
     for _ in range(3):
         start = time.perf_counter()

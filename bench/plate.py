@@ -133,12 +133,12 @@ def plate(parent: Path) -> None:
                         f"{codec} size": size,
                     }
             published_ms = 1000 * min(r["published"] for r in rounds)
-            print(f"{name} members, published way: {published_ms:.1f} ms a field")
+            print(f"{name} members, published way: {published_ms:.1f} ms per field")
             for codec in ("lz4", "zstd"):
                 ms, peak = 1000 * min(r[codec] for r in rounds), max(r[f"{codec} peak"] for r in rounds)
                 size = rounds[0][f"{codec} size"]
                 print(
-                    f"{name} members, codec {codec}: {ms:.1f} ms a field, "
+                    f"{name} members, codec {codec}: {ms:.1f} ms per field, "
                     f"ratio {published_ms / ms:.1f} (at least {wanted}), peak {peak:.0f} MiB (at most 1536), "
                     f"{size:.2f} of the 8-bit size",
                     flush=True,
@@ -174,7 +174,7 @@ def rxrx3(parent: Path) -> None:
         new = measured(_ours, write_tables(folder, uris), wells, "rxrx3_to_bray", channel_maps(), "lz4")
         ms, size = 1000 * new["seconds"] / wells, (folder / "crops" / "24279" / "crops.arrow").stat().st_size
         print(
-            f"RxRx3-core: {ms:.1f} ms a well (at most 36), of it {decoding:.1f} ms to decode six planes of "
+            f"RxRx3-core: {ms:.1f} ms per well (at most 36), of it {decoding:.1f} ms to decode six planes of "
             f"{np.mean([len(e) for e in encoded]) / 1000:.1f} kB; peak {new['peak_mib']:.0f} MiB; "
             f"{size / wells / (5 * 512 * 512):.2f} of the 8-bit size"
         )

@@ -1,7 +1,7 @@
 """The published preprocessing, written straightforwardly from its description, for comparison.
 
 One image at a time: open the zip of its channel, decode, float arithmetic, `argpartition` for T; one uncompressed
-`.npz` a field. Source: the steps of ml-jku/cloome, src/preprocess/preprocess_image.py; no code of it is used.
+`.npz` per field. Source: the steps of ml-jku/cloome, src/preprocess/preprocess_image.py; no code of it is used.
 """
 
 import zipfile

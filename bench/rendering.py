@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python bench/rendering.py
 
 Prints the median of 30 fields each, as processor time of the one thread, which a busy machine disturbs less than the
-clock. Goals: 60 ms a full-size field of five channels, 6 ms a demo field.
+clock. Goals: 60 ms per full-size field of five channels, 6 ms per demo field.
 """
 
 import os

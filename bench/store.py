@@ -89,7 +89,7 @@ def concatenated(encode: Callable[[np.ndarray], bytes], decode: Callable[[np.nda
 
 
 def parquet(folder: Path) -> Read:
-    """One zstd-compressed value a field, one row group a field, as random access needs."""
+    """One zstd-compressed value per field, one row group per field, as random access needs."""
     schema = pa.schema([("data", pa.binary())])
     with pq.ParquetWriter(folder / "crops.parquet", schema, compression="none", use_dictionary=False) as writer:
         for crop in crops():

@@ -4,9 +4,11 @@ import errno
 import hashlib
 import io
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from cwamsn.errors import InputError
 from cwamsn.training import checkpoint
@@ -158,3 +160,24 @@ def test_a_copy_of_a_state_takes_the_same_memory_each_time():
     assert torch.equal(second["model"]["weight"], torch.full((4,), 2.0))
     longer, _ = keeper.take({"model": {"weight": torch.ones(5)}})
     assert longer["model"]["weight"].shape == (5,)
+
+
+def test_a_copy_from_a_gpu_is_complete_once_its_stream_has_come_to_it(monkeypatch):
+    """On a GPU that only records what is asked of it."""
+    told = []
+
+    class Stream:
+        def record_event(self):
+            told.append("event")
+            return SimpleNamespace(synchronize=lambda: told.append("waited"))
+
+    stream = Stream()
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
+    with FakeTensorMode():
+        weight = torch.empty(3, 4, 5, 6, device="cuda:0").to(memory_format=torch.channels_last)
+        copied, wait = HostCopy().take({"weight": weight, "step": torch.empty((), device="cuda:0"), "done": 3})
+    assert told == ["event"]
+    wait()
+    assert told == ["event", "waited"] and copied["done"] == 3
+    assert copied["weight"].device.type == copied["step"].device.type == "cpu"
+    assert copied["weight"].stride() == weight.stride()  # a copy to another layout would be waited for

@@ -1,7 +1,7 @@
 """A step never waits for its device: every objective and precision on a GPU that only records what is asked of it."""
 
 import re
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -76,20 +76,27 @@ def on_gpu(tensor):
     return torch.empty(tensor.shape, dtype=tensor.dtype, device=GPU)
 
 
-@pytest.fixture
-def gpu(monkeypatch):
-    """A machine that says it has a GPU, and no table of an earlier test that was kept on it."""
-    monkeypatch.setenv("CWAMSN_VIEWS", "dense")
-    monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: (9, 0))
+@contextmanager
+def gpu_machine():
+    """A machine that says it has a GPU. No table of before is used, nor later one of meanwhile, which holds nothing."""
     kept = [f for m in (patches, dense, turns) for f in vars(m).values() if hasattr(f, "cache_clear")]
     assert len(kept) >= 3
     for function in kept:
         function.cache_clear()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CWAMSN_VIEWS", "dense")
+        patch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
+        patch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
+        patch.setattr(torch.cuda, "get_device_capability", lambda *_: (9, 0))
+        yield
     for function in kept:
         function.cache_clear()
+
+
+@pytest.fixture
+def gpu():
+    with gpu_machine():
+        yield
 
 
 def steps_on_a_gpu(store, **changes):

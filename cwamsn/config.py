@@ -103,7 +103,7 @@ def merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # keys of the section `embedding` that say how a job is run, not what it computes
-RUN_KEYS = ("threads", "loader_threads", "loader_depth", "gpus", "runtime_minutes")
+EMBEDDING_RUN_KEYS = ("threads", "loader_threads", "loader_depth", "gpus", "runtime_minutes")
 
 
 def embedding_of_method(section: Mapping[str, Any], name: str, own: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -112,10 +112,10 @@ def embedding_of_method(section: Mapping[str, Any], name: str, own: Mapping[str,
     `own` is `definitions.<name>.embedding`. Keys that say how a job is run are left out. Raises InputError for a key
     that the section does not have.
     """
-    shared = {key: value for key, value in section.items() if key not in RUN_KEYS}
+    shared = {key: value for key, value in section.items() if key not in EMBEDDING_RUN_KEYS}
     for key in own or {}:
         where = f"definitions.{name}.embedding.{key}"
-        if key in RUN_KEYS:
+        if key in EMBEDDING_RUN_KEYS:
             raise InputError(f"{where}: holds for every method; set it in `embedding`")
         if key not in shared:
             raise InputError(f"{where}: unknown key; {nearest(key, shared)}")

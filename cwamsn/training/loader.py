@@ -127,8 +127,8 @@ class LoaderLimit:
         self.ahead, self.most, self._windows = ahead, 0.2 if ahead.threads else 0.5, 0
 
     def look_at(self, waiting: float) -> None:
-        """waiting : share of the time of a window, a number for each window of the log; the first one's is that of a
-        ring that was empty."""
+        """waiting : share of a window's time in which the training waited. Called once per window of the log; the first
+        window does not count, since its ring began empty."""
         self._windows += 1
         if self._windows == 1 or waiting <= self.most or not is_main():
             return

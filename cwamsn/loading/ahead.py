@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cwamsn.crops import CropStore
+from cwamsn.errors import InputError
 from cwamsn.loading.buffers import Device, Host, Slot, memory_for
 
 
@@ -62,10 +63,15 @@ def load_ahead(
 
     Raises
     ------
+    InputError
+        `threads` or `depth` is too small.
     BaseException
         From the iterator, in place of the batch at which it came: whatever `requests` raised, and the `InputError` of
         crops that differ in size or are damaged.
     """
+    for key, value, least in (("loader_threads", threads, 0), ("loader_depth", depth, 1)):
+        if value < least:  # without this, a consumer would wait for threads that there are none of
+            raise InputError(f"{key}: {value} is too small; give {least} or more")
     return Ahead(store, requests, memory_for(device), threads=threads, depth=depth)
 
 

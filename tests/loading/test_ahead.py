@@ -182,6 +182,15 @@ def test_a_loader_that_nobody_holds_ends_its_threads(store):
         assert not thread.is_alive()
 
 
+@pytest.mark.parametrize(
+    ("threads", "depth", "line"),
+    [(-1, 3, r"loader_threads: -1 is too small; give 0 or more"), (2, 0, r"loader_depth: 0 is too small; give 1 or")],
+)
+def test_fewer_threads_than_none_and_no_batch_ahead_are_refused_and_not_waited_for(store, threads, depth, line):
+    with pytest.raises(InputError, match=line):
+        load_ahead(store, requests(1), CPU, threads=threads, depth=depth)
+
+
 def test_a_thread_that_cannot_start_its_work_is_no_endless_wait(store):
     class Broken(Host):
         def enter_thread(self):

@@ -37,8 +37,9 @@ def fingerprint(encoder: nn.Module, crops: pd.DataFrame, settings: Mapping[str, 
 class Parts:
     """A folder of files, each with the features of a few consecutive batches; written about once a minute.
 
-    A file is a line of JSON (fingerprint, first batch, number of batches, SHA-256 of the rest) and an array (crops, D)
-    in NumPy's format. Files of another fingerprint and damaged ones are removed when the folder is opened.
+    A file is a line of JSON (fingerprint, first batch, number of batches, SHA-256 of these and the rest) and an array
+    (crops, D) in NumPy's format. When the folder is opened, files of another fingerprint, damaged ones and those that
+    repeat batches of others are removed: no batch counts twice.
     """
 
     def __init__(self, folder: Path, fingerprint: str, seconds: float = 60):
@@ -70,7 +71,7 @@ class Parts:
             np.save(buffer, np.concatenate(self._held))
             content = buffer.getbuffer()
             header = {"fingerprint": self.fingerprint, "first": self._first, "batches": len(self._held)}
-            header["sha256"] = hashlib.sha256(content).hexdigest()
+            header["sha256"] = _digest(header, content)
             with atomic_path(self._path(self._first)) as temporary, temporary.open("wb") as handle:
                 handle.write(json.dumps(header).encode() + b"\n")
                 handle.write(content)
@@ -88,16 +89,23 @@ class Parts:
 
     def _usable(self) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
-        foreign = damaged = 0
+        foreign = damaged = surplus = 0
         for path in sorted(self.folder.glob("[0-9]*.part")):
             header = _header(path)
             if header is None or header["fingerprint"] != self.fingerprint:
                 damaged, foreign = damaged + (header is None), foreign + (header is not None)
                 path.unlink()
+                continue
+            first, count = int(str(header["first"])), int(str(header["batches"]))
+            if path != self._path(first) or (found and first < sum(found[-1])):
+                surplus += 1
+                path.unlink()
             else:
-                found.append((int(str(header["first"])), int(str(header["batches"]))))
+                found.append((first, count))
         if damaged:
             say(f"{self.folder}: {damaged} part(s) are damaged and are computed again")
+        if surplus:
+            say(f"{self.folder}: {surplus} part(s) repeat batches of others, as copies do; removed")
         if foreign:
             say(
                 f"{self.folder}: {foreign} part(s) belong to another encoder, screen, precision, options or code; "
@@ -111,7 +119,13 @@ def _header(path: Path) -> dict[str, object] | None:
     line, _, content = path.read_bytes().partition(b"\n")
     try:
         header = json.loads(line)
-        whole = header["sha256"] == hashlib.sha256(content).hexdigest()
-        return header if whole and {"fingerprint", "first", "batches"} <= set(header) else None
+        return header if header["sha256"] == _digest(header, content) else None
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _digest(header: Mapping[str, object], content: bytes | memoryview) -> str:
+    """SHA-256 of what a part says about itself and of its array."""
+    digest = hashlib.sha256(json.dumps([header[key] for key in ("fingerprint", "first", "batches")]).encode())
+    digest.update(content)
+    return digest.hexdigest()

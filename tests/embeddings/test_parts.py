@@ -1,6 +1,8 @@
 """A job that embeds and is stopped goes on where it was, with the same result."""
 
+import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +109,23 @@ def test_damaged_and_missing_parts_are_computed_again(folder, whole, parts, at_o
     pd.testing.assert_frame_equal(frame, whole, check_exact=True)
     assert "2 part(s) are damaged and are computed again" in capsys.readouterr().out
     assert counted(folder, parts)[1] == 0
+
+
+def test_no_batch_of_a_copied_an_overlapping_or_a_mislabelled_part_counts_twice(folder, whole, parts, at_once, capsys):
+    assert counted(folder, parts)[1] == BATCHES
+    files = sorted(parts.glob("*"))
+    header, content = files[7].read_bytes().split(b"\n", 1)
+    files[7].write_bytes(header.replace(b'"first": 7', b'"first": 2') + b"\n" + content)
+    another = Parts(parts, written_fingerprint(folder), seconds=60)  # of a process at the same time
+    for number in (5, 6):
+        another.add(number, np.load(io.BytesIO(files[number].read_bytes().partition(b"\n")[2])))
+    another.write()
+    shutil.copy(files[3], parts / "00000003 2.part")
+    frame, computed = counted(folder, parts)
+    assert computed == 1
+    pd.testing.assert_frame_equal(frame, whole, check_exact=True)
+    told = capsys.readouterr().out
+    assert "1 part(s) are damaged" in told and "part(s) repeat batches of others" in told
 
 
 def test_parts_of_another_encoder_are_removed_with_a_line(folder, whole, parts, at_once, monkeypatch, capsys):

@@ -18,8 +18,11 @@ from typing import IO, Any, TypeVar
 
 from tqdm import tqdm
 
+from cwamsn.errors import InputError
+
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 
 
@@ -60,18 +63,42 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     A reader therefore never meets half a file, and a killed writer leaves only a name that no stage reads and that the
     next writer of the same file removes. The temporary name ends like the final one, since several writers choose their
     format by the suffix.
+
+    Raises
+    ------
+    InputError
+        The disk is full, a quota is used up, or the file system is read-only.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _no_room(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent, f".{path.stem}.")
     temporary = path.with_name(f".{path.stem}.{unique_token()}.partial{path.suffix}")
     try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        with _no_room(path):
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _no_room(path: Path) -> Iterator[None]:
+    """One line where the system has no room for `path`; some writers put its reason into errors of their own."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, InputError):
+            raise
+        reasons = (os.strerror(number) for number in _NO_ROOM)
+        if reason := next((reason for reason in reasons if reason in str(error)), None):
+            raise InputError(
+                f"{path}: cannot be written: {reason}; free some space or see to the disk, then start the same command "
+                "again"
+            ) from error
+        raise
 
 
 @contextmanager

@@ -137,10 +137,15 @@ class _Digesting:
 
     def __init__(self, handle: IO[bytes]):
         self.handle, self.digest = handle, hashlib.sha256()
+        self.failed: OSError | None = None
 
     def write(self, data: bytes) -> int:
         self.digest.update(data)
-        return self.handle.write(data)
+        try:
+            return self.handle.write(data)
+        except OSError as error:
+            self.failed = self.failed or error
+            raise
 
     def flush(self) -> None:
         self.handle.flush()
@@ -151,7 +156,10 @@ def save_checkpoint(path: Path, state: State) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
         handle.write(b"0" * 64 + b"\n")
         content = _Digesting(handle)
-        torch.save(state, cast("IO[bytes]", content))
+        try:
+            torch.save(state, cast("IO[bytes]", content))
+        except RuntimeError as error:  # torch's own, about positions in the file, hides that the disk is full
+            raise content.failed or error from None
         handle.seek(0)
         handle.write(content.digest.hexdigest().encode())
 

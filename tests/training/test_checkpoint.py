@@ -3,7 +3,10 @@
 import errno
 import hashlib
 import io
+import os
 import threading
+from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -143,6 +146,36 @@ def test_a_full_disk_ends_the_training_with_its_line(tmp_path, monkeypatch):
         file.save_if_due(trainer, log)
     with pytest.raises(InputError, match=message), Checkpoint(tmp_path / "last.pt", "mine", 0) as file:
         file.save_if_due(trainer, log)  # the last one of a training: its end tells
+
+
+def test_a_disk_that_is_full_in_the_middle_of_the_file_is_named_and_not_torch_s_error_about_it(saved, monkeypatch):
+    """Torch, which closes its archive after the error, raises another."""
+    before, opened = saved.read_bytes(), Path.open
+
+    class Full:
+        def __init__(self, handle):
+            self.handle, self.room = handle, 20_000
+
+        def write(self, data):
+            self.room -= len(data)
+            if self.room < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return self.handle.write(data)
+
+        def __getattr__(self, name):
+            return getattr(self.handle, name)
+
+    @contextmanager
+    def small(path, mode="r"):
+        with opened(path, mode) as handle:
+            yield Full(handle) if mode == "wb" else handle
+
+    monkeypatch.setattr(Path, "open", small)
+    message = r"last\.pt: cannot be written: No space left on device; free some space"
+    with pytest.raises(InputError, match=message):
+        save_checkpoint(saved, {"w": torch.randn(50_000)})
+    monkeypatch.undo()
+    assert saved.read_bytes() == before and [path.name for path in saved.parent.iterdir()] == ["last.pt"]
 
 
 def test_a_copy_of_a_state_takes_the_same_memory_each_time():

@@ -345,3 +345,19 @@ def test_a_file_that_another_job_took_out_of_the_cache_is_one_line(host, tmp_pat
     with pytest.raises(InputError, match="another job has removed it from the cache; run again"):
         raw.finish()
     assert not raw.unit.raw.exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+    ],
+    ids=["python", "safetensors"],
+)
+def test_a_full_disk_is_one_line_that_names_the_file_and_leaves_nothing(tmp_path, error):
+    message = r"log\.csv: cannot be written: No space left on device; free some space"
+    with pytest.raises(InputError, match=message), files.atomic_path(tmp_path / "own" / "log.csv") as temporary:
+        temporary.write_text("half")
+        raise error
+    assert not list((tmp_path / "own").iterdir())

@@ -33,7 +33,9 @@ def _attend(attention: Attention, x: Tensor) -> Tensor:
     heads = attention.num_heads, attention.head_dim
     k, v = rest.unflatten(2, (2, *heads)).permute(2, 0, 3, 1, 4).unbind(0)
     q, k = attention.q_norm(query.unflatten(2, heads).transpose(1, 2)), attention.k_norm(k)
-    if attention.fused_attn:
+    # Not the fused kernel on a GPU: on Hopper torch takes cuDNN's, whose backward pass has failed for a single query,
+    # with which there is little to fuse.
+    if attention.fused_attn and not x.is_cuda:
         y = F.scaled_dot_product_attention(q, k, v)
     else:
         y = (q * attention.scale @ k.transpose(-2, -1)).softmax(dim=-1) @ v

@@ -4,6 +4,8 @@ import copy
 
 import pytest
 import torch
+from timm.models.vision_transformer import Block
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from cwamsn.models import build_encoder
@@ -46,3 +48,14 @@ def test_blocks_of_another_kind_are_computed_whole():
     encoder = build_encoder("vit_tiny_patch16_224", 5, attn_drop_rate=0.1, **OPTIONS)
     assert not is_plain(encoder.vit.blocks[-1])
     assert encoder(torch.randn(2, 5, 32, 32)).shape == (2, 24)
+
+
+def test_a_gpu_is_given_no_fused_kernel_for_a_single_query(monkeypatch):
+    """On a GPU that only records what is asked of it."""
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", None)
+    with FakeTensorMode(), torch.device("cuda:0"):
+        block, tokens = Block(24, 2), torch.empty(3, 17, 24)
+        block.attn.fused_attn = True
+        assert is_plain(block) and class_token(block, tokens).shape == (3, 1, 24)
+        with pytest.raises(TypeError, match="not callable"):
+            block(tokens)

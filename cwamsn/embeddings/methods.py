@@ -163,6 +163,10 @@ def _embed(
 ) -> Found:
     """Wells of the store through an encoder, its stains found by name among the store's channels."""
     options, (encoder, meta), ordered = job.options, found, {}
+    if (own := statistics.get("channels")) and tuple(own) != tuple(store.channels):
+        raise InputError(
+            f"{job.screen.statistics}: of {', '.join(own)}, the crops hold {', '.join(store.channels)}; run crops again"
+        )
     if meta["channels"]:
         key = None if names is None else f"definitions.{job.method.name}.channels"
         match = match_channels(meta["channels"], store.channels, names, key)

@@ -186,12 +186,14 @@ def _refuse_leaks(wells: pd.DataFrame, source: str | Path) -> None:
 def read_statistics(path: str | Path, channels: list[str]) -> ChannelStatistics:
     """Statistics of the store's `channels` from a crop store's statistics file.
 
-    Raises InputError where the file holds another number of channels, or a channel is constant or not finite.
+    Raises InputError where the file holds other channels or another order, or a channel is constant or not finite.
     """
     values = read_json(path)
     mean, std = (np.asarray(values[key], dtype=float) for key in ("mean", "std"))
     if mean.shape != (len(channels),) or std.shape != (len(channels),):
         raise InputError(f"{path}: holds {len(mean)} channels, the crop store {len(channels)}; run crops again")
+    if (own := values.get("channels")) and list(own) != channels:
+        raise InputError(f"{path}: of {', '.join(own)}, the crop store has {', '.join(channels)}; run crops again")
     if not (np.isfinite(mean).all() and (std > 0).all()):
         raise InputError(f"{path}: a channel is constant or not finite (std {std.round(3).tolist()}); check the images")
     return ChannelStatistics(mean.tolist(), std.tolist(), channels)

@@ -12,7 +12,7 @@ from cwamsn import tables
 from cwamsn.embeddings import EmbedOptions, HandcraftedOptions, methods, random_embeddings
 from cwamsn.embeddings.encoder import LoadedEncoder
 from cwamsn.errors import InputError
-from cwamsn.files import sha256
+from cwamsn.files import read_json, sha256, write_json
 from cwamsn.methods import KINDS, method_of
 from cwamsn.notes import collected
 from cwamsn.paths import ScreenPaths
@@ -184,3 +184,14 @@ def test_a_network_goes_on_from_its_parts(screen, tmp_path, monkeypatch, kind):
 def test_a_method_that_needs_a_path_says_so(screen):
     with pytest.raises(InputError, match="mine: a method of kind trained needs one path as `source`"):
         methods.embed_method(method("trained"), screen, 0, OPTIONS)
+
+
+@pytest.mark.parametrize("kind", ["trained", "encoder"])
+def test_statistics_in_another_order_than_the_crops_are_refused(network, tmp_path, kind):
+    screen = write_store(tmp_path / "screen")
+    found = read_json(screen.statistics)
+    write_json(found | {"channels": found["channels"][::-1]}, screen.statistics)
+    with pytest.raises(
+        InputError, match=r"statistics\.json: of e, d, c, b, a, the crops hold a, b, c, d, e; run crops"
+    ):
+        methods.embed_method(method(kind), screen, 3, OPTIONS, tmp_path)

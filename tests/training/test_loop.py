@@ -410,6 +410,9 @@ def test_statistics_of_another_store_are_refused(tmp_path):
     wrong.write_text(json.dumps({"mean": [1.0] * 4, "std": [1.0] * 4}))
     with pytest.raises(InputError, match="holds 4 channels, the crop store 5"):
         run(tmp_path, store)
+    wrong.write_text(json.dumps({"mean": [1.0] * 5, "std": [1.0] * 5, "channels": list("bacde")}))
+    with pytest.raises(InputError, match=r"of b, a, c, d, e, the crop store has a, b, c, d, e; run crops again"):
+        run(tmp_path, store)
     wrong.write_text(json.dumps({"mean": [1.0] * 5, "std": [1.0] * 4 + [0.0]}))
     with pytest.raises(InputError, match="constant or not finite"):
         run(tmp_path, store)

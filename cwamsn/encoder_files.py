@@ -79,12 +79,12 @@ def check_weights(files: EncoderFiles, wanted: str | None = None) -> str:
     InputError
         They are other weights.
     """
-    found, stated = sha256(files.weights), read_description(files.description).get("weights_sha256")
+    found, stated = sha256(files.weights), str(read_description(files.description).get("weights_sha256") or "")
     if not stated:
         raise InputError(f"{files.description}: names no digest of the weights (weights_sha256); train again")
     if found != stated:
         raise InputError(
-            f"{files.weights}: its sha256 is not the {stated[:12]}... of {files.description.name}; train again or copy "
+            f"{files.weights}: its sha256 is not the {stated:.12}... of {files.description.name}; train again or copy "
             "both files"
         )
     if wanted and found != wanted.lower():

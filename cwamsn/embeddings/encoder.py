@@ -60,6 +60,10 @@ def load_encoder(
     """
     files = encoder_files(folder)
     check_weights(files, sha256)
+    known = read_json(files.description)
+    needed = ("features", "network", "architecture", "model_args") if files.exported else ("classes",)
+    if missing := [key for key in (*needed, "input_size") if key not in known]:
+        raise InputError(f"{files.description}: lacks {' and '.join(missing)}; copy it again, or train again")
     if files.exported:
         encoder, meta = _restore_exported(files, network, feature), dict(read_description(files.description))
     else:

@@ -285,3 +285,12 @@ def test_wells_without_a_usable_field_are_counted(folder, store, options):
     assert count_wells(frame, wells, 0.2, "crops")["missing"] == 1
     with pytest.raises(InputError, match=r"1 of 5 wells have no embedding \(first: w4\)"):
         count_wells(frame, wells, 0.1, "crops")
+
+
+@pytest.mark.parametrize("key", ["classes", "input_size"])
+def test_a_description_that_lacks_what_the_network_is_built_from_is_refused(folder, key):
+    description = json.loads((folder / "encoder.json").read_text())
+    del description[key]
+    write_json(description, folder / "encoder.json")
+    with pytest.raises(InputError, match=rf"encoder\.json: lacks {key}; copy it again, or train again"):
+        load_encoder(folder)

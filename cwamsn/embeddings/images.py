@@ -24,6 +24,7 @@ from cwamsn.live import Pace, say
 from cwamsn.loading import Loaded, Request, load_ahead
 from cwamsn.memory import freed_memory_kept
 from cwamsn.models import (
+    RepeatedForward,
     autocast,
     device_name,
     fitting,
@@ -38,7 +39,7 @@ from cwamsn.training import stop, stop_requests
 # batches whose features stay on a GPU before they are copied, the only time at which the processor waits for it
 HELD = 32
 # options that do not change a feature, or stand for one that `auto` resolves
-_INCIDENTAL = ("batch_size", "precision", "device", "gpus", "threads", "loader_threads", "loader_depth")
+_INCIDENTAL = ("batch_size", "precision", "device", "gpus", "threads", "loader_threads", "loader_depth", "cuda_graph")
 
 
 class Statistics(TypedDict):
@@ -144,7 +145,8 @@ def embed(
         stop_requests() if saved else nullcontext(lambda: None) as requested,
         closing(load_ahead(store, requests, device, threads=threads, depth=options.loader_depth)) as loaded,
     ):
-        encoded = (_encode(encoder, views, most, how.precision, batch) for batch in loaded)
+        network = _network(encoder, how.precision, device, options.cuda_graph)
+        encoded = (_encode(network, views, most, batch) for batch in loaded)
         for found in _on_host(encoded, 1 if device.type == "cpu" else HELD, requested):
             for number, features in found:
                 _check_finite(features, crop_ids[batches[number].rows])
@@ -186,12 +188,22 @@ def _requests(
         yield Request(rows, {"boxes": view_boxes(shape, crop_ids[rows].tolist(), size, options)}, number)
 
 
-def _encode(encoder: nn.Module, views: InputViews, most: int, precision: str, batch: Loaded) -> tuple[int, Tensor]:
+def _network(encoder: nn.Module, precision: str, device: torch.device, graph: bool) -> Callable[[Tensor], Tensor]:
+    """Views (N, C, s, s) to features (N, D) in a precision; on a GPU as one CUDA graph if `graph`."""
+
+    def forward(views: Tensor) -> Tensor:
+        with autocast(device, precision):
+            features: Tensor = encoder(views)
+        return features
+
+    return RepeatedForward(forward, "embedding.cuda_graph") if graph and device.type == "cuda" else forward
+
+
+def _encode(network: Callable[[Tensor], Tensor], views: InputViews, most: int, batch: Loaded) -> tuple[int, Tensor]:
     """Number of a batch and its features (crops, D), mean over views, float64, on the device."""
     features = []
     for piece in views.pieces(batch.images, batch.small["boxes"], most):
-        with autocast(views.device, precision):
-            features.append(encoder(piece).double())
+        features.append(network(piece).double())
     number = cast(int, batch.note)
     return number, torch.cat(features).unflatten(0, (-1, len(batch.images))).mean(0)
 

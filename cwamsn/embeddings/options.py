@@ -24,6 +24,7 @@ class EmbedOptions(Options):
     threads: int | None = None
     loader_threads: int | None = None
     loader_depth: int = 3
+    cuda_graph: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

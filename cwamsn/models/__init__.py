@@ -19,6 +19,7 @@ from cwamsn.models.distributed import (
     world,
 )
 from cwamsn.models.float32 import float32_products, set_float32_products, tf32_products
+from cwamsn.models.graphs import RepeatedForward, record, say_unrecorded
 from cwamsn.models.heads import ProjectionHead, Prototypes
 from cwamsn.models.precision import autocast, gradient_scaler, products, resolve_attention, resolve_precision
 from cwamsn.models.pretrained import PRETRAINED, Pretrained, build_pretrained, load_pretrained
@@ -34,6 +35,7 @@ __all__ = [
     "Pretrained",
     "ProjectionHead",
     "Prototypes",
+    "RepeatedForward",
     "Threads",
     "ViTEncoder",
     "autocast",
@@ -59,9 +61,11 @@ __all__ = [
     "products",
     "rank_slice",
     "ready_device",
+    "record",
     "reference_init",
     "resolve_attention",
     "resolve_precision",
+    "say_unrecorded",
     "set_attention",
     "set_float32_products",
     "set_layout",

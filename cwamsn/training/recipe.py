@@ -99,6 +99,7 @@ class RunOptions:
     attention: str = "auto"
     compile: bool = False
     deterministic: bool = False
+    cuda_graph: bool = True
     device: str = "auto"
     log_every: int = 50
     checkpoint_minutes: float = 5

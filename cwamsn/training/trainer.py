@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -27,8 +28,10 @@ from cwamsn.models import (
     set_layout,
     world,
 )
+from cwamsn.training.batch import Batch
 from cwamsn.training.checkpoint import fingerprint
 from cwamsn.training.data import TrainingData, agreement_codes, perturbation_table
+from cwamsn.training.graph import RecordedStep
 from cwamsn.training.loader import Drawn, PairImages, PairLoader, Steps
 from cwamsn.training.model import Model
 from cwamsn.training.multicrop import MultiCropViews
@@ -152,23 +155,34 @@ class Trainer:
         return step
 
     def _step(self, images: PairImages) -> Step:
-        batch = self.views(images)
-        with autocast(self.device, self.precision):
-            numbers = self._parallel(batch)
+        numbers = self._networks(self.views(images))
         self._descend(numbers, images.step)
         self.model.update_target(self.schedules.momentum[images.step])
         self.done, pairs = images.step + 1, images.pairs
         seen = len({*pairs.anchor, *pairs.target})
         return Step(images.step, tuple(numbers), averaged(numbers), self._agreement(pairs), seen)
 
-    def _descend(self, numbers: dict[str, Tensor], step: int) -> None:
-        """Backward pass, clipping and the optimiser's step; adds to `numbers` what the log holds of them."""
-        scaler, options = self.scaler, self.recipe.optimiser
+    @cached_property
+    def _networks(self) -> Callable[[Batch], dict[str, Tensor]]:
+        """:meth:`_compute`, as one CUDA graph on a single GPU: several exchange gradients while they compute them."""
+        if self.device.type == "cuda" and self.recipe.run.cuda_graph and world()[1] == 1:
+            return RecordedStep(self._compute, self.model, self.device)
+        return self._compute
+
+    def _compute(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss and numbers of a batch, and the gradients, scaled where the precision needs it."""
         self.optimiser.zero_grad(set_to_none=True)
+        with autocast(self.device, self.precision):
+            numbers = self._parallel(batch)
+        self.scaler.scale(numbers["loss"]).backward()
+        return {name: value.detach() if isinstance(value, Tensor) else value for name, value in numbers.items()}
+
+    def _descend(self, numbers: dict[str, Tensor], step: int) -> None:
+        """Clipping and the optimiser's step; adds to `numbers` what the log holds of them."""
+        scaler, options = self.scaler, self.recipe.optimiser
         for group in self.optimiser.param_groups:
             group["lr"] = float(self.schedules.lr[step])
             group["weight_decay"] = float(self.schedules.weight_decay[step]) if group["decay"] else 0.0
-        scaler.scale(numbers["loss"]).backward()
         scaler.unscale_(self.optimiser)
         if options.reference_prototype_gradients and self._unclipped:
             torch._foreach_mul_([p.grad for p in self._unclipped], world()[1])

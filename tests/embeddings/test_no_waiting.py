@@ -41,6 +41,7 @@ def embedded(encoder, precision, view):
         batch = Loaded(torch.empty(3, CHANNELS, *SHAPE, dtype=torch.uint8, device=GPU), {"boxes": on_gpu(boxes)}, 7)
         for watch in (nullcontext(), Watch()):
             with watch:
-                number, features = images._encode(encoder, views, 8, precision, batch)
+                network = images._network(encoder, precision, GPU, graph=False)
+                number, features = images._encode(network, views, 8, batch)
     assert number == 7 and features.shape == (3, encoder.encoder.num_features)
     assert features.device == GPU and features.dtype == torch.float64

@@ -32,12 +32,13 @@ def test_products_are_what_is_asked_for_and_then_what_they_were(tf32, wanted):
 
 
 def test_settings_that_somebody_made_by_the_newer_way_alone_come_back():
+    found = backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision
     backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision = "tf32", "ieee"
     before = settings()
     with float32_products(tf32=False):
         assert not tf32_products()
     assert settings() == before
-    backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision = "none", "tf32"
+    backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision = found
 
 
 def test_float32_is_exact_on_a_gpu_and_tf32_is_not():

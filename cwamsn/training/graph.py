@@ -44,12 +44,18 @@ class RecordedStep:
         kept = self._batch = _clone(batch)
         buffers = [(buffer, buffer.clone()) for buffer in self.model.buffers()]
         drawn = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        host = batch.generator.get_state(), torch.get_rng_state()
         try:
-            self._numbers, self._replay = record(lambda: self.compute(kept), self.device)
+            numbers, replay = record(lambda: self.compute(kept), self.device)
+            if not (torch.equal(batch.generator.get_state(), host[0]) and torch.equal(torch.get_rng_state(), host[1])):
+                raise RuntimeError("the objective draws on the CPU, which a replay would not repeat; see its `draw`")
+            self._numbers, self._replay = numbers, replay
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
             say_unrecorded("training.cuda_graph", error)
+        batch.generator.set_state(host[0])
+        torch.set_rng_state(host[1])
         for buffer, before in buffers:
             buffer.copy_(before)
         if drawn is not None:

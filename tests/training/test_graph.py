@@ -69,6 +69,22 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is_and_says_so(store, mon
     assert "not permitted when stream is capturing" in line and "more words" not in line
 
 
+def test_a_step_that_draws_on_the_cpu_is_not_frozen(store, monkeypatch, capsys):
+    compute = Trainer._compute
+
+    def drawing(trainer, batch):
+        numbers = compute(trainer, batch)
+        return numbers | {"drawn": torch.rand((), generator=batch.generator) + torch.rand(())}
+
+    monkeypatch.setattr(Trainer, "_compute", drawing)
+    torch.manual_seed(1)
+    _, wanted = trained(store)
+    torch.manual_seed(1)
+    _, found = trained(store, standin, monkeypatch)
+    assert torch.equal(found, wanted)
+    assert "draws on the CPU" in "".join(capsys.readouterr())
+
+
 def test_memory_that_does_not_suffice_for_a_recording_is_no_reason_to_go_on(store, monkeypatch):
     def record(compute, device):
         raise torch.OutOfMemoryError("CUDA out of memory")

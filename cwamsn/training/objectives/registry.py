@@ -4,7 +4,9 @@
 :class:`~cwamsn.training.model.Model`, a :class:`~cwamsn.training.batch.Batch` and the
 :class:`~cwamsn.training.recipe.Recipe`, and returns a dictionary of what the loss needs. `loss(recipe, **features)`
 gets these by name, in float32 or better and with autocast switched off, and returns a dictionary: the `loss`, a scalar
-with gradient, and whatever numbers the log shall hold. Each objective is one file of this folder; the package imports
+with gradient, and whatever numbers the log shall hold. What differs from step to step reaches both functions as tensors
+of the batch, random numbers by `draw`: on a single GPU they are called for the first step only, and what they computed
+on the device is replayed. Each objective is one file of this folder; the package imports
 them all, and so registers them. No objective imports the package, only this module.
 """
 

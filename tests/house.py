@@ -119,7 +119,9 @@ LAYERS = [
         "jobs",
         "where",
         "clean",
+        "chain",
         "cli",
+        "__main__",
     ],  # what a Snakefile and a command line use
 ]
 PLACE = {name: number for number, names in enumerate(LAYERS) for name in names}

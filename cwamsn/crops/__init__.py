@@ -5,16 +5,18 @@ from cwamsn.crops.conversion import compress_to_uint8
 from cwamsn.crops.gather import gather_crops
 from cwamsn.crops.options import ChannelMap, CropOptions, PlateOptions, QcOptions
 from cwamsn.crops.store import CropStore
-from cwamsn.crops.write import write_crops
+from cwamsn.crops.write import FieldReader, judge_field, write_crops
 
 __all__ = [
     "ChannelMap",
     "CropOptions",
     "CropStore",
+    "FieldReader",
     "PlateOptions",
     "QcOptions",
     "channel_sources",
     "compress_to_uint8",
     "gather_crops",
+    "judge_field",
     "write_crops",
 ]

@@ -66,7 +66,7 @@ def write_crops(
         PlaneReader() as planes,
         ShardWriter(temporary / SHARD, channels, options.codec) as writer,
     ):
-        reader = _FieldReader(sources, combine, planes, options)
+        reader = FieldReader(sources, combine, planes, options)
         for field in progress(fields.to_dict("records"), f"crops {unit.name}", unit="field"):
             well = wells.get(field["well_id"])
             row = {
@@ -80,25 +80,10 @@ def write_crops(
             rows.append(row)
             if well is None:
                 continue
-            try:
-                crop, raw = reader.read(field)
-            except InputError as error:
-                row["reason"] = str(error)
+            crop, measures, found = judge_field(reader, field, options)
+            row |= found
+            if crop is None or measures is None or row["reason"]:
                 continue
-            measures = measure(crop)
-            row["warning"] = "; ".join(suspicions(raw, crop, channels, options.convert_uint8)) or None
-            row["bits"] = None if options.convert_uint8 else _bits(raw)
-            for name in ("focus", "saturation", "mean"):
-                row |= {f"{name}_{c}": float(v) for c, v in zip(channels, getattr(measures, name))}
-            row["reason"] = (
-                _size_fault(crop, options.size)
-                or fault(measures, channels, options.qc)
-                or same_planes(raw)
-                or broken_tail(raw, options.qc.max_blank_tail)
-            )
-            if row["reason"]:
-                continue
-            row["pixels"] = _digest(measures)
             first = first_with.setdefault(measures.digest, field["field_id"])
             if options.qc.skip_duplicates and first != field["field_id"]:
                 row["reason"] = f"repeats the pixels of field {first}"
@@ -116,7 +101,47 @@ def write_crops(
     _report(unit.name, qc)
 
 
-class _FieldReader:
+def judge_field(
+    reader: "FieldReader", field: Mapping[str, Any], options: CropOptions
+) -> tuple[np.ndarray | None, Measures | None, dict[str, object]]:
+    """Read a field and judge it by itself.
+
+    Parameters
+    ----------
+    reader : reads its planes.
+    field : its row of the fields table.
+    options : the section `crops`.
+
+    Returns
+    -------
+    crop : (C, H, W) uint8, valid until the next field is read; None where a plane cannot be read.
+    measures : of the crop, None without one.
+    row : columns of the QC table: `reason` why the field is left out (None if it is not), and what is known of it.
+    """
+    channels = options.channels
+    try:
+        crop, raw = reader.read(field)
+    except InputError as error:
+        return None, None, {"reason": str(error)}
+    measures = measure(crop)
+    row: dict[str, object] = {
+        "warning": "; ".join(suspicions(raw, crop, channels, options.convert_uint8)) or None,
+        "bits": None if options.convert_uint8 else _bits(raw),
+    }
+    for name in ("focus", "saturation", "mean"):
+        row |= {f"{name}_{c}": float(v) for c, v in zip(channels, getattr(measures, name))}
+    row["reason"] = (
+        _size_fault(crop, options.size)
+        or fault(measures, channels, options.qc)
+        or same_planes(raw)
+        or broken_tail(raw, options.qc.max_blank_tail)
+    )
+    if row["reason"] is None:
+        row["pixels"] = _digest(measures)
+    return crop, measures, row
+
+
+class FieldReader:
     """Reads every field into the same array, since fresh memory costs as much as converting a plane."""
 
     def __init__(self, sources: list[list[str]], combine: str, planes: PlaneReader, options: CropOptions) -> None:

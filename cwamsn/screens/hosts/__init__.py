@@ -1,7 +1,7 @@
 """Files of public hosts: whole or not at all, listed, read in pieces, and kept in a cache."""
 
 from cwamsn.errors import FetchError
-from cwamsn.screens.hosts.cache import Fetched, cached_path, fetch, forget, usable
+from cwamsn.screens.hosts.cache import Fetched, cached_path, fetch, forget, glance, usable
 from cwamsn.screens.hosts.http import Forbidden, Missing
 from cwamsn.screens.hosts.listing import list_folder
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
@@ -18,6 +18,7 @@ __all__ = [
     "cached_path",
     "fetch",
     "forget",
+    "glance",
     "list_folder",
     "usable",
 ]

@@ -96,6 +96,26 @@ def _partial(final: Path, alone: bool) -> Iterator[Path]:
         state_path(own).unlink(missing_ok=True)
 
 
+def glance(remote: Remote | str) -> Fetched:
+    """What :func:`fetch` would return, without reading a byte: of a local file that it is there, and its size.
+
+    A remote file is taken for granted: its `path` is not there and its size is 0 unless `remote` tells it.
+
+    Raises
+    ------
+    Missing
+        For a local file that is not there.
+    """
+    remote = Remote(remote) if isinstance(remote, str) else remote
+    path = local_path(remote.url)
+    if path is None:
+        check_url(remote.url)
+        return Fetched(Path(remote.url), remote.url, remote.size or 0, "")
+    if not path.is_file():
+        raise Missing(f"{path}: no such file; check the path or the base URL of the screen")
+    return Fetched(path, remote.url, path.stat().st_size, "", local=True)
+
+
 def cached_path(remote: Remote, cache: str | Path) -> Path:
     """Where `fetch` keeps a remote file: two levels, named by the digest of URL and expected digest."""
     key = hashlib.sha256(f"{remote.url} {remote.digest or ''}".encode()).hexdigest()[:24]

@@ -5,6 +5,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from cwamsn.errors import FetchError, InputError
 from cwamsn.files import atomic_path, sha256
 from cwamsn.screen_specs.base import Retry
 from cwamsn.screen_specs.locations import Remote, local_path
-from cwamsn.screens.hosts.cache import Fetched, cached_path, fetch, usable
+from cwamsn.screens.hosts.cache import Fetched, cached_path, fetch, glance, usable
 from cwamsn.screens.hosts.ranges import NoRanges, RangeFile
 from cwamsn.screens.planes.decode import MOST_BYTES
 
@@ -25,10 +26,14 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 class HostedZip:
-    """The zip file at `url`: its member names, and a local file that holds the wanted ones."""
+    """The zip file at `url`: its member names, and a local file that holds the wanted ones.
 
-    def __init__(self, url: str, cache: str | Path, how: Retry) -> None:
+    With `glances`, a local file is opened but not read to its end (:func:`cwamsn.screens.hosts.glance`).
+    """
+
+    def __init__(self, url: str, cache: str | Path, how: Retry, glances: bool = False) -> None:
         self.url, self.name, self.cache, self.how = url, url.rsplit("/", 1)[-1], Path(cache), how
+        self._fetch = glance if glances and local_path(url) is not None else partial(fetch, cache=cache, how=how)
         self._remote: RangeFile | None = None
         self._fetched: Fetched | None = None
         if local_path(url) is None and not cached_path(Remote(url), cache).exists():
@@ -41,7 +46,7 @@ class HostedZip:
         self._fetch_whole()
 
     def _fetch_whole(self) -> None:
-        self._fetched, self._remote = fetch(Remote(self.url), self.cache, self.how), None
+        self._fetched, self._remote = self._fetch(Remote(self.url)), None
         self.members = self._directory()
 
     @property
@@ -73,6 +78,10 @@ class HostedZip:
     def names(self) -> list[str]:
         """Names of the members."""
         return list(self.members)
+
+    def glance(self) -> Fetched:
+        """The file where it is: nothing but its directory has been read unless it is local or in the cache."""
+        return self._fetched or Fetched(Path(self.url), self.url, 0, "")
 
     def keep(self, members: Iterable[str]) -> tuple[Fetched, list[str]]:
         """(local zip file that holds `members`, those of them that are damaged).

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, atomic_path
 from cwamsn.paths import UnitPaths
-from cwamsn.screen_specs.locations import shown_uri
-from cwamsn.screens.hosts import Fetched
+from cwamsn.screen_specs.base import Retry
+from cwamsn.screen_specs.locations import Remote, shown_uri
+from cwamsn.screens.hosts import Fetched, fetch, glance
 
 _MANIFEST = pa.schema([("name", pa.string()), ("size", pa.int64()), ("digest", pa.string()), ("source", pa.string())])
 _SKIPPED = pa.schema(
@@ -30,15 +31,26 @@ _SKIPPED = pa.schema(
 
 @dataclass
 class Raw:
-    """Files of a unit. Fetched ones are linked from the cache into its folder at the end, local ones stay."""
+    """Files of a unit. Fetched ones are linked from the cache into its folder at the end, local ones stay.
+
+    With `glances`, images are looked for but not read: local files must be there, remote ones are taken for granted,
+    and URIs of those are URLs. That is how a whole screen is checked in seconds.
+    """
 
     unit: UnitPaths
     files: dict[str, Fetched] = field(default_factory=dict)
+    glances: bool = False
+
+    def get(self, remote: Remote | str, cache: Path, how: Retry) -> Fetched:
+        """An image, whole and verified (:func:`cwamsn.screens.hosts.fetch`); of a glance only whether it is there."""
+        return glance(remote) if self.glances else fetch(remote, cache, how)
 
     def add(self, fetched: Fetched, name: str | None = None) -> str:
         """Note a file; returns its path as a URI, where it will lie after :meth:`finish`."""
         name = name or fetched.path.name
         self.files[name] = fetched
+        if self.glances:  # what a source did fetch, such as a shard, lies in the cache
+            return shown_uri(fetched.path) if fetched.path.exists() else fetched.url
         return shown_uri(fetched.path) if fetched.local else shown_uri(self.unit.raw / name)
 
     def finish(self) -> None:

@@ -361,3 +361,16 @@ def test_a_full_disk_is_one_line_that_names_the_file_and_leaves_nothing(tmp_path
         temporary.write_text("half")
         raise error
     assert not list((tmp_path / "own").iterdir())
+
+
+def test_a_glance_looks_whether_a_local_file_is_there_and_takes_a_remote_one_for_granted(host, tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"12345")
+    raw = Raw(ScreenPaths(tmp_path).unit("P1"), glances=True)
+    here = raw.get(str(tmp_path / "a.tif"), tmp_path / "cache", FAST)
+    assert (here.size, here.digest, here.local) == (5, "", True)
+    with pytest.raises(Missing, match=r"b\.tif: no such file"):
+        raw.get(str(tmp_path / "b.tif"), tmp_path / "cache", FAST)
+    before = len(host.requests)
+    url = f"{host.url}/gone.tif"
+    assert raw.add(raw.get(url, tmp_path / "cache", FAST), "x.tif") == url
+    assert len(host.requests) == before and not (tmp_path / "cache").exists()

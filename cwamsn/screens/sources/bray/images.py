@@ -12,7 +12,7 @@ from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs.bray import BraySpec
 from cwamsn.screen_specs.locations import join
 from cwamsn.screens import splits
-from cwamsn.screens.hosts import HostedZip, Missing, fetch, list_folder
+from cwamsn.screens.hosts import HostedZip, Missing, list_folder
 from cwamsn.screens.names import parse_bray_file
 from cwamsn.screens.sources.raw import Acquired, Raw
 from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
@@ -115,7 +115,7 @@ class _Zips:
         for channel in BRAY_STAINS:
             url = spec.zip_url(raw.unit.name, channel)
             try:
-                self.zips[channel] = HostedZip(url, cache, spec.retry)
+                self.zips[channel] = HostedZip(url, cache, spec.retry, raw.glances)
             except Missing as error:
                 absent.append(error)
                 continue
@@ -130,7 +130,7 @@ class _Zips:
         paths = {}
         for channel, archive in self.zips.items():
             wanted = {places[channel]: place for place, places in takes.items()}
-            fetched, bad = archive.keep(list(wanted))
+            fetched, bad = (archive.glance(), []) if self.raw.glances else archive.keep(list(wanted))
             paths[channel] = self.raw.add(fetched, archive.name)
             damaged |= {wanted[m]: f"damaged image of channel {channel}" for m in bad}
         return _without(damaged, takes, found, lambda channel, name: f"{paths[channel]}!{name}", self.raw)
@@ -155,7 +155,7 @@ class _Gallery:
         for place, names in progress(takes.items(), "fields", len(takes), "field"):
             for channel, name in names.items():
                 try:
-                    paths[name] = self.raw.add(fetch(self.remote[name], self.cache, self.spec.retry), name)
+                    paths[name] = self.raw.add(self.raw.get(self.remote[name], self.cache, self.spec.retry), name)
                 except Missing:
                     absent[place] = f"image of channel {channel} is listed but not served"
         return _without(absent, takes, found, lambda channel, name: paths[name], self.raw)

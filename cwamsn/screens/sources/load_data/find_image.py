@@ -1,6 +1,7 @@
 """The image of one plane on its host or in the user's folders, or why it is not there."""
 
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,13 +12,18 @@ from cwamsn.screens.hosts.cache import Fetched, fetch
 from cwamsn.screens.hosts.http import Missing
 
 
-def find_image(locations: list[str], cache: Path, how: Retry) -> tuple[Fetched | None, str]:
-    """(the image, '') from the first location that has it, else (None, why there is none, with the place looked at)."""
+def find_image(
+    locations: list[str], cache: Path, how: Retry, get: Callable[[Remote, Path, Retry], Fetched] = fetch
+) -> tuple[Fetched | None, str]:
+    """(the image, '') from the first location that has it, else (None, why there is none, with the place looked at).
+
+    get : how an image is had, :func:`cwamsn.screens.hosts.fetch` or :meth:`Raw.get` of a unit.
+    """
     if not locations:
         return None, "no file is named"
     for location in locations:
         try:
-            return fetch(Remote(location), cache, how), ""
+            return get(Remote(location), cache, how), ""
         except Missing as error:
             answer = str(error).removeprefix(f"{location}: ").partition(";")[0]
         except OSError as error:  # a file that may not be read, a name too long

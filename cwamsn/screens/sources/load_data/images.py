@@ -48,7 +48,7 @@ def acquire(spec: LoadDataSpec, raw: Raw, wells: pd.DataFrame, cache: Path) -> A
         uris, missing, why = {}, [], ""
         for name, (file_column, path_column) in columns.items():
             places = image_locations(record[file_column], record[path_column] if path_column else "", base, label)
-            fetched, reason = find_image(places, cache, how)
+            fetched, reason = find_image(places, cache, how, raw.get)
             if fetched is None:
                 missing.append(name)
                 why = why or reason

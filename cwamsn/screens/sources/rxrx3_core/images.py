@@ -27,7 +27,9 @@ T = TypeVar("T")
 def acquire(spec: RxRx3Spec, raw: Raw, wells: pd.DataFrame, cache: Path) -> Acquired:
     """Fetch the shard `raw.unit`; the fields whose first plane lies in it, completed from the next shard."""
     found, unit = Acquired(RXRX3_STAINS), raw.unit.name
-    shard = licensed_fetch(spec, spec.shard_url(unit), cache)
+    url = spec.shard_url(unit)
+    here = raw.glances and local_path(url) is not None
+    shard = raw.get(url, cache, spec.retry) if here else licensed_fetch(spec, url, cache)
     path = raw.add(shard, f"{unit}.parquet")
     keys = read_keys(shard)
     planes: dict[tuple[str, int], dict[int, str]] = {}

@@ -100,7 +100,10 @@ def strongly_connected(graph: dict[str, set[str]]) -> list[list[str]]:
 # From the ground up; a module imports from its own line and the lines above. Modules not named here are ground floor.
 LAYERS = [
     ["(ground floor)"],
-    ["config", "config_files", "config_docs", "methods", "products", "plan", "recipes", "screens_in_use", "workplace"],
+    [
+        *("config", "config_files", "config_docs", "methods", "products", "plan", "recipes", "screens_in_use"),
+        *("screen_specs.argument", "workplace"),
+    ],
     ["screens", "simulate"],
     ["crops"],
     ["models"],
@@ -129,7 +132,7 @@ PLACE = {name: number for number, names in enumerate(LAYERS) for name in names}
 
 def layer(module: str) -> int:
     parts = module.split(".")
-    return PLACE.get(parts[1], 0) if len(parts) > 1 else 0
+    return PLACE.get(".".join(parts[1:3]), PLACE.get(parts[1], 0)) if len(parts) > 1 else 0
 
 
 def upward() -> list[str]:

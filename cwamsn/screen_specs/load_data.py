@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ class LoadDataSpec(HostedSpec):
 
     source: ClassVar[str] = "load-data"
     load_data: str | None = None
-    platemap: str
+    platemap: str | None = None
     barcode_platemap: str | None = None
     plates: list[int | str] | None = None
     base: str | None = None
@@ -87,7 +88,7 @@ class LoadDataSpec(HostedSpec):
             return "load_data", self.load_data, self.plate_column
         if self.barcode_platemap:
             return "barcode_platemap", self.barcode_platemap, "Assay_Plate_Barcode"
-        if self.platemap_plate_column:
+        if self.platemap and self.platemap_plate_column:
             return "platemap", self.platemap, self.platemap_plate_column
         raise InputError("plates: must be listed, or platemap_plate_column set, where there is no load_data")
 
@@ -108,7 +109,7 @@ class LoadDataSpec(HostedSpec):
             found.append(location)
             path = local_path(location)
             names = read_barcodes(path, location) if path is not None and path.is_file() else {}
-        if names or "{platemap}" not in self.platemap:
+        if self.platemap and (names or "{platemap}" not in self.platemap):
             found += [self.location("platemap", plate=p, platemap=names.get(p, "")) for p in plates]
         return list(dict.fromkeys(found))
 
@@ -147,6 +148,19 @@ class LoadDataSpec(HostedSpec):
             f"{label}: has no FileName_{suffix}, FileName_Orig{suffix} or URL_Orig{suffix} for channel {stain}; "
             f"it has {', '.join(has) or 'no image column'}: correct `channels` of the screen"
         )
+
+
+_NO_STAIN = re.compile(r"illum.*|brightfield.*|(high|low)_?z?_?bf|bf(_?(high|low|mid).*)?", re.IGNORECASE)
+
+
+def image_channels(columns: Iterable[str]) -> list[str]:
+    """Names of the image columns of a load_data table in their order, without `Orig`.
+
+    Brightfield and illumination functions, which stand beside the stains in published tables, are left out.
+    """
+    heads = ("FileName_", "URL_")
+    found = [c.split("_", 1)[1].removeprefix("Orig") for c in columns if c.startswith(heads)]
+    return [c for c in dict.fromkeys(found) if c and not _NO_STAIN.fullmatch(c)]
 
 
 def read_barcodes(path: Path, label: str) -> dict[str, str]:

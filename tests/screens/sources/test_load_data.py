@@ -561,3 +561,15 @@ def test_a_part_is_fetched_again_when_its_rows_or_its_images_change_and_not_when
     assert screen_specs.unit_state(lab.spec(watch_images=False), "P1") == screen_specs.unit_state(
         lab.spec(watch_images=False, control_values=["X1"]), "P1"
     )
+
+
+def test_without_a_plate_map_the_wells_are_those_with_images(lab, run):
+    spec = lab.spec()
+    del spec["platemap"]
+    this = run(spec)
+    with collected() as notes:
+        wells = this.wells()
+    assert notes == ["no plate map is given: no well has a perturbation or is a control"]
+    assert wells.index.tolist() == ["P1_A01", "P1_B02", "P2_A01", "P2_B02"]
+    assert wells["perturbation"].isna().all() and wells["control"].isna().all()
+    assert len(this.fetch("P2")[0]) == 2

@@ -12,6 +12,7 @@ from cwamsn.screen_specs.load_data import LoadDataSpec, read_barcodes
 from cwamsn.screen_specs.locations import local_path
 from cwamsn.screens import splits
 from cwamsn.screens.hosts import Fetched, fetch, usable
+from cwamsn.screens.names import parse_addresses
 from cwamsn.screens.sources.base import Metadata
 from cwamsn.screens.sources.load_data.listing import hint, read_load_data
 from cwamsn.screens.sources.load_data.plate_maps import read_plate_map, say_what_is_odd
@@ -40,6 +41,9 @@ def read_wells(screen: str, spec: LoadDataSpec, cache: Path) -> Metadata:
         perturbation_type=spec.perturbation_type,
         split=None,
     )
+    if spec.platemap is None:
+        note("no plate map is given: no well has a perturbation or is a control")
+        return Metadata(table, used, notes)
     if perturbation.isna().all():
         raise InputError(
             f"{spec.platemap}: no well has a perturbation; correct compound_column ({spec.compound_column})"
@@ -55,6 +59,8 @@ def read_wells(screen: str, spec: LoadDataSpec, cache: Path) -> Metadata:
 
 def _plate_maps(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> dict[str, tuple[str, pd.DataFrame]]:
     """Plate → (name of its plate map, table of its wells)."""
+    if spec.platemap is None:
+        return _listed_wells(spec, cache)
     plates = spec.units()
     names = dict.fromkeys(plates, "")
     if spec.barcode_platemap:
@@ -84,6 +90,21 @@ def _plate_maps(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> dict[st
         maps[plate] = (names[plate] or Path(location).stem, frame.drop(columns="_plate"))
     if spec.platemap_plate_column:
         _say_unused("platemap", [p for t in tables.values() for p in t["_plate"].unique()], plates, spec)
+    return maps
+
+
+def _listed_wells(spec: LoadDataSpec, cache: Path) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Plate → wells that its images lie in, none with a perturbation: a screen without a plate map."""
+    maps = {}
+    for plate in spec.units():
+        fetched = fetch(spec.location("load_data", plate=plate), cache, spec.retry)
+        frame = read_load_data(fetched, spec)
+        rows = frame[frame["_plate"] == plate]
+        if rows.empty:
+            raise InputError(f"{fetched.url}: has no row of plate {plate}{hint(plate, spec, frame['_plate'].unique())}")
+        where = parse_addresses(rows[spec.well_column], fetched.url).drop_duplicates("address")
+        columns = ("treatment", "compound", "control", "concentration", "smiles", "inchikey", "gene")
+        maps[plate] = ("", where.assign(**dict.fromkeys(columns)))
     return maps
 
 

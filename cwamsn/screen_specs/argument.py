@@ -1,0 +1,154 @@
+"""The screen that a command line or a notebook means by one argument, without a configuration."""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cwamsn.config import load_schema, merge, resolve
+from cwamsn.config_files import check_text, read_layers
+from cwamsn.errors import InputError, nearest
+from cwamsn.screen_specs import SPECS, RxRx3Spec, ScreenSpec, parse_spec
+from cwamsn.screen_specs.load_data import LoadDataSpec, image_channels
+from cwamsn.screen_specs.locations import local_path
+from cwamsn.screen_specs.platemap_columns import guessed_columns
+from cwamsn.screen_specs.text import read_rows
+
+__all__ = ["screen_from_argument"]
+_CONFIGURATION = re.compile(r"(?P<path>.+\.ya?ml)(:(?P<screen>[^/\\:]+))?")
+_LICENCE = "accept_noncommercial_licence"  # a key of the run
+_SCHEMAS = Path(__file__).resolve().parents[2] / "config" / "schemas"
+_TABLES = (".csv", ".csv.gz", ".tsv", ".txt")
+
+Channels = Sequence[str] | Mapping[str, str]
+
+
+def screen_from_argument(
+    argument: str | Path,
+    *,
+    platemap: str | Path | None = None,
+    pattern: str | None = None,
+    channels: Channels | None = None,
+    **keys: Any,
+) -> ScreenSpec:
+    """The options of the screen that `argument` names.
+
+    Parameters
+    ----------
+    argument : a load_data.csv (path or URL), or a configuration file, whose only screen is meant, or `my.yaml:screen`.
+    platemap : path or URL of the plate map; None: wells without perturbation, unless `argument` names one.
+    pattern : how file names are built, for a folder of images.
+    channels : stains to use; a mapping gives each stain the word that stands for it in the list. None: all that the
+        list has.
+    keys : further keys of the screen, as in the configuration.
+
+    Raises
+    ------
+    InputError
+        For an argument that is none of these, and a key that such a screen does not have.
+    """
+    text = str(argument)
+    if given := _CONFIGURATION.fullmatch(text):
+        if channels is not None:
+            keys["channels"] = _as_mapping(channels)
+        return _from_configuration(Path(given["path"]), given["screen"], _with_platemap(keys, platemap))
+    path = local_path(text)
+    if path is not None and not path.exists():
+        raise InputError(f"{text}: no such file or folder; name a load_data.csv or a configuration (my.yaml)")
+    if not text.lower().endswith(_TABLES):
+        raise InputError(f"{text}: is no screen; name a load_data.csv or a configuration (my.yaml)")
+    if pattern is not None:
+        raise InputError(f"{text}: is a table, which needs no pattern of file names; leave the pattern out")
+    return _from_load_data(text, _with_platemap(keys, platemap), channels)
+
+
+def _with_platemap(keys: dict[str, object], platemap: str | Path | None) -> dict[str, object]:
+    return keys if platemap is None else {**keys, "platemap": str(platemap)}
+
+
+def _from_load_data(location: str, keys: dict[str, object], channels: Channels | None) -> ScreenSpec:
+    section = {"source": LoadDataSpec.source, "load_data": location} | keys
+    path = local_path(location)
+    known = image_channels(read_rows(path, location, str(keys.get("separator", ","))).columns) if path else None
+    if channels is not None:
+        section["channels"] = _as_mapping(channels)
+    elif known is None:
+        raise InputError(f"{location}: channels: name the stains of a list that is not on this machine")
+    elif not known:
+        raise InputError(f"{location}: has no image column; name them FileName_OrigDNA or URL_OrigDNA (a stain each)")
+    else:
+        section["channels"] = {name: name for name in known}
+    section |= _columns_of(section)
+    return checked_spec(section, location)
+
+
+def _columns_of(section: Mapping[str, Any]) -> dict[str, object]:
+    """Keys for the columns of a local plate map that has other names than the usual ones."""
+    path = local_path(section["platemap"]) if section.get("platemap") else None
+    if path is None or not path.is_file():
+        return {}
+    return guessed_columns(path, section.get("platemap_separator", ","), section)
+
+
+def _as_mapping(channels: Channels) -> dict[str, str]:
+    if isinstance(channels, Mapping):
+        return dict(channels)
+    repeated = next((c for c in channels if list(channels).count(c) > 1), None)
+    if repeated:
+        raise InputError(f"channels: {repeated} is listed twice; list it once")
+    return {name: name for name in channels}
+
+
+def _from_configuration(path: Path, name: str | None, keys: dict[str, object]) -> ScreenSpec:
+    """The screen `name`, or the only one that is used, of a configuration file and those that it extends."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; name a load_data.csv or a configuration (my.yaml)")
+    check_text(path)
+    config: Mapping[str, Any] = functools.reduce(merge, read_layers([path], _load_yaml))
+    screens = config.get("screens") or {}
+    if not isinstance(screens, Mapping):
+        raise InputError(f"{path}: screens: expected names of screens below it, found {screens!r}")
+    choice = list(screens)
+    if len(choice) > 1:  # a run's own screen, beside those of a file that it extends
+        choice = [s for s in config.get("evaluate") or () if s in screens]
+    if name is None and len(choice) != 1:
+        have = ", ".join(screens)
+        raise InputError(f"{path}: has {len(screens)} screens ({have or 'none'}); name one: {path}:SCREEN")
+    name = name or choice[0]
+    if name not in screens:
+        raise InputError(f"{path}: no screen is called {name!r}; {nearest(name, screens)}")
+    if not isinstance(screens[name], Mapping):
+        raise InputError(f"{path}: screens.{name}: expected keys below it, found {screens[name]!r}")
+    section = {**screens[name], **keys}
+    if section.get("source") == RxRx3Spec.source:
+        section[_LICENCE] = bool(config.get(_LICENCE, False))
+    return checked_spec(section, f"{path}: screens.{name}")
+
+
+def _load_yaml(path: str) -> Mapping[str, Any]:
+    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    if content is not None and not isinstance(content, Mapping):
+        raise InputError("expected keys, found something else")
+    return content or {}
+
+
+def checked_spec(section: Mapping[str, Any], label: str) -> ScreenSpec:
+    """The options of a screen from its section. InputError, beginning with `label`, for a key that it does not have."""
+    source = section.get("source")
+    if source not in SPECS:
+        raise InputError(f"{label}: source: {source!r} is not known; {nearest(source, SPECS)}")
+    known = [f.name for f in dataclasses.fields(SPECS[source])]
+    unknown = next((key for key in section if key not in ("source", *known)), None)
+    if unknown is not None:
+        raise InputError(f"{label}: {unknown}: unknown key; {nearest(unknown, known)}")
+    if _SCHEMAS.is_dir():  # a checkout; an installed package has the keys alone
+        plain = {key: value for key, value in section.items() if key != _LICENCE}
+        try:
+            resolve({"screens": {"screen": plain}}, load_schema(_SCHEMAS))
+        except InputError as error:
+            raise InputError(f"{label}: {str(error).removeprefix('screens.screen.')}") from None
+    return parse_spec(section)

@@ -1,17 +1,18 @@
 """Where a load_data table says that images are."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from cwamsn.errors import InputError
 from cwamsn.screen_specs.locations import join, local_path
+from cwamsn.screen_specs.path_map import WINDOWS, joined, local_target, map_path
 from cwamsn.screen_specs.text import NOTHING
 
 SCHEMES = ("https://", "http://", "s3://", "file://")
 _SCHEME = re.compile(r"(file|[a-z][a-z0-9+.-]+(?=://)):/", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w#%+ -]+\.\w+")  # a file name that is looked for as it stands
-WINDOWS = re.compile(r"(file:/+)?[A-Za-z]:[\\/]|\\\\")
 
 
 def known_location(text: str, label: str) -> str:
@@ -32,8 +33,12 @@ def known_location(text: str, label: str) -> str:
     return f"{name}:/{rest}" if rest.startswith("/") else f"{name}:///{rest}"
 
 
-def image_locations(file_name: str, folder: str, base: str, label: str) -> list[str]:
+def image_locations(
+    file_name: str, folder: str, base: str, label: str, path_map: Mapping[str, str] | None = None
+) -> list[str]:
     """Where an image may be, in the order to try: below `folder` (itself below `base` unless absolute), or a URL.
+
+    A path that begins with a key of `path_map` is looked for at the place that the key stands for.
 
     A file name is a name: below a URL its `#`, `?` and `%` are quoted. One that the user has quoted already is tried as
     it stands. [] where no file is named.
@@ -41,6 +46,12 @@ def image_locations(file_name: str, folder: str, base: str, label: str) -> list[
     file_name, folder = file_name.strip(), folder.strip()
     if file_name.casefold() in NOTHING:
         return []
+    if mapped := map_path(joined(file_name, folder), path_map):
+        if not _SCHEME.match(mapped.target) or mapped.target.startswith("file:"):
+            return [local_target(mapped)]
+        if not mapped.rest:
+            return [known_location(mapped.target, "path_map")]
+        file_name, folder = mapped.rest, mapped.target
     if _SCHEME.match(file_name) and not WINDOWS.match(file_name):
         found = known_location(file_name, label)
         return [found if local_path(found) else found.replace("#", "%23")]
@@ -65,13 +76,15 @@ def image_locations(file_name: str, folder: str, base: str, label: str) -> list[
     return [join(base, whole)]
 
 
-def local_images(file_names: list[str], folders: list[str], base: str, label: str) -> list[str]:
+def local_images(
+    file_names: list[str], folders: list[str], base: str, label: str, path_map: Mapping[str, str] | None = None
+) -> list[str]:
     """The first place of each image that may be on this machine, as a path; images on hosts are left out."""
     found = []
     heads: dict[str, str | None] = {}
     for name, folder in zip(file_names, folders):
-        if not _PLAIN.fullmatch(name):
-            found += [str(p) for p in map(local_path, image_locations(name, folder, base, label)[:1]) if p]
+        if path_map or not _PLAIN.fullmatch(name):
+            found += [str(p) for p in map(local_path, image_locations(name, folder, base, label, path_map)[:1]) if p]
             continue
         if folder not in heads:
             path = local_path(image_locations("x.tif", folder, base, label)[0])

@@ -33,6 +33,7 @@ class LoadDataSpec(HostedSpec):
     barcode_platemap: str | None = None
     plates: list[int | str] | None = None
     base: str | None = None
+    path_map: dict[str, str] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=_channels)
     separator: str = ","
     platemap_separator: str = ","
@@ -129,7 +130,7 @@ class LoadDataSpec(HostedSpec):
             for file_column, folder_column in columns.values():
                 at = table.place(file_column)
                 folders = [row[table.place(folder_column)] for row in rows] if folder_column else [""] * len(rows)
-                images += local_images([row[at] for row in rows], folders, base, str(path))
+                images += local_images([row[at] for row in rows], folders, base, str(path), self.path_map)
         return state_of_paths(images, _as_csv(used, [[row[table.place(c)] for c in used] for row in rows]))
 
     def image_columns(self, known: Iterable[str], stain: str, label: str) -> tuple[str, str | None]:

@@ -240,7 +240,7 @@ def test_a_scheme_that_is_not_known_is_named_with_those_that_are(location, lab, 
         (
             "a.tif",
             "C:\\data",
-            r"looked for C:\data\a.tif (which looks like a Windows path; write it as this",
+            r"looked for C:\data\a.tif (which looks like a Windows path; map its beginning",
         ),
         ("a.tif", "\\\\server\\share", r"looked for \\server\share\a.tif (which looks like a Windows path"),
         ("C:/data/a.tif", "", "looked for C:/data/a.tif (which looks like a Windows path"),
@@ -260,6 +260,30 @@ def test_why_an_image_is_not_there(tmp_path, name, folder, reason):
     (tmp_path / "folder").mkdir()
     fetched, why = find_image(image_locations(name, folder, str(tmp_path), "l.csv"), tmp_path, Retry())
     assert fetched is None and reason in why
+
+
+def test_paths_of_another_machine_are_mapped_and_it_is_said_how_many(lab, run, capsys):
+    for channel in CHANNELS:
+        lab.table[f"PathName_Orig{channel}"] = "D:\\screens\\" + lab.table["Metadata_Plate"]
+    this = run(lab.spec(path_map={"d:/screens": str(lab.root / "img"), "/x": "/y"}))
+    this.wells()
+    fields, skipped, _ = this.fetch("P1")
+    assert len(fields) == 2 and skipped.empty
+    assert (
+        f"plate P1: 10 of 10 image paths mapped by path_map (d:/screens to {lab.root / 'img'}: 10)"
+        in capsys.readouterr().out
+    )
+    before = screen_specs.unit_state(this.spec, "P1")
+    (lab.root / "img/P1/A01-ER.tif").unlink()
+    assert screen_specs.unit_state(this.spec, "P1") != before
+
+
+def test_a_map_that_fits_no_path_is_mentioned(lab, run):
+    this = run(lab.spec(path_map={"/data": "/mnt"}))
+    this.wells()
+    with collected() as lines:
+        this.fetch("P1")
+    assert "plate P1: path_map maps none of its 10 paths (the first: img/P1/A01-Mito.tif; keys: /data)" in lines
 
 
 def test_what_a_host_answers_is_in_the_reason(host):

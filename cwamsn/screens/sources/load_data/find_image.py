@@ -6,8 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from cwamsn.screen_specs.base import Retry
-from cwamsn.screen_specs.images import WINDOWS
 from cwamsn.screen_specs.locations import Remote, local_path
+from cwamsn.screen_specs.path_map import WINDOWS
 from cwamsn.screens.hosts.cache import Fetched, fetch
 from cwamsn.screens.hosts.http import Missing
 
@@ -35,7 +35,7 @@ def find_image(
 def _why(path: Path) -> str:
     text = str(path)
     if WINDOWS.search(text) or "\\" in text:
-        return "which looks like a Windows path; write it as this machine names it"
+        return "which looks like a Windows path; map its beginning to a place of this machine with path_map"
     try:
         if path.exists():
             return "which may not be read" if path.is_file() else "which is not a file"

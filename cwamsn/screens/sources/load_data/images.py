@@ -10,10 +10,12 @@ from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.screen_specs.images import image_locations, suffix_of
 from cwamsn.screen_specs.load_data import LoadDataSpec
+from cwamsn.screen_specs.path_map import joined
 from cwamsn.screens.hosts import fetch
 from cwamsn.screens.names import parse_address
 from cwamsn.screens.sources.load_data.find_image import find_image
 from cwamsn.screens.sources.load_data.listing import hint, read_load_data
+from cwamsn.screens.sources.mapped_paths import MapCount
 from cwamsn.screens.sources.raw import Acquired, Raw
 
 
@@ -31,6 +33,7 @@ def acquire(spec: LoadDataSpec, raw: Raw, wells: pd.DataFrame, cache: Path) -> A
     columns = {stain: spec.image_columns(frame.columns, stain, listing.url) for stain in spec.channels}
     known = set(wells.loc[wells["plate"] == plate, "well_id"])
     base = spec.base or (str(listing.path.parent) if listing.local else listing.url.rpartition("/")[0])
+    mapped = MapCount(spec.path_map)
     seen: set[str] = set()
     rows = frame[frame["_plate"] == plate]
     if rows.empty:
@@ -46,18 +49,21 @@ def acquire(spec: LoadDataSpec, raw: Raw, wells: pd.DataFrame, cache: Path) -> A
             found.skip(field_id, well_id, plate, site, "well without a plate-map entry")
             continue
         uris, missing, why = {}, [], ""
-        for name, (file_column, path_column) in columns.items():
-            places = image_locations(record[file_column], record[path_column] if path_column else "", base, label)
+        for stain, (file_column, path_column) in columns.items():
+            name, folder = record[file_column], record[path_column] if path_column else ""
+            mapped.add(joined(name, folder))
+            places = image_locations(name, folder, base, label, spec.path_map)
             fetched, reason = find_image(places, cache, how, raw.get)
             if fetched is None:
-                missing.append(name)
+                missing.append(stain)
                 why = why or reason
             else:
-                uris[f"uri_{name}"] = raw.add(fetched, f"{field_id}-{name}{suffix_of(fetched.url)}")
+                uris[f"uri_{stain}"] = raw.add(fetched, f"{field_id}-{stain}{suffix_of(fetched.url)}")
         if missing:
             found.skip(field_id, well_id, plate, site, f"no image of channel {', '.join(missing)}: {why}")
         else:
             found.fields.append({"field_id": field_id, "well_id": well_id, "site": site} | uris)
+    mapped.say(plate)
     _say_losses(found, plate, listing.url, len(seen))
     with_image = {field_id.rsplit("-", 1)[0] for field_id in seen}
     for address in sorted(wells.loc[wells["plate"] == plate, "address"]):

@@ -112,6 +112,7 @@ LAYERS = [
     ["embeddings"],
     ["export"],
     ["alignment"],
+    ["profiles"],
     ["benchmarks"],
     ["studies"],
     ["reporting"],

@@ -1,0 +1,28 @@
+"""Stage profiles: embeddings with what is known of each well, as labs exchange them.
+
+`well_profiles` joins embeddings with the wells table, `align_profiles` adds an alignment, `pool_profiles` makes one
+profile per perturbation; `write_parquet` and `write_anndata` write them, `read_profiles` reads both, and what other
+tools write in the same convention.
+"""
+
+from cwamsn.profiles.about import about_encoder, about_screen
+from cwamsn.profiles.build import align_profiles, pool_profiles, well_profiles
+from cwamsn.profiles.metadata import wells_of
+from cwamsn.profiles.read import read_profiles
+from cwamsn.profiles.table import Profiles
+from cwamsn.profiles.write import write_anndata, write_csv, write_parquet, write_profiles
+
+__all__ = [
+    "Profiles",
+    "about_encoder",
+    "about_screen",
+    "align_profiles",
+    "pool_profiles",
+    "read_profiles",
+    "well_profiles",
+    "wells_of",
+    "write_anndata",
+    "write_csv",
+    "write_parquet",
+    "write_profiles",
+]

@@ -1,0 +1,126 @@
+"""Profiles from files: those of :mod:`cwamsn.profiles.write`, and others that follow the same convention."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from cwamsn.errors import InputError
+from cwamsn.profiles.about import plain
+from cwamsn.profiles.metadata import TEXT, named, typed
+from cwamsn.profiles.table import PREFIX, Level, Profiles
+from cwamsn.profiles.write import ABOUT
+
+SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV", ".tsv": "CSV", ".h5ad": "AnnData"}
+
+
+def read_profiles(path: str | Path) -> Profiles:
+    """Read profiles of wells or of perturbations.
+
+    Parameters
+    ----------
+    path : Parquet, CSV (or .csv.gz, .tsv) whose columns begin with `Metadata_` or are features, or AnnData with
+        `Metadata_` columns in `.obs`; written by this package, pycytominer or another tool
+
+    Returns
+    -------
+    Profiles. A table of another tool says nothing of where it comes from: `about` is then empty.
+
+    Raises
+    ------
+    InputError
+        No such file, no file of these formats, neither `Metadata_Plate` and `Metadata_Well` nor
+        `Metadata_Perturbation`, a value that is NaN or not a number.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a table of profiles ({', '.join(SUFFIXES)})")
+    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    kind = SUFFIXES.get(suffix.lower())
+    if kind is None:
+        raise InputError(f"{path}: not known as profiles by its suffix; known: {', '.join(SUFFIXES)}, .csv.gz")
+    try:
+        return {"Parquet": _parquet, "CSV": _csv, "AnnData": _anndata}[kind](path)
+    except InputError as error:
+        raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path}: not readable as {kind} ({reason}); is it whole?") from error
+
+
+def _parquet(path: Path) -> Profiles:
+    table = pq.read_table(path)
+    about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+    return _of_table(path, table.to_pandas(), about)
+
+
+def _csv(path: Path) -> Profiles:
+    separator = "\t" if ".tsv" in path.name.lower() else ","
+    header = pd.read_csv(path, sep=separator, nrows=0).columns
+    texts = dict.fromkeys([name for name in header if name in TEXT], str)
+    return _of_table(path, pd.read_csv(path, sep=separator, dtype=texts, keep_default_na=True, low_memory=False), {})
+
+
+def _of_table(path: Path, frame: pd.DataFrame, about: Mapping[str, object]) -> Profiles:
+    metadata = [name for name in frame if str(name).startswith(PREFIX)]
+    names = [name for name in frame if name not in metadata]
+    text = [name for name in names if frame[name].dtype.kind not in "iuf"]
+    if text:
+        raise InputError(
+            f"{path}: column {str(text[0])!r} is no number and not {PREFIX}...; rename it {PREFIX}{text[0]}"
+        )
+    level = _level(path, metadata, about)
+    obs = named(typed(frame[metadata]), level)
+    return Profiles(obs, frame[names].to_numpy(np.float32), names, about=about, level=level)
+
+
+def _anndata(path: Path) -> Profiles:
+    import anndata  # takes two seconds, and only this format needs it
+
+    data = anndata.read_h5ad(path)
+    about = plain(_python(data.uns))
+    assert isinstance(about, dict)
+    order = about.pop("alignments", [])
+    metadata = [name for name in data.obs if str(name).startswith(PREFIX)]
+    obs = typed(data.obs[metadata].astype({n: object for n in metadata if data.obs[n].dtype.kind not in "iufb"}))
+    known = [*order, *sorted(set(data.obsm) - set(order))]
+    level = _level(path, metadata, about)
+    return Profiles(
+        named(obs, level),
+        _dense(data.X),
+        list(data.var_names),
+        {name: _dense(data.obsm[name]) for name in known},
+        about,
+        level,
+    )
+
+
+def _dense(values: object) -> np.ndarray:
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+
+
+def _python(value: object) -> object:
+    """What AnnData has made an array is a list again, or a number."""
+    if isinstance(value, Mapping):
+        return {key: _python(inner) for key, inner in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value
+
+
+def _level(path: Path, metadata: list[str], about: Mapping[str, object]) -> Level:
+    if about.get("level") == "perturbation":
+        return "perturbation"
+    if {"Metadata_Plate", "Metadata_Well"} <= set(metadata):
+        return "well"
+    if "Metadata_Perturbation" in metadata:
+        return "perturbation"
+    raise InputError(
+        f"{path}: has neither Metadata_Plate with Metadata_Well nor Metadata_Perturbation "
+        f"(it has {', '.join(metadata[:8]) or 'no such column'}); rename its columns"
+    )

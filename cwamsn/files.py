@@ -19,6 +19,7 @@ from typing import IO, Any, TypeVar
 from tqdm import tqdm
 
 from cwamsn.errors import InputError
+from cwamsn.live import counted, is_counted
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -189,10 +190,13 @@ def read_digest(path: str | Path) -> dict[str, str]:
 
 
 def progress(items: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterable[T]:
-    """`tqdm` around `items`; `items` themselves when standard error is not a terminal.
+    """`tqdm` around `items`; `items` themselves when standard error is not a terminal, or somebody else counts.
 
     Even a silent bar takes tqdm's lock, which processes share: a process that is killed with it blocks all others.
     """
+    if is_counted():
+        listed = list(items)
+        return counted(listed, len(listed))
     if not sys.stderr.isatty():
         return items
     return tqdm(items, desc=description, total=total, unit=unit, leave=False)

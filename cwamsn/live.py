@@ -5,13 +5,19 @@ Several jobs share one terminal, so each line is complete, names its job and is 
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 # The terminal of the workflow's user and the name of the job, set by workflow_scripts/_job.py. Environment variables,
 # since a job's own processes inherit them.
 TERMINAL, JOB = "CWAMSN_TERMINAL", "CWAMSN_JOB"
+
+T = TypeVar("T")
+Counter = Callable[[int, int], None]
+_COUNTER: ContextVar[Counter | None] = ContextVar("counter", default=None)
 
 
 def terminal_of(stream: Any) -> str | None:
@@ -83,3 +89,27 @@ def show_on(stream: Any, job: str) -> None:
         os.environ[TERMINAL] = path
     else:
         os.environ.pop(TERMINAL, None)
+
+
+@contextmanager
+def counted_by(counter: Counter) -> Iterator[None]:
+    """Meanwhile, loops that :func:`counted` wraps call `counter(done, total)` after each of their items."""
+    token = _COUNTER.set(counter)
+    try:
+        yield
+    finally:
+        _COUNTER.reset(token)
+
+
+def is_counted() -> bool:
+    """Whether somebody counts, see :func:`counted_by`."""
+    return _COUNTER.get() is not None
+
+
+def counted(items: Iterable[T], total: int) -> Iterator[T]:
+    """`items`, and a call of the counter, if there is one, once the loop is done with each."""
+    counter = _COUNTER.get()
+    for done, item in enumerate(items, 1):
+        yield item
+        if counter:
+            counter(done, total)

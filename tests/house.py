@@ -106,6 +106,7 @@ LAYERS = [
     ],
     ["screens", "simulate"],
     ["crops"],
+    ["chain"],
     ["models"],
     ["loading"],
     ["training"],
@@ -123,7 +124,6 @@ LAYERS = [
         "jobs",
         "where",
         "clean",
-        "chain",
         "cli",
         "__main__",
     ],  # what a Snakefile and a command line use

@@ -1,5 +1,6 @@
 """Where a load_data table says that images are."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,12 @@ from cwamsn.screen_specs.locations import join, local_path
 from cwamsn.screen_specs.path_map import WINDOWS, joined, local_target, map_path
 from cwamsn.screen_specs.text import NOTHING
 
-SCHEMES = ("https://", "http://", "s3://", "file://")
+SCHEMES = ("https://", "http://", "s3://", "gs://", "file://")
+# Where the public objects of a store are, and what in the environment names another store in its place.
+_STORES = {
+    "s3": ("https://{bucket}.s3.amazonaws.com", ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "FSSPEC_S3_ENDPOINT_URL")),
+    "gs": ("https://storage.googleapis.com/{bucket}", ("STORAGE_EMULATOR_HOST", "FSSPEC_GS_ENDPOINT_URL")),
+}
 _SCHEME = re.compile(r"(file|[a-z][a-z0-9+.-]+(?=://)):/", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w#%+ -]+\.\w+")  # a file name that is looked for as it stands
 
@@ -18,7 +24,8 @@ _PLAIN = re.compile(r"[\w#%+ -]+\.\w+")  # a file name that is looked for as it 
 def known_location(text: str, label: str) -> str:
     """A location as :func:`cwamsn.screens.hosts.fetch` takes it.
 
-    `s3://bucket/key` becomes HTTPS, `file:/x` becomes `file:///x`, `~` the home folder; paths and other URLs stay.
+    `s3://bucket/key` and `gs://bucket/key` become HTTPS (unless the environment names a store of the user's own, whose
+    keys are then quoted like URLs), `file:/x` becomes `file:///x`, `~` the home folder; paths and other URLs stay.
     InputError, beginning with `label`, for a scheme that is not known.
     """
     scheme = _SCHEME.match(text)
@@ -27,9 +34,10 @@ def known_location(text: str, label: str) -> str:
     name, rest = scheme[1].lower(), text[scheme.end() :]
     if f"{name}://" not in SCHEMES:
         raise InputError(f"{label}: {text}: {name}:// is not known; use {', '.join(SCHEMES)} or a path")
-    if name == "s3":
+    if name in _STORES:
         bucket, _, key = rest.removeprefix("/").partition("/")
-        return join(f"https://{bucket}.s3.amazonaws.com", key)
+        public, own = _STORES[name]
+        return join(f"{name}://{bucket}" if any(map(os.environ.get, own)) else public.format(bucket=bucket), key)
     return f"{name}:/{rest}" if rest.startswith("/") else f"{name}:///{rest}"
 
 
@@ -57,7 +65,7 @@ def image_locations(
         return [found if local_path(found) else found.replace("#", "%23")]
     if WINDOWS.match(folder) or WINDOWS.match(file_name):
         return [folder.rstrip("\\/") + "\\" + file_name if folder else file_name]
-    if folder.startswith(("s3://", "S3://")):
+    if folder[:5].lower() in ("s3://", "gs://"):
         return [known_location(f"{folder.rstrip('/')}/{file_name}", label)]
     where = known_location(folder, label) if folder else ""
     if where.startswith("file://"):

@@ -1,9 +1,9 @@
 """Fetching that survives: resume, retries with back-off, lengths and digests, whole files only.
 
-A location is an HTTPS (or HTTP) URL, a `file://` URL or a plain path. A local file is used where it lies. A remote one
-goes to `cache`, a folder that no rule declares as output (Snakemake deletes the outputs of failed jobs): first as
-`<key>.partial`, and under its final name only when it is whole. The key is a digest of the URL and of the expected
-digest, so that a changed file is another entry.
+A location is an HTTPS (or HTTP) URL, an object of a bucket, a `file://` URL or a plain path. A local file is used where
+it lies. A remote one goes to `cache`, a folder that no rule declares as output (Snakemake deletes the outputs of failed
+jobs): first as `<key>.partial`, and under its final name only when it is whole. The key is a digest of the URL and of
+the expected digest, so that a changed file is another entry.
 
 A file is whole when its length is the one that the host, its listing or the answer's framing tells, and its digest the
 one expected, where one is known. Bytes of two answers are joined only where an ETag or a digest ties them together.
@@ -21,8 +21,9 @@ from cwamsn.errors import FetchError, InputError
 from cwamsn.files import locked, sha256, unique_token
 from cwamsn.screen_specs.base import Retry
 from cwamsn.screen_specs.locations import Remote, local_path
-from cwamsn.screens.hosts.download import download, md5, read_note, state_path, write_note
+from cwamsn.screens.hosts.download import md5, read_note, state_path, write_note
 from cwamsn.screens.hosts.http import Missing, check_url
+from cwamsn.screens.hosts.object_stores import bring, stored
 
 _PATIENT = Retry()
 
@@ -64,7 +65,8 @@ def fetch(remote: Remote | str, cache: str | Path, how: Retry = _PATIENT) -> Fet
     path = local_path(remote.url)
     if path is not None:
         return _local(remote, path)
-    check_url(remote.url)
+    if stored(remote.url) is None:
+        check_url(remote.url)
     final = cached_path(remote, cache)
     record = final.with_name(final.name + ".json")
     try:
@@ -75,7 +77,7 @@ def fetch(remote: Remote | str, cache: str | Path, how: Retry = _PATIENT) -> Fet
             if good and known.get("digest") == f"sha256:{sha256(final)}":
                 return Fetched(final, remote.url, final.stat().st_size, known["digest"])
             with _partial(final, alone) as partial:
-                size, digest = download(remote, partial, final, how)
+                size, digest = bring(remote, partial, final, how)
             write_note({"url": remote.url, "size": size, "digest": digest}, record)
     except OSError as error:  # a full disk, a folder that may not be written
         raise FetchError(f"{remote.url}: cannot be kept in {final.parent} ({error.strerror or error})") from None
@@ -109,7 +111,8 @@ def glance(remote: Remote | str) -> Fetched:
     remote = Remote(remote) if isinstance(remote, str) else remote
     path = local_path(remote.url)
     if path is None:
-        check_url(remote.url)
+        if stored(remote.url) is None:
+            check_url(remote.url)
         return Fetched(Path(remote.url), remote.url, remote.size or 0, "")
     if not path.is_file():
         raise Missing(f"{path}: no such file; check the path or the base URL of the screen")

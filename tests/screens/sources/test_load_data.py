@@ -220,9 +220,9 @@ def test_a_file_name_that_the_user_has_quoted_is_tried_as_it_stands_too():
     assert image_locations("a.tif", "file:///x%20y", "", "l.csv") == ["/x y/a.tif", "/x%20y/a.tif"]
 
 
-@pytest.mark.parametrize("location", ["gs://bucket/x", "az://bucket/x", "ftp://host/x", "abfss://a@b/x"])
+@pytest.mark.parametrize("location", ["az://bucket/x", "ftp://host/x", "abfss://a@b/x"])
 def test_a_scheme_that_is_not_known_is_named_with_those_that_are(location, lab, run):
-    known = "is not known; use https://, http://, s3://, file:// or a path"
+    known = "is not known; use https://, http://, s3://, gs://, file:// or a path"
     with pytest.raises(InputError, match=f"load_data: {location}: .*{known}"):
         known_location(location, "load_data")
     with pytest.raises(InputError, match=f"platemap: {location}.*{known}"):

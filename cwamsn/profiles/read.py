@@ -61,9 +61,13 @@ def _parquet(path: Path) -> Profiles:
 
 def _csv(path: Path) -> Profiles:
     separator = "\t" if ".tsv" in path.name.lower() else ","
-    header = pd.read_csv(path, sep=separator, nrows=0).columns
+    with path.open("rb") as file:  # pycytominer writes x.csv.gz uncompressed unless it is told otherwise
+        compression = "gzip" if file.read(2) == b"\x1f\x8b" else None
+    header = pd.read_csv(path, sep=separator, compression=compression, nrows=0).columns
     texts = dict.fromkeys([name for name in header if name in TEXT], str)
-    return _of_table(path, pd.read_csv(path, sep=separator, dtype=texts, keep_default_na=True, low_memory=False), {})
+    as_written = {"keep_default_na": False, "na_values": [""], "low_memory": False}  # NA is a name too
+    frame = pd.read_csv(path, sep=separator, compression=compression, dtype=texts, **as_written)
+    return _of_table(path, frame, {})
 
 
 def _of_table(path: Path, frame: pd.DataFrame, about: Mapping[str, object]) -> Profiles:
@@ -87,13 +91,19 @@ def _anndata(path: Path) -> Profiles:
     assert isinstance(about, dict)
     order = about.pop("alignments", [])
     metadata = [name for name in data.obs if str(name).startswith(PREFIX)]
-    obs = typed(data.obs[metadata].astype({n: object for n in metadata if data.obs[n].dtype.kind not in "iufb"}))
+    obs = data.obs[metadata].astype({n: object for n in metadata if data.obs[n].dtype.kind not in "iufb"})
+    # pycytominer writes every column of numbers to X
+    moved = data.var_names.str.startswith(PREFIX)
+    values, names = _dense(data.X), list(data.var_names[~moved])
+    for place in np.flatnonzero(moved):
+        obs[data.var_names[place]] = values[:, place]
+    metadata = list(obs)
     known = [*order, *sorted(set(data.obsm) - set(order))]
     level = _level(path, metadata, about)
     return Profiles(
-        named(obs, level),
-        _dense(data.X),
-        list(data.var_names),
+        named(typed(obs), level),
+        values[:, ~moved],
+        names,
         {name: _dense(data.obsm[name]) for name in known},
         about,
         level,

@@ -71,10 +71,13 @@ def write_anndata(profiles: Profiles, path: str | Path) -> None:
 
 
 def to_anndata(profiles: Profiles) -> "AnnData":
-    """Profiles as an AnnData object; texts of `.obs` are categories, as scverse's tools expect them."""
+    """Profiles as an AnnData object; texts of `.obs` are categories, as scverse's tools expect them.
+
+    Rows are named by their number: pycytominer opens no file whose rows have other names. Ids are in `Metadata_WellID`.
+    """
     import anndata  # takes two seconds, and only this format needs it
 
-    obs = profiles.obs.copy()
+    obs = profiles.obs.set_index(pd.Index(map(str, range(len(profiles))), dtype=object))
     for name in obs:
         if obs[name].dtype == object:
             obs[name] = pd.Categorical(obs[name], categories=sorted({v for v in obs[name] if v is not None}))

@@ -31,7 +31,8 @@ def wells():
 
 def embeddings(wells, seed=0):
     rng = np.random.default_rng(seed)
-    values = rng.standard_normal((len(wells), D)) + wells["column"].to_numpy()[:, None] * rng.standard_normal(D)
+    effects = 2 * rng.standard_normal((COLUMNS + 1, D)) * (np.arange(COLUMNS + 1) > 4)[:, None]  # controls have none
+    values = rng.standard_normal((len(wells), D)) + effects[wells["column"]]
     frame = pd.DataFrame(values.astype(np.float32), columns=[f"feature_{i}" for i in range(D)])
     frame.insert(0, "well_id", wells["well_id"].to_numpy())
     return frame

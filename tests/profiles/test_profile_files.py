@@ -76,6 +76,11 @@ def test_a_table_of_another_tool_is_read(tmp_path):
     assert (found.level, found.names, found.about) == ("well", ["Cells_Area"], {})
 
 
+def test_a_perturbation_may_be_called_na(tmp_path):
+    path = write_frame(tmp_path / "x.csv", Metadata_Perturbation=["NA", "None", "7"], f=[1.5, 2, 3])
+    assert read_profiles(path).obs.index.tolist() == ["NA", "None", "7"]
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [

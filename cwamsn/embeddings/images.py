@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cwamsn.crops import CropStore
-from cwamsn.embeddings.channels import for_screen, match_channels
+from cwamsn.embeddings.channels import fit_channels, takes_any_channels
 from cwamsn.embeddings.encoder import EncoderMeta
 from cwamsn.embeddings.files import features_frame
 from cwamsn.embeddings.options import EmbedOptions
@@ -113,9 +113,9 @@ def embed(
     if not len(store.frame):
         raise InputError("crops: the evaluation screen has no crop; see its qc.parquet for the reasons")
     options, device = options or EmbedOptions(), torch.device(device or "cpu")
-    ours, theirs = statistics.get("channels"), meta.get("channels")
-    if ours and theirs:
-        encoder = for_screen(encoder, match_channels(theirs, ours))
+    ours = statistics.get("channels") or (list(store.channels) if takes_any_channels(encoder) else None)
+    if ours:
+        encoder, meta, _ = fit_channels(encoder, meta, ours)
     _check_channels(meta, statistics, store.load_batch([0]).shape[1])
     how = arithmetic(device, options.precision)
     size, most = options.view_size or meta["view_size"], views_at_once(options.batch_size, device.type != "cpu")

@@ -10,7 +10,7 @@ import torch
 
 from cwamsn import tables
 from cwamsn.crops import CropStore
-from cwamsn.embeddings.channels import for_screen, match_channels
+from cwamsn.embeddings.channels import fit_channels, match_channels
 from cwamsn.embeddings.encoder import EncoderMeta, LoadedEncoder, load_encoder
 from cwamsn.embeddings.files import count_wells, read_embeddings
 from cwamsn.embeddings.gaussian import random_embeddings
@@ -162,18 +162,13 @@ def _embed(
     names: Mapping[str, str] | None = None,
 ) -> Found:
     """Wells of the store through an encoder, its stains found by name among the store's channels."""
-    options, (encoder, meta), ordered = job.options, found, {}
+    options = job.options
     if (own := statistics.get("channels")) and tuple(own) != tuple(store.channels):
         raise InputError(
             f"{job.screen.statistics}: of {', '.join(own)}, the crops hold {', '.join(store.channels)}; run crops again"
         )
-    if meta["channels"]:
-        key = None if names is None else f"definitions.{job.method.name}.channels"
-        match = match_channels(meta["channels"], store.channels, names, key)
-        if match.encoder != match.screen:
-            say(str(match))
-            ordered = {"channels": match.names}
-        encoder, meta = for_screen(encoder, match), meta | {"channels": list(match.screen)}
+    key = None if names is None else f"definitions.{job.method.name}.channels"
+    encoder, meta, ordered = fit_channels(*found, store.channels, names, key)
     with leased_devices(options.device, gpus=options.gpus or 0, key="embedding", say=say) as (name,):
         device = ready_device(name, "embedding")
         if options.threads:

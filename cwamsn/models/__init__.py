@@ -1,7 +1,8 @@
 """Networks, their weights, and the device and arithmetic they run on: what training and embeddings share."""
 
-from cwamsn.models.base import Encoder
-from cwamsn.models.build import build_encoder, encoder_arguments, load_frozen, takes_image_size
+from cwamsn.models.agnostic import BagOfChannels, ChannelAgnosticEncoder, ChannelTokens
+from cwamsn.models.base import Encoder, PatchEncoder
+from cwamsn.models.build import AGNOSTIC, build_encoder, encoder_arguments, load_frozen, takes_image_size
 from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
 from cwamsn.models.compiled import compile_encoder, compile_errors
 from cwamsn.models.deterministic import deterministic_algorithms, prepare_deterministic
@@ -26,11 +27,16 @@ from cwamsn.models.pretrained import PRETRAINED, Pretrained, build_pretrained, l
 from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_attention, set_layout
 
 __all__ = [
+    "AGNOSTIC",
     "PRETRAINED",
+    "BagOfChannels",
+    "ChannelAgnosticEncoder",
+    "ChannelTokens",
     "ChannelwiseEncoder",
     "CrossChannelFormer",
     "Encoder",
     "GlobalBatchNorm1d",
+    "PatchEncoder",
     "PooledEncoder",
     "Pretrained",
     "ProjectionHead",

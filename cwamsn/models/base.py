@@ -10,12 +10,27 @@ class Encoder(nn.Module):
 
     `forward` takes `keep`, the indices of the patches to look at (None: all), and `final_norm`, whether the last
     LayerNorm is applied (None: the encoder's own setting); encoders without patches refuse the one, encoders without
-    that norm ignore the other.
+    that norm ignore the other. A :class:`~cwamsn.models.agnostic.ChannelAgnosticEncoder` takes `channels` besides.
     """
 
     num_features: int
     patch_size: tuple[int, int] = (1, 1)
     """Height and width of a patch in pixels; sides of images are multiples of it."""
+
+
+class PatchEncoder(Encoder):
+    """An encoder that can leave patches out, and gives a token for each patch that it looked at."""
+
+    in_channels: int
+    """Channels of the images that it was built for."""
+
+    def tokens(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
+        """Tokens (B, 1 + n, D), class token first, of images (B, C, H, W).
+
+        keep : indices of the patches to keep, (n,) for the whole batch or (B, n), one row per sample; None keeps all.
+        final_norm : whether the final LayerNorm is applied; None takes the encoder's own setting.
+        """
+        raise NotImplementedError
 
 
 class PublishedNetwork(nn.Module):

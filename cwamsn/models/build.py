@@ -1,4 +1,4 @@
-"""An encoder by its name and options: a timm model from scratch, or one that looks at each channel alone."""
+"""An encoder by its name and options: a timm model from scratch, or one for channels of its own kind."""
 
 import difflib
 import functools
@@ -14,12 +14,16 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from cwamsn.errors import InputError, nearest
+from cwamsn.models.agnostic import BagOfChannels, ChannelAgnosticEncoder, ChannelTokens
 from cwamsn.models.base import Encoder
 from cwamsn.models.channelwise import ChannelwiseEncoder, ChannelwiseOptions, CrossChannelFormer
 from cwamsn.models.pretrained import build_pretrained, load_pretrained
 from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_attention
 
 CHANNELWISE = "channelwise"  # the encoder's name in place of a timm model's
+# encoders for any number of channels, by the same key, and the timm model that looks at one channel
+AGNOSTIC: dict[str, type[ChannelAgnosticEncoder]] = {"bag-of-channels": BagOfChannels, "channel-tokens": ChannelTokens}
+BACKBONE = "vit_small_patch16_224"
 # networks that can look at one channel, and how many colours each takes
 FROZEN = {"efficientnet-lite0": 3, "vit-small-imagenet": 3, "dinov2-giant": 3, "openphenom": 1}
 
@@ -62,7 +66,8 @@ def encoder_arguments(name: str, options: Mapping[str, object], image_size: int)
     """
     for key in SET_ELSEWHERE.keys() & options.keys():
         raise InputError(f"training.encoder_options.{key}: is no option here; it is set by {SET_ELSEWHERE[key]}")
-    return ({"img_size": image_size} if takes_image_size(name) else {}) | dict(options)
+    timm_model = str(options.get("backbone", BACKBONE)) if name in AGNOSTIC else name
+    return ({"img_size": image_size} if takes_image_size(timm_model) else {}) | dict(options)
 
 
 def _refused(name: str, options: Mapping[str, object], error: Exception) -> InputError:
@@ -73,7 +78,8 @@ def _refused(name: str, options: Mapping[str, object], error: Exception) -> Inpu
 def build_encoder(name: str, in_channels: int, **overrides: Any) -> Encoder:
     """An untrained encoder around the timm model `name` with `in_channels` input channels.
 
-    The name `channelwise` means :class:`cwamsn.models.channelwise.ChannelwiseEncoder`.
+    The name `channelwise` means :class:`cwamsn.models.channelwise.ChannelwiseEncoder`, the names of :data:`AGNOSTIC`
+    those of :mod:`cwamsn.models.agnostic` around the timm model that the option `backbone` names.
 
     Weights are drawn as the MSN reference draws them, from torch's global generator.
 
@@ -97,10 +103,26 @@ def build_encoder(name: str, in_channels: int, **overrides: Any) -> Encoder:
             return build_channelwise(in_channels, chosen)
         except _REFUSALS as error:
             raise _refused(name, options, error) from error
+    if name in AGNOSTIC:
+        backbone = str(overrides.pop("backbone", BACKBONE))
+        single = _build_timm(backbone, 1, overrides, "training.encoder_options.backbone")
+        if not isinstance(single, ViTEncoder):
+            raise InputError(
+                f"training.encoder_options.backbone: {backbone} is no vision transformer, which {name} needs; take one "
+                f"such as {BACKBONE}"
+            )
+        return AGNOSTIC[name](single, in_channels)
+    return _build_timm(name, in_channels, overrides, "training.encoder")
+
+
+def _build_timm(name: str, in_channels: int, options: Mapping[str, Any], key: str) -> ViTEncoder | PooledEncoder:
+    """As :func:`build_encoder`, of a timm model; `key` is the configuration's key of `name`, for messages."""
+    overrides = dict(options)
     final_norm, attention = overrides.pop("final_norm", True), overrides.pop("attention", "auto")
     if not timm.is_model(name):
-        close = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.4)
-        raise InputError(f"training.encoder: timm has no model {name!r}; nearest: {', '.join(close) or 'none'}")
+        own = [] if key.endswith("backbone") else [CHANNELWISE, *AGNOSTIC]
+        close = difflib.get_close_matches(name, [*timm.list_models(), *own], n=3, cutoff=0.4)
+        raise InputError(f"{key}: timm has no model {name!r}; nearest: {', '.join(close) or 'none'}")
     try:
         model: Any = timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, **overrides)
     except _REFUSALS as error:
@@ -110,7 +132,7 @@ def build_encoder(name: str, in_channels: int, **overrides: Any) -> Encoder:
     plain = model.cls_token is not None and model.num_prefix_tokens == 1 and not model.no_embed_class
     if not plain or model.pos_embed is None or type(model.patch_embed) is not PatchEmbed:
         raise InputError(
-            f"training.encoder: {name} is not a plain ViT with one class token; take one such as vit_small_patch16_224"
+            f"{key}: {name} is not a plain ViT with one class token; take one such as vit_small_patch16_224"
         )
     if model.global_pool not in ("token", ""):
         raise InputError(

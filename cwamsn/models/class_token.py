@@ -19,13 +19,16 @@ def is_plain(block: nn.Module) -> bool:
     return block.attn.gate is None and not block.attn.attn_drop.p
 
 
-def class_token(block: Any, tokens: Tensor) -> Tensor:
-    """(B, 1, D): the first token that a plain `block` gives of tokens (B, N, D)."""
-    x = tokens[:, :1] + block.drop_path1(block.ls1(_attend(block.attn, block.norm1(tokens))))
+def class_token(block: Any, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
+    """(B, 1, D): the first token that a plain `block` gives of tokens (B, N, D).
+
+    hidden : added to the products of queries and keys, broadcast to (B, heads, 1, N); None for nothing.
+    """
+    x = tokens[:, :1] + block.drop_path1(block.ls1(_attend(block.attn, block.norm1(tokens), hidden)))
     return x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
 
 
-def _attend(attention: Attention, x: Tensor) -> Tensor:
+def _attend(attention: Attention, x: Tensor, hidden: Tensor | None) -> Tensor:
     """(B, 1, D): what the first of the tokens (B, N, D) gets from all of them."""
     width, weight, bias = attention.attn_dim, attention.qkv.weight, attention.qkv.bias
     query = F.linear(x[:, :1], weight[:width], None if bias is None else bias[:width])
@@ -36,8 +39,9 @@ def _attend(attention: Attention, x: Tensor) -> Tensor:
     # Not the fused kernel on a GPU: on Hopper torch takes cuDNN's, whose backward pass has failed for a single query,
     # with which there is little to fuse.
     if attention.fused_attn and not x.is_cuda:
-        y = F.scaled_dot_product_attention(q, k, v)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=hidden)
     else:
-        y = (q * attention.scale @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+        products = q * attention.scale @ k.transpose(-2, -1)
+        y = (products if hidden is None else products + hidden).softmax(dim=-1) @ v
     y = attention.norm(y.transpose(1, 2).flatten(2))
     return attention.proj_drop(attention.proj(y))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from torch import nn
 
 from cwamsn.errors import InputError
+from cwamsn.models.agnostic import ChannelAgnosticEncoder
 from cwamsn.models.channelwise import ChannelwiseEncoder
 from cwamsn.models.vit import PooledEncoder, ViTEncoder
 
@@ -25,6 +26,8 @@ def compile_encoder(encoder: nn.Module) -> None:
 def _repeated(encoder: nn.Module) -> list[nn.Module]:
     if isinstance(encoder, ViTEncoder):
         return list(encoder.vit.blocks)
+    if isinstance(encoder, ChannelAgnosticEncoder):
+        return list(encoder.single.vit.blocks)
     if isinstance(encoder, PooledEncoder):
         return [encoder.model]
     if isinstance(encoder, ChannelwiseEncoder):

@@ -6,12 +6,12 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
-from cwamsn.models.base import Encoder, refuse_mask
+from cwamsn.models.base import Encoder, PatchEncoder, refuse_mask
 from cwamsn.models.class_token import class_token, is_plain
 from cwamsn.models.patches import embed_patches, resize_grid, select_rows
 
 
-class ViTEncoder(Encoder):
+class ViTEncoder(PatchEncoder):
     """A timm vision transformer that gives the class token and can leave patches out.
 
     vit : a plain one: positions for every token, one class token, no pooling.
@@ -30,6 +30,7 @@ class ViTEncoder(Encoder):
         self.final_norm = final_norm
         self.num_features = vit.embed_dim
         self.patch_size = vit.patch_embed.patch_size
+        self.in_channels = vit.patch_embed.proj.in_channels
 
     def position_embedding(self, rows: int, columns: int) -> Tensor:
         """(1, 1 + rows·columns, D): the learned grid resized to the patch grid, the class token's slot unchanged.
@@ -62,19 +63,38 @@ class ViTEncoder(Encoder):
         final_norm : whether the final LayerNorm is applied; None takes the encoder's own setting.
         cls_only : (B, 1, D), the class token alone; the last block then computes nothing that is for others.
         """
+        return self.encode(*self.placed(images, keep), final_norm, cls_only)
+
+    def placed(self, images: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Embedded patches (B, n, D) with their positions, and the position (1, 1, D) of the class token."""
         height, width = images.shape[-2:]
         if height % self.patch_size[0] or width % self.patch_size[1]:
             raise InputError(
                 f"an image of {height} x {width} pixels is not a multiple of the patch size {self.patch_size}"
             )
         positions = self.position_embedding(height // self.patch_size[0], width // self.patch_size[1])
-        tokens = self._placed_patches(images, positions[:, 1:], keep)
-        cls = (_present(self.vit.cls_token) + positions[:, :1]).to(tokens.dtype).expand(images.shape[0], -1, -1)
+        return self._placed_patches(images, positions[:, 1:], keep), positions[:, :1]
+
+    def encode(
+        self,
+        tokens: Tensor,
+        place: Tensor,
+        final_norm: bool | None = None,
+        cls_only: bool = False,
+        hidden: Tensor | None = None,
+    ) -> Tensor:
+        """What the blocks give of a class token at `place` and of placed tokens, see :meth:`tokens`.
+
+        hidden : added to the products of queries and keys, broadcast to (B, heads, queries, keys); None for nothing.
+        """
+        cls = (_present(self.vit.cls_token) + place).to(tokens.dtype).expand(len(tokens), -1, -1)
         tokens = self.vit.norm_pre(self.vit.pos_drop(torch.cat([cls, tokens], dim=1)))
         *blocks, last = self.vit.blocks
+        more = {} if hidden is None else {"attn_mask": hidden}
         for block in blocks:
-            tokens = block(tokens)
-        tokens = class_token(last, tokens) if cls_only and is_plain(last) else last(tokens)
+            tokens = block(tokens, **more)
+        plain = cls_only and is_plain(last)
+        tokens = class_token(last, tokens, hidden) if plain else last(tokens, **more)
         normed = self.final_norm if final_norm is None else final_norm
         tokens = tokens[:, :1] if cls_only else tokens
         return self.vit.norm(tokens) if normed else tokens

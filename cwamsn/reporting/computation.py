@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cwamsn.encoder_files import read_description, trained_on
 from cwamsn.files import write_json
-from cwamsn.models import ViTEncoder, build_encoder, encoder_arguments
+from cwamsn.models import PatchEncoder, build_encoder, encoder_arguments
 from cwamsn.reporting.flops import head_forward
 from cwamsn.training import Recipe
 
@@ -56,7 +56,7 @@ def count_computation(description: Mapping[str, Any]) -> Computation:
             images = torch.empty(1, channels, size, size)
             with FlopCounterMode(display=False) as counter:
                 # by the convention of table 7 a transformer gives all tokens, though training reads the first alone
-                (encoder.tokens if isinstance(encoder, ViTEncoder) else encoder)(images, keep)
+                (encoder.tokens if isinstance(encoder, PatchEncoder) else encoder)(images, keep)
             return counter.get_total_flops() / 1e9
 
         inference = forward(views.rand_size)

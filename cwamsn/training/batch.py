@@ -8,10 +8,14 @@ from torch import Tensor
 
 
 class Group(NamedTuple):
-    """Views of one size: images (V·B, C, h, w), view-major, and the patches kept of them (None: all)."""
+    """Views of one size, view-major."""
 
     images: Tensor
+    """(V·B, C, h, w)."""
     keep: Tensor | None
+    """The patches that are kept of them, as an encoder takes them; None: all."""
+    channels: Tensor | None = None
+    """(V·B, C), bool: the channels that are shown; None: all."""
 
 
 @dataclass

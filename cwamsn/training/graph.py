@@ -63,7 +63,7 @@ class RecordedStep:
 
 
 def _clone(batch: Batch) -> Batch:
-    anchors = [Group(g.images.clone(), None if g.keep is None else g.keep.clone()) for g in batch.anchors]
+    anchors = [Group(g.images.clone(), *(None if x is None else x.clone() for x in g[1:])) for g in batch.anchors]
     drawn = {name: tensor.clone() for name, tensor in batch.drawn.items()}
     target, codes = batch.target.clone(), batch.perturbation.clone()
     return replace(batch, anchors=anchors, target=target, perturbation=codes, drawn=drawn)
@@ -72,9 +72,7 @@ def _clone(batch: Batch) -> Batch:
 def _tensors(batch: Batch) -> Iterator[Tensor]:
     """All tensors of a batch, always in the same order."""
     for group in batch.anchors:
-        yield group.images
-        if group.keep is not None:
-            yield group.keep
+        yield from (x for x in group if x is not None)
     yield batch.target
     yield batch.perturbation
     yield from batch.drawn.values()

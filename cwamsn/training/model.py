@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cwamsn.models import build_encoder, encoder_arguments, load_frozen
+from cwamsn.errors import InputError
+from cwamsn.models import AGNOSTIC, ChannelAgnosticEncoder, build_encoder, encoder_arguments, load_frozen
 from cwamsn.training.batch import Batch, Group
 from cwamsn.training.objectives import objective_of
 from cwamsn.training.recipe import Recipe
@@ -19,8 +20,9 @@ class Branch(nn.Module):
         super().__init__()
         self.encoder, self.head = encoder, head
 
-    def forward(self, images: Tensor, keep: Tensor | None = None) -> Tensor:
-        return self.head(self.encoder(images, keep))
+    def forward(self, images: Tensor, keep: Tensor | None = None, channels: Tensor | None = None) -> Tensor:
+        shown = {} if channels is None else {"channels": channels}  # which only some encoders take
+        return self.head(self.encoder(images, keep, **shown))
 
 
 class Model(nn.Module):
@@ -42,6 +44,11 @@ class Model(nn.Module):
         chosen = self.objective = objective_of(recipe)
         arguments = encoder_arguments(network.encoder, network.encoder_options, recipe.views.rand_size)
         encoder = build_encoder(network.encoder, channels, attention=recipe.run.attention, **arguments)
+        if recipe.views.channel_sampling != "none" and not isinstance(encoder, ChannelAgnosticEncoder):
+            raise InputError(
+                f"training.channel_sampling: {network.encoder} takes all channels at once; set it to none, or encoder "
+                f"to one of {', '.join(AGNOSTIC)}"
+            )
         self.patch_size = encoder.patch_size
         self.anchor = Branch(encoder, chosen.head(recipe, encoder.num_features))
         self.target = copy.deepcopy(self.anchor).requires_grad_(False) if chosen.moving_average else None
@@ -52,7 +59,7 @@ class Model(nn.Module):
 
         One forward pass per view size, head included, so BatchNorm statistics are computed per size.
         """
-        return torch.cat([self.anchor(group.images, group.keep) for group in groups])
+        return torch.cat([self.anchor(*group) for group in groups])
 
     @torch.no_grad()
     def project_target(self, images: Tensor) -> Tensor:

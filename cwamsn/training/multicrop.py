@@ -12,7 +12,7 @@ from cwamsn.training.batch import Batch, Group
 from cwamsn.training.data import ChannelStatistics
 from cwamsn.training.loader import Drawn, PairImages
 from cwamsn.training.recipe import Scale, ViewOptions
-from cwamsn.training.views import nested_boxes, random_boxes, random_turns
+from cwamsn.training.views import nested_boxes, random_boxes, random_channels, random_turns
 
 
 class MultiCropViews:
@@ -39,6 +39,7 @@ class MultiCropViews:
         device: torch.device,
     ):
         self.options, self.image_size, self.patch_size = options, image_size, patch_size
+        self.channels = len(statistics.mean)
         self.cutter = ViewCutter(statistics.mean, statistics.std, device, antialias=options.antialias)
 
     def draw(self, seed: int, step: int, total: int, share: slice) -> Drawn:
@@ -64,6 +65,11 @@ class MultiCropViews:
         if where is None:
             raise InputError("training.rand_views: must be at least 1 where target_view is nested")
         small |= {"target_boxes": _own(where[0], total, share), "target_turns": _own(where[1], total, share)}
+        if options.channel_sampling == "hierarchical":  # last, so that all else is drawn as without it
+            for number, (views, _, _) in enumerate(self._groups()):
+                small[f"channels{number}"] = _own(
+                    random_channels(views * total, self.channels, generator), total, share
+                )
         return Drawn(small, generator)
 
     def __call__(self, images: PairImages) -> Batch:
@@ -72,7 +78,9 @@ class MultiCropViews:
         anchor = self.cutter.prepare(images.anchor, "anchor")
         target = anchor if images.target is images.anchor else self.cutter.prepare(images.target, "target")
         anchors = [
-            Group(self._cut(anchor, small, str(number), size), small.get(f"keep{number}"))
+            Group(
+                self._cut(anchor, small, str(number), size), small.get(f"keep{number}"), small.get(f"channels{number}")
+            )
             for number, (_, size, _) in enumerate(self._groups())
         ]
         views = self.cutter.cut(target, small["target_boxes"], small["target_turns"], self.options.rand_size)

@@ -28,7 +28,7 @@ class PairOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ViewOptions:
-    """How views are cut from the images, and which of their patches are left out."""
+    """How views are cut from the images, and which of their patches and channels are left out."""
 
     rand_views: int = 1
     focal_views: int = 10
@@ -45,6 +45,7 @@ class ViewOptions:
     mask_ratio: float = 0.15
     mask_views: str = "random"
     mask_pattern: str = "batch"
+    channel_sampling: str = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

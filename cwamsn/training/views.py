@@ -1,4 +1,4 @@
-"""Random boxes and turns of the views of a batch; `cwamsn.loading` cuts what they say."""
+"""Random boxes, turns and channels of the views of a batch; `cwamsn.loading` cuts what they say."""
 
 import math
 
@@ -62,3 +62,14 @@ def random_turns(count: int, generator: torch.Generator, horizontal: bool, verti
     mirrored = torch.rand(count, 2, generator=generator) < 0.5
     turned = torch.randint(0, 4, (count, 1), generator=generator)
     return torch.cat([mirrored, turned], dim=1).long() * torch.tensor([horizontal, vertical, quarters])
+
+
+def random_channels(count: int, channels: int, generator: torch.Generator) -> Tensor:
+    """(count, channels), bool: the channels that are shown, at least one in each row.
+
+    Hierarchical channel sampling (ChannelViT, Bao et al. 2024, arXiv:2309.16108): their number is uniform from 1 to
+    `channels`, and so are the channels, given their number.
+    """
+    number = torch.randint(1, channels + 1, (count, 1), generator=generator)
+    rank = torch.rand(count, channels, generator=generator).argsort(dim=1).argsort(dim=1)
+    return rank < number

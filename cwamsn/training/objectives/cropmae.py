@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
-from cwamsn.models import Encoder, ViTEncoder, world
+from cwamsn.models import Encoder, PatchEncoder, world
 from cwamsn.training.batch import Batch
 from cwamsn.training.objectives.gathering import mean_over_views
 from cwamsn.training.objectives.reconstruction import CrossDecoder, masked_pixel_loss
@@ -15,9 +15,9 @@ from cwamsn.training.recipe import Recipe
 
 
 def decoder(recipe: Recipe, classes: int, encoder: Encoder) -> dict[str, nn.Module]:
-    if not isinstance(encoder, ViTEncoder):
+    if not isinstance(encoder, PatchEncoder):
         raise InputError("training.encoder: cropmae hides patches; take a ViT such as vit_small_patch16_224")
-    options, channels = options_of(recipe), encoder.vit.patch_embed.proj.in_channels
+    options, channels = options_of(recipe), encoder.in_channels
     patches = math.prod(recipe.views.rand_size // side for side in encoder.patch_size)
     ratio = options["mask_ratio"]
     if not 0 < ratio < 1 or visible_count(patches, ratio) >= patches:
@@ -64,7 +64,8 @@ def features(model: Networks, batch: Batch, recipe: Recipe) -> Features:
     visible, predictions = encoder.tokens(images, keep), []
     for group in batch.anchors:
         views = len(group.images) // len(images)
-        whole = encoder.tokens(group.images, group.keep)
+        shown_channels = {} if group.channels is None else {"channels": group.channels}
+        whole = encoder.tokens(group.images, group.keep, **shown_channels)
         shown, kept = visible.repeat(views, 1, 1), keep.repeat(views, 1)
         predictions.append(model.parts["decoder"](shown, kept, whole, grid))
     hidden = torch.ones(len(images), patches, dtype=torch.bool, device=images.device).scatter(1, keep, False)

@@ -5,6 +5,7 @@ rule runs.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from cwamsn.errors import InputError
@@ -45,3 +46,27 @@ def plate_text(value: object) -> str:
     if re.fullmatch(r"\d{1,3}(,\d{3})+(\.0+)?|\d+\.0+", text):
         text = text.replace(",", "").split(".")[0]
     return text
+
+
+def plate_name(value: object) -> str:
+    """The plate id of :func:`plate_text` as it names files: blanks, slashes and other signs become `_`, é becomes e.
+
+    What a spreadsheet has rounded stays as it is, and so does a dot at its start: :func:`check_name` refuses both.
+    """
+    text = plate_text(value)
+    if _NAME.fullmatch(text) or re.fullmatch(r"\d([.,]\d+)?[eE]\+\d+", text):
+        return text
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", plain)
+
+
+def plate_names(barcodes: Iterable[object]) -> dict[str, str]:
+    """Name in files → barcode of each plate, in order. InputError for two barcodes of one name."""
+    found: dict[str, str] = {}
+    for text in map(plate_text, barcodes):
+        other = found.setdefault(plate_name(text), text)
+        if other != text:
+            raise InputError(
+                f"plates {other!r} and {text!r} would both be called {plate_name(text)} in file names; rename one"
+            )
+    return found

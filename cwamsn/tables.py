@@ -50,6 +50,7 @@ CONTRACTS: dict[str, Contract] = {
             "split": TEXT,  # train, val, test or null
         },
         optional={
+            "barcode": TEXT,  # of the plate, where it cannot name a file
             "plate_map": TEXT,
             "guide": TEXT,
             "gene": TEXT,

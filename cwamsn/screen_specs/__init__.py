@@ -13,6 +13,7 @@ from cwamsn.naming import check_names
 from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs.base import HostedSpec, Retry, ScreenSpec
 from cwamsn.screen_specs.bray import BraySpec
+from cwamsn.screen_specs.listed import ListedSpec
 from cwamsn.screen_specs.load_data import LoadDataSpec
 from cwamsn.screen_specs.locations import file_url, local_path
 from cwamsn.screen_specs.rxrx3_core import RxRx3Spec
@@ -22,6 +23,7 @@ __all__ = [
     "SPECS",
     "BraySpec",
     "HostedSpec",
+    "ListedSpec",
     "LoadDataSpec",
     "Retry",
     "RxRx3Spec",

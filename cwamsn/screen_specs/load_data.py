@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from cwamsn.errors import InputError
-from cwamsn.naming import plate_text
-from cwamsn.screen_specs.base import HostedSpec
+from cwamsn.naming import plate_name, plate_text
 from cwamsn.screen_specs.images import known_location, local_images
+from cwamsn.screen_specs.listed import ListedSpec
 from cwamsn.screen_specs.locations import local_path
 from cwamsn.screen_specs.text import TextTable, read_rows, require_columns
 from cwamsn.screen_specs.watch import state_of_paths
@@ -24,50 +23,26 @@ def _channels() -> dict[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadDataSpec(HostedSpec):
+class LoadDataSpec(ListedSpec):
     """Section `screens.<name>` of such a screen; `config/README.md` describes every key."""
 
     source: ClassVar[str] = "load-data"
+    list_key: ClassVar[str] = "load_data"
     load_data: str | None = None
-    platemap: str | None = None
-    barcode_platemap: str | None = None
-    plates: list[int | str] | None = None
     base: str | None = None
-    path_map: dict[str, str] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=_channels)
     separator: str = ","
-    platemap_separator: str = ","
     plate_column: str = "Metadata_Plate"
     well_column: str = "Metadata_Well"
     site_column: str = "Metadata_Site"
     experiment_column: str | None = None
-    platemap_well_column: str = "well_position"
-    platemap_plate_column: str | None = None
-    compound_column: str = "broad_sample"
-    compound_pattern: str | None = None
-    gene_column: str | None = None
-    guide_column: str | None = None
-    concentration_column: str | None = "mmoles_per_liter"
-    concentration_unit: str = "mmoles_per_liter"
-    smiles_column: str | None = None
-    inchikey_column: str | None = None
-    identity: str = "inchikey"
-    control_column: str | None = None
-    control_values: list[str] = field(default_factory=lambda: ["DMSO", ""])
-    perturbation_type: str = "COMPOUND"
-    watch_images: bool = True
-    split: str = "none"
-    split_seed: int = 0
 
-    def units(self) -> list[str]:
-        """Plates: those of `plates`, else of a local load_data, else of a local plate map or barcode table."""
-        stain = next((c for c in self.channels if "/" in c or c.startswith(".")), None)
-        if stain is not None:
-            raise InputError(f"channels: stain {stain!r} cannot name a file; leave out '/' and a dot at its start")
-        if self.plates is not None:
-            if not self.plates:
-                raise InputError("plates: is empty; list plates, or leave the key out for all")
-            return [plate_text(p) for p in self.plates]
+    def stains(self) -> list[str]:
+        """Those of `channels`."""
+        return list(self.channels)
+
+    def listed_plates(self) -> list[str]:
+        """Barcodes of a local load_data, else of a local plate map or barcode table."""
         key, location, column = self._names_plates()
         path = local_path(known_location(location, key))
         if path is None or "{" in location:
@@ -93,30 +68,20 @@ class LoadDataSpec(HostedSpec):
             return "platemap", self.platemap, self.platemap_plate_column
         raise InputError("plates: must be listed, or platemap_plate_column set, where there is no load_data")
 
-    def location(self, key: str, **names: str) -> str:
-        """The location that `key` gives, with `{plate}` and `{platemap}` filled in."""
-        text = str(getattr(self, key))
-        for name, value in names.items():
-            text = text.replace(f"{{{name}}}", value)
-        return known_location(text, key)
+    def list_files(self) -> list[str]:
+        """load_data: one, or one per plate."""
+        if not self.load_data:
+            return []
+        return list(dict.fromkeys(self.location("load_data", plate=barcode) for barcode in self.barcodes().values()))
 
-    def metadata_files(self) -> list[str]:
-        """load_data, the barcode table and the plate maps."""
-        plates = self.units()
-        found = [self.location("load_data", plate=p) for p in plates] if self.load_data else []
-        names = dict.fromkeys(plates, "")
-        if self.barcode_platemap:
-            location = self.location("barcode_platemap")
-            found.append(location)
-            path = local_path(location)
-            names = read_barcodes(path, location) if path is not None and path.is_file() else {}
-        if self.platemap and (names or "{platemap}" not in self.platemap):
-            found += [self.location("platemap", plate=p, platemap=names.get(p, "")) for p in plates]
-        return list(dict.fromkeys(found))
+    def list_location(self, unit: str) -> str:
+        """Location of the load_data with a plate's rows."""
+        barcode = self.barcodes().get(unit, unit) if "{plate}" in str(self.load_data) else unit
+        return self.location("load_data", plate=barcode)
 
     def state(self, unit: str) -> str:
         """Changes when a plate's rows of a local load_data do, or its local images (unless `watch_images` is false)."""
-        path = local_path(self.location("load_data", plate=unit)) if self.load_data else None
+        path = local_path(self.list_location(unit)) if self.load_data else None
         if path is None or not path.is_file():
             return ""
         table = _read(path, self.separator)
@@ -164,21 +129,6 @@ def image_channels(columns: Iterable[str]) -> list[str]:
     return [c for c in dict.fromkeys(found) if c and not _NO_STAIN.fullmatch(c)]
 
 
-def read_barcodes(path: Path, label: str) -> dict[str, str]:
-    """Plate → name of its plate map. InputError, naming `label`, for a plate with none or several."""
-    table = read_rows(path, label)
-    require_columns(table.columns, ("Assay_Plate_Barcode", "Plate_Map_Name"), label)
-    plate, name = table.place("Assay_Plate_Barcode"), table.place("Plate_Map_Name")
-    pairs = list(dict.fromkeys((plate_text(row[plate]), row[name]) for row in table.rows.values()))
-    most, count = Counter(plate for plate, _ in pairs).most_common(1)[0]
-    if count > 1:
-        raise InputError(f"{label}: plate {most} has {count} plate maps; keep one")
-    unnamed = next((plate for plate, name in pairs if not name), None)
-    if unnamed is not None:
-        raise InputError(f"{label}: plate {unnamed} has no Plate_Map_Name; fill it in")
-    return dict(pairs)
-
-
 def _read(path: Path, separator: str) -> TextTable:
     return _local_table(str(path), path.stat().st_mtime_ns, separator)
 
@@ -194,7 +144,7 @@ def _rows_of_plates(path: str, changed: int, separator: str, column: str) -> dic
     """Rows of a local load_data by plate."""
     table = _local_table(path, changed, separator)
     at = table.place(column)
-    plates = {text: plate_text(text) for text in {row[at] for row in table.rows.values()}}
+    plates = {text: plate_name(text) for text in {row[at] for row in table.rows.values()}}
     found: dict[str, list[list[str]]] = {}
     for row in table.rows.values():
         found.setdefault(plates[row[at]], []).append(row)

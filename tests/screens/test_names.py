@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cwamsn import screen_specs
 from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError
-from cwamsn.naming import check_name, check_names, plate_text
+from cwamsn.naming import check_name, check_names, plate_name, plate_names, plate_text
 from cwamsn.screens.names import (
     compound_id,
     parse_address,
@@ -89,6 +89,23 @@ def test_rxrx3_key_round_trip(experiment, plate, row, column):
 )
 def test_plate_ids(value, text):
     assert plate_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        *[("P1", "P1"), ("Exp 7/P1", "Exp_7_P1"), ("Plåt#655090", "Plat_655090"), ("24,277", "24277"), ("..", "..")],
+        *[("2.02E+11", "2.02E+11"), ("a\\b: c", "a_b_c"), ("板1", "_1")],
+    ],
+)
+def test_a_barcode_as_it_names_files(value, name):
+    assert plate_name(value) == name
+
+
+def test_two_barcodes_of_one_name_are_refused():
+    assert plate_names(["a b", "c", "a b"]) == {"a_b": "a b", "c": "c"}
+    with pytest.raises(InputError, match="plates 'a b' and 'a/b' would both be called a_b in file names; rename one"):
+        plate_names(["a b", "a/b"])
 
 
 def test_compound_ids():

@@ -14,7 +14,7 @@ from cwamsn.notes import collected
 from cwamsn.screen_specs import Retry
 from cwamsn.screen_specs.images import image_locations, known_location, local_images
 from cwamsn.screen_specs.locations import local_path
-from cwamsn.screens.sources.load_data.find_image import find_image
+from cwamsn.screens.sources.listed.find_image import find_image
 
 from ..loopback import plane, tiff
 
@@ -150,7 +150,7 @@ def test_plates_that_no_plate_map_knows_stop(lab, run):
         (lambda lab: lab.table.__setitem__("Metadata_Well", "A01"), {}, r"row 1: field P1-A01-3 appears twice"),
         (lambda lab: lab.map.__setitem__("well_position", "A01"), {}, r"map\.csv: well A01 appears twice"),
         (lambda lab: lab.map.__setitem__("mmoles_per_liter", "low"), {}, r"row 0: concentration 'low' is not a number"),
-        (lambda lab: lab.table.__setitem__("Metadata_Plate", "a/b"), {}, r"plate 'a/b' cannot name a file"),
+        (lambda lab: lab.table.__setitem__("Metadata_Plate", ".."), {}, r"plate '\.\.' cannot name a file"),
         (lambda lab: lab.table.__setitem__("Metadata_Well", "1"), {}, r"row 0: '1' is not a well address"),
         (lambda lab: lab.map.__setitem__("broad_sample", "NA"), {}, r"map\.csv: no well has a perturbation"),
         (lambda lab: None, {"channels": {"../x": "ER"}}, r"channels: stain '\.\./x' cannot name a file"),
@@ -593,7 +593,30 @@ def test_without_a_plate_map_the_wells_are_those_with_images(lab, run):
     this = run(spec)
     with collected() as notes:
         wells = this.wells()
-    assert notes == ["no plate map is given: no well has a perturbation or is a control"]
+    assert notes == ["no plate map: no well has a perturbation or is a control"]
     assert wells.index.tolist() == ["P1_A01", "P1_B02", "P2_A01", "P2_B02"]
     assert wells["perturbation"].isna().all() and wells["control"].isna().all()
     assert len(this.fetch("P2")[0]) == 2
+
+
+def test_a_barcode_with_blanks_and_slashes_is_cleaned_for_files_and_kept_in_the_wells(lab, run):
+    lab.table["Metadata_Plate"] = lab.table["Metadata_Plate"].replace("P1", "Exp 7/P1")
+    this = run(lab.spec())
+    with collected() as notes:
+        wells = this.wells()
+    assert screen_specs.units("s", this.spec) == ["Exp_7_P1", "P2"]
+    assert wells.loc[["Exp_7_P1_A01", "P2_A01"], "barcode"].tolist() == ["Exp 7/P1", "P2"]
+    assert "1 plates have another name in files than their barcode: 'Exp 7/P1' is Exp_7_P1" in notes
+    assert this.fetch("Exp_7_P1")[0].index.tolist() == ["Exp_7_P1-A01-3", "Exp_7_P1-B02-3"]
+    assert "barcode" not in run(lab.spec(plates=["P2"])).wells()
+    lab.table.loc[0, "Metadata_Plate"] = "Exp 7_P1"
+    with pytest.raises(InputError, match="plates 'Exp 7_P1' and 'Exp 7/P1' would both be called Exp_7_P1"):
+        screen_specs.units("s", lab.spec())
+
+
+def test_an_unfilled_plate_map_gives_wells_without_perturbation_and_says_so(lab, run):
+    lab.map["broad_sample"] = ""
+    with collected() as notes:
+        wells = run(lab.spec(control_values=["DMSO"])).wells()
+    assert wells["perturbation"].isna().all() and wells["control"].isna().all()
+    assert len(notes) == 1 and "map.csv: broad_sample is empty in every row: no well has a perturbation" in notes[0]

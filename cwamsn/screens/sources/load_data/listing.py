@@ -1,10 +1,8 @@
-"""The table load_data.csv, and what to do about a plate that a table lacks."""
-
-from collections.abc import Iterable
+"""The table load_data.csv."""
 
 import pandas as pd
 
-from cwamsn.naming import plate_text
+from cwamsn.naming import plate_name
 from cwamsn.screen_specs.load_data import LoadDataSpec
 from cwamsn.screens.hosts import Fetched, usable
 from cwamsn.text_tables import read_text_table, require_columns
@@ -19,33 +17,4 @@ def read_load_data(fetched: Fetched, spec: LoadDataSpec) -> pd.DataFrame:
 def _with_plate(frame: pd.DataFrame, label: str, spec: LoadDataSpec) -> pd.DataFrame:
     require_columns(frame, (spec.plate_column, spec.well_column, spec.site_column), label)
     plates = frame[spec.plate_column]
-    return frame.assign(_plate=plates.map({p: plate_text(p) for p in plates.unique()}))
-
-
-def hint(plate: str, spec: LoadDataSpec, known: Iterable[object]) -> str:
-    """What to do about a plate that a table lacks."""
-    numbers = {plate_text(p): p for p in spec.plates or [] if isinstance(p, int)}
-    names = [str(k) for k in known]
-    meant = next((k for k in names if plate in numbers and _yaml_integer(k) == numbers[plate] and k != plate), None)
-    if meant:
-        return f'; YAML reads {meant} as the number {plate}: quote it in `plates`, "{meant}"'
-    close = next((k for k in names if _bare(k) == _bare(plate)), None)
-    if close:
-        return f"; it has {close}: write the plate in one way"
-    more = ", ..." if len(names) > 5 else ""
-    return f"; it has {', '.join(names[:5])}{more}: correct `plates`, or add it"
-
-
-def _yaml_integer(text: str) -> int | None:
-    """The integer that YAML 1.1 makes of an unquoted text: `20210727_1` is 202107271, `0121` is 81."""
-    digits = text.replace("_", "")
-    try:
-        if digits.startswith("0") and digits.strip("0"):
-            return int(digits, 8) if digits.isdigit() else int(digits, 0)
-        return int(digits)
-    except ValueError:
-        return None
-
-
-def _bare(plate: str) -> str:
-    return "".join(c for c in plate.casefold() if c.isalnum()).lstrip("0")
+    return frame.assign(_plate=plates.map({p: plate_name(p) for p in plates.unique()}))

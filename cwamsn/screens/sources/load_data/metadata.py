@@ -1,124 +1,42 @@
-"""Wells of a screen that plate maps describe; which batch each plate belongs to, where load_data says so."""
+"""Wells of a screen with a load_data.csv; which batch each plate belongs to, where that says so."""
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from cwamsn.errors import InputError
 from cwamsn.notes import note
-from cwamsn.screen_specs.load_data import LoadDataSpec, read_barcodes
+from cwamsn.screen_specs.load_data import LoadDataSpec
 from cwamsn.screen_specs.locations import local_path
-from cwamsn.screens import splits
-from cwamsn.screens.hosts import Fetched, fetch, usable
-from cwamsn.screens.names import parse_addresses
+from cwamsn.screens.hosts import Fetched, fetch
 from cwamsn.screens.sources.base import Metadata
-from cwamsn.screens.sources.load_data.listing import hint, read_load_data
-from cwamsn.screens.sources.load_data.plate_maps import read_plate_map, say_what_is_odd
+from cwamsn.screens.sources.listed import PlateMaps, hint, read_plate_maps, wells_of, wells_without_map
+from cwamsn.screens.sources.load_data.listing import read_load_data
 from cwamsn.text_tables import require_columns
 
 
 def read_wells(screen: str, spec: LoadDataSpec, cache: Path) -> Metadata:
     """The wells of the plate map on every plate, and where they came from."""
     used: list[Fetched] = []
-    notes: list[str] = []
-    maps = _plate_maps(spec, cache, used)
+    maps = _listed_wells(spec, cache) if spec.platemap is None else read_plate_maps(spec, cache, used)
     experiments = _load_data_of_all(spec, cache, used)
-    frames = [frame.assign(plate=plate, plate_map=name) for plate, (name, frame) in maps.items()]
-    table = pd.concat(frames, ignore_index=True)
-    treated = table["control"].isna()
-    label = splits.identities(table["inchikey"], table["compound"], spec.identity).astype(object)
-    molecule = splits.identities(table["inchikey"], table["compound"], "connectivity").astype(object)
-    if spec.perturbation_type == "CRISPR":
-        label = molecule = table["gene"]
-    perturbation = label.where(label.notna(), None).where(treated, table["treatment"])
-    table = table.assign(
-        well_id=table["plate"] + "_" + table["address"],
-        screen=screen,
-        experiment=table["plate"].map(experiments).fillna(table["plate"]),
-        perturbation=perturbation,
-        perturbation_type=spec.perturbation_type,
-        split=None,
-    )
-    if spec.platemap is None:
-        note("no plate map is given: no well has a perturbation or is a control")
-        return Metadata(table, used, notes)
-    if perturbation.isna().all():
-        raise InputError(
-            f"{spec.platemap}: no well has a perturbation; correct compound_column ({spec.compound_column})"
-        )
-    say_what_is_odd(table, spec)
-    if spec.split == "own":
-        labels = splits.own_split(molecule[treated], spec.split_seed)  # stereo-isomers stay in one split
-        table["split"] = molecule.where(treated).map(labels)
-        table["split"] = table["split"].astype(object).where(table["split"].notna(), None)
-        notes.append(f"own split: 70/10/20 of {len(labels)} compounds, seed {spec.split_seed}")
-    return Metadata(table, used, notes)
+    return wells_of(screen, spec, maps, experiments, used)
 
 
-def _plate_maps(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> dict[str, tuple[str, pd.DataFrame]]:
-    """Plate → (name of its plate map, table of its wells)."""
-    if spec.platemap is None:
-        return _listed_wells(spec, cache)
-    plates = spec.units()
-    names = dict.fromkeys(plates, "")
-    if spec.barcode_platemap:
-        used.append(fetch(spec.location("barcode_platemap"), cache, spec.retry))
-        names = _barcodes(used[-1])
-        _say_unused("barcode_platemap", names, plates, spec)
-    tables: dict[str, pd.DataFrame] = {}
-    maps = {}
-    for plate in plates:
-        if plate not in names:
-            raise InputError(f"{spec.barcode_platemap}: has no plate {plate}{hint(plate, spec, names)}")
-        location = spec.location("platemap", plate=plate, platemap=names[plate])
-        if location not in tables:
-            used.append(fetch(location, cache, spec.retry))
-            tables[location] = read_plate_map(used[-1], spec)
-        frame = tables[location]
-        if spec.platemap_plate_column:
-            known = frame["_plate"].unique()
-            frame = frame[frame["_plate"] == plate]
-            if frame.empty:
-                raise InputError(f"{location}: has no row of plate {plate}{hint(plate, spec, known)}")
-        if frame["address"].duplicated().any():
-            first = frame["address"][frame["address"].duplicated()].iloc[0]
-            raise InputError(
-                f"{location}: well {first} appears twice; keep one row of each, or set platemap_plate_column"
-            )
-        maps[plate] = (names[plate] or Path(location).stem, frame.drop(columns="_plate"))
-    if spec.platemap_plate_column:
-        _say_unused("platemap", [p for t in tables.values() for p in t["_plate"].unique()], plates, spec)
-    return maps
-
-
-def _listed_wells(spec: LoadDataSpec, cache: Path) -> dict[str, tuple[str, pd.DataFrame]]:
-    """Plate → wells that its images lie in, none with a perturbation: a screen without a plate map."""
-    maps = {}
+def _listed_wells(spec: LoadDataSpec, cache: Path) -> PlateMaps:
+    """The wells that images lie in: a screen without a plate map."""
+    if spec.load_data is None:
+        raise InputError("platemap: is null and so is load_data; a screen needs one of them")
+    wells = {}
     for plate in spec.units():
-        fetched = fetch(spec.location("load_data", plate=plate), cache, spec.retry)
+        fetched = fetch(spec.list_location(plate), cache, spec.retry)
         frame = read_load_data(fetched, spec)
         rows = frame[frame["_plate"] == plate]
         if rows.empty:
             raise InputError(f"{fetched.url}: has no row of plate {plate}{hint(plate, spec, frame['_plate'].unique())}")
-        where = parse_addresses(rows[spec.well_column], fetched.url).drop_duplicates("address")
-        columns = ("treatment", "compound", "control", "concentration", "smiles", "inchikey", "gene")
-        maps[plate] = ("", where.assign(**dict.fromkeys(columns)))
-    return maps
-
-
-def _barcodes(fetched: Fetched) -> dict[str, str]:
-    """Plate → name of its plate map."""
-    with usable(fetched):
-        return read_barcodes(fetched.path, fetched.url)
-
-
-def _say_unused(key: str, known: Iterable[str], plates: list[str], spec: LoadDataSpec) -> None:
-    """Note plates that a table of the user has but not the screen, which takes those of load_data."""
-    unused = [plate for plate in known if plate not in set(plates)]
-    if unused and spec.plates is None:
-        note(f"{len(unused)} plates of {key} are not in load_data and are left out: {', '.join(unused[:5])}")
+        wells[plate] = rows[spec.well_column]
+    return wells_without_map(wells, spec.load_data)
 
 
 def _load_data_of_all(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> dict[str, str]:
@@ -134,7 +52,7 @@ def _load_data_of_all(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> d
         return {}
     plates = spec.units()
     frames = []
-    for location in dict.fromkeys(spec.location("load_data", plate=plate) for plate in plates):
+    for location in spec.list_files():
         used.append(fetch(location, cache, spec.retry))
         frames.append(read_load_data(used[-1], spec))
     known = pd.concat(frames)

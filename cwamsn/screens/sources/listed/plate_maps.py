@@ -5,9 +5,9 @@ import re
 import pandas as pd
 
 from cwamsn.errors import InputError
-from cwamsn.naming import plate_text
+from cwamsn.naming import plate_name
 from cwamsn.notes import note
-from cwamsn.screen_specs.load_data import LoadDataSpec
+from cwamsn.screen_specs import ListedSpec
 from cwamsn.screens.hosts import Fetched, usable
 from cwamsn.screens.names import parse_addresses
 from cwamsn.text_tables import NOTHING, read_text_table, require_columns
@@ -30,7 +30,7 @@ _BATCH = re.compile(r"(BRD-[A-Z]\d+)-\d{3}-\d{2}-\d+")
 _INCHIKEY = r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?"
 
 
-def read_plate_map(fetched: Fetched, spec: LoadDataSpec) -> pd.DataFrame:
+def read_plate_map(fetched: Fetched, spec: ListedSpec) -> pd.DataFrame:
     """Wells of one plate map: address, row, column, compound, control, concentration (µM), smiles, inchikey.
 
     `compound` is the label that makes wells one perturbation, `treatment` the text of the file, both null in a well
@@ -38,8 +38,13 @@ def read_plate_map(fetched: Fetched, spec: LoadDataSpec) -> pd.DataFrame:
     """
     with usable(fetched):
         frame = read_text_table(fetched.path, fetched.url, spec.platemap_separator)
-    require_columns(frame, tuple(getattr(spec, k) for k in _COLUMNS if getattr(spec, k)), fetched.url)
-    where = parse_addresses(frame[spec.platemap_well_column], fetched.url)
+    return plate_map_of(frame, fetched.url, spec)
+
+
+def plate_map_of(frame: pd.DataFrame, source: str, spec: ListedSpec) -> pd.DataFrame:
+    """The same from a table of text; `source` names it in messages."""
+    require_columns(frame, tuple(getattr(spec, k) for k in _COLUMNS if getattr(spec, k)), source)
+    where = parse_addresses(frame[spec.platemap_well_column], source)
 
     def column(key: str) -> pd.Series:
         name = getattr(spec, key)
@@ -54,12 +59,13 @@ def read_plate_map(fetched: Fetched, spec: LoadDataSpec) -> pd.DataFrame:
         treatment=treatment,
         compound=_merged(treatment, control, spec.compound_pattern),
         control=control.map({True: NEGATIVE, False: None}).astype(object),
-        concentration=_concentration(column("concentration_column"), spec, fetched.url),
+        concentration=_concentration(column("concentration_column"), spec, source),
         smiles=column("smiles_column"),
         inchikey=column("inchikey_column"),
-        _plate=frame[spec.platemap_plate_column].map(plate_text) if spec.platemap_plate_column else "",
+        _plate=frame[spec.platemap_plate_column].map(plate_name) if spec.platemap_plate_column else "",
         _written=frame[spec.compound_column],
         _told=told,
+        _unfilled=(frame[spec.compound_column] == "") & ~control,
     )
     if spec.perturbation_type == "CRISPR":
         gene = column("gene_column") if spec.gene_column else table["compound"]
@@ -69,7 +75,7 @@ def read_plate_map(fetched: Fetched, spec: LoadDataSpec) -> pd.DataFrame:
 
 
 def _control_names(
-    frame: pd.DataFrame, told: pd.Series, control: pd.Series, names: dict[str, str], spec: LoadDataSpec
+    frame: pd.DataFrame, told: pd.Series, control: pd.Series, names: dict[str, str], spec: ListedSpec
 ) -> pd.Series:
     """One name for each negative control, however it is written: `DMSO` and `dmso` are one."""
     if spec.control_column:
@@ -97,7 +103,7 @@ def _merged(treatment: pd.Series, control: pd.Series, pattern: str | None) -> pd
     return treatment.where(control | treatment.isna(), treatment.dropna().map(compound)).astype(object)
 
 
-def _concentration(column: pd.Series, spec: LoadDataSpec, source: str) -> pd.Series:
+def _concentration(column: pd.Series, spec: ListedSpec, source: str) -> pd.Series:
     """Doses in µM; rounded to nine digits, since 0.01 mmol/l is to be 10.0 µM exactly."""
     values = pd.to_numeric(column, errors="coerce").astype(float)
     bad = ((column.notna() & values.isna()) | (values < 0) | values.isin([float("inf")])).to_numpy()
@@ -114,7 +120,7 @@ def _concentration(column: pd.Series, spec: LoadDataSpec, source: str) -> pd.Ser
     return (values * UNITS[spec.concentration_unit]).map(lambda v: float(f"{v:.9g}"))
 
 
-def say_what_is_odd(table: pd.DataFrame, spec: LoadDataSpec) -> None:
+def say_what_is_odd(table: pd.DataFrame, spec: ListedSpec) -> None:
     """Notes on controls and perturbations that may not be what the user means; `table` as the wells table, with what
     :func:`read_plate_map` adds to it."""
     control = table["control"].notna()

@@ -115,6 +115,7 @@ LAYERS = [
     ["alignment"],
     ["profiles"],
     ["benchmarks"],
+    ["hits"],
     ["studies"],
     ["reporting"],
     [

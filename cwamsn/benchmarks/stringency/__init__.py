@@ -1,0 +1,6 @@
+"""Levels of stringency: which wells may answer a query, so that a batch, source or position cannot give the answer."""
+
+from cwamsn.benchmarks.stringency.levels import LEVELS, Level, levels_of, pairs_left
+from cwamsn.benchmarks.stringency.retrieval import RetrievalOptions, retrieve, summarise
+
+__all__ = ["LEVELS", "Level", "RetrievalOptions", "levels_of", "pairs_left", "retrieve", "summarise"]

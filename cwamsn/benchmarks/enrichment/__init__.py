@@ -1,0 +1,24 @@
+"""Enrichment: are the nearest profiles of a compound or gene those that share its mechanism or pathway?"""
+
+from cwamsn.benchmarks.enrichment.consensus import Consensus, consensus
+from cwamsn.benchmarks.enrichment.contingency import exact_p, floor, odds_ratio, random_level
+from cwamsn.benchmarks.enrichment.ranking import Ranked, rank_partners, retrieved_for
+from cwamsn.benchmarks.enrichment.relations import of_labels, of_pairs
+from cwamsn.benchmarks.enrichment.summary import EnrichmentOptions, enrich, summarise
+
+__all__ = [
+    "Consensus",
+    "EnrichmentOptions",
+    "Ranked",
+    "consensus",
+    "enrich",
+    "exact_p",
+    "floor",
+    "odds_ratio",
+    "of_labels",
+    "of_pairs",
+    "random_level",
+    "rank_partners",
+    "retrieved_for",
+    "summarise",
+]

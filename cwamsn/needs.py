@@ -311,6 +311,11 @@ class Needs:
             )
         return self.plan.truth(screen)
 
+    def labels(self) -> dict[str, str]:
+        """The user's table of mechanisms, and of gene symbols, so that a change of them is noticed."""
+        path = self.config["enrichment"]["labels"]
+        return self.own_symbols() | ({"labels": path} if path else {})
+
     def targets(self, screen: str, method: str, seed: str) -> dict[str, str]:
         """Map and truth table for the retrieval of shared targets, where there is a truth table."""
         if not self.plan.has_truth(screen):

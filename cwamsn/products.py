@@ -88,6 +88,18 @@ PRODUCTS: dict[str, Product] = {
         ),
         # Of benchmarks that the paper has no table of.
         Product(name="replicates", title="Replicate retrieval", builder="replicates", needs=("replicate_map",)),
+        Product(
+            name="retrieval",
+            title="Replicate retrieval at levels of stringency",
+            builder="retrieval",
+            needs=("retrieval",),
+        ),
+        Product(
+            name="enrichment",
+            title="Enrichment of mechanisms and pathways",
+            builder="enrichment",
+            needs=("enrichment",),
+        ),
         Product(name="signal", title="Perturbation signal", builder="signal", needs=("signal",)),
         Product(
             name="latent",

@@ -52,6 +52,7 @@ CONTRACTS: dict[str, Contract] = {
         optional={
             "barcode": TEXT,  # of the plate, where it cannot name a file
             "plate_map": TEXT,
+            "source": TEXT,  # the laboratory that imaged it, where a screen has several
             "guide": TEXT,
             "gene": TEXT,
             "smiles": TEXT,

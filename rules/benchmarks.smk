@@ -141,6 +141,66 @@ rule replicate_map:
         "../workflow_scripts/benchmarks_replicate_map.py"
 
 
+rule retrieval_at_levels:
+    """Replicates at levels of stringency."""
+    input:
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
+    output:
+        table=own_table_of(plan.scores("retrieval")),
+        scores=plan.scores("retrieval"),
+        notes=notes_of(plan.scores("retrieval")),
+    log:
+        plan.log("retrieval/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("retrieval/{screen}/{method}/seed{seed}")
+    conda:
+        "../envs/benchmarks.yaml"
+    threads: config["retrieval"]["threads"]
+    resources:
+        mem_mb=mem_mb(6000),
+        runtime=runtime(60),
+    params:
+        options=config["retrieval"],
+        bootstrap=config["bootstrap"],
+        alignment=of(needs.alignment),
+        in_sample=of(needs.is_in_sample),
+        fixed=of(needs.fixed, benchmark="retrieval"),
+    script:
+        "../workflow_scripts/benchmarks_retrieval.py"
+
+
+rule enrichment_of_labels:
+    """Mechanisms and pathways among the nearest profiles."""
+    input:
+        unpack(of(needs.labels)),
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
+    output:
+        table=own_table_of(plan.scores("enrichment")),
+        scores=plan.scores("enrichment"),
+        notes=notes_of(plan.scores("enrichment")),
+    log:
+        plan.log("enrichment/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("enrichment/{screen}/{method}/seed{seed}")
+    conda:
+        "../envs/benchmarks.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=runtime(30),
+    params:
+        options=config["enrichment"],
+        gene_gene=config["gene_gene"],
+        bootstrap=config["bootstrap"],
+        alignment=of(needs.alignment),
+        in_sample=of(needs.is_in_sample),
+        fixed=of(needs.fixed, benchmark="enrichment"),
+    script:
+        "../workflow_scripts/benchmarks_enrichment.py"
+
+
 rule perturbation_signal:
     input:
         embeddings=of(needs.wells_embedded),

@@ -1,6 +1,6 @@
 """Tables that the paper does not have: of the benchmarks `replicate_map`, `signal` and `latent_probe`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -19,7 +19,9 @@ RETRIEVAL = {
 }
 
 
-def _rows(methods: Sequence[TableMethod], found: pd.DataFrame, benchmark: str, columns: Sequence[Column]) -> list[Row]:
+def further_rows(
+    methods: Sequence[TableMethod], found: pd.DataFrame, benchmark: str, columns: Sequence[Column]
+) -> list[Row]:
     """One row per method, its cells from `found` (`method, seed, key, value`), marked column by column."""
     rows = measured_rows(
         methods, found, benchmark, lambda _, own: {c.key: measured(own[own["key"] == c.key]["value"]) for c in columns}
@@ -29,11 +31,18 @@ def _rows(methods: Sequence[TableMethod], found: pd.DataFrame, benchmark: str, c
     return rows
 
 
-def _table(
+def further_table(
     product: Product, columns: Sequence[Column], rows: list[Row], context: TableContext, notes: Sequence[str]
 ) -> Table:
     closing = [note for note in (*notes, MARKS, SPREAD, *context.versions) if note]
     return Table(product.name, context.titled(product.title), list(columns), rows, closing)
+
+
+def in_sample_column(rows: Sequence[Row], in_sample: Mapping[str, bool]) -> Column:
+    """Fill in whether each method was trained on the wells it is scored on, and return the column."""
+    for row in rows:
+        row.cells["in_sample"] = Cell("yes" if in_sample.get(row.name) else "no" if row.seeds else None)
+    return Column("in_sample", "In-sample", text=True)
 
 
 def replicates_table(
@@ -50,9 +59,8 @@ def replicates_table(
         if source == "replicates" or source in set(found["source"])
         for metric, text in RETRIEVAL.items()
     ]
-    rows, in_sample = _rows(methods, found, "replicate_map", columns), set(found[seen]["method"])
-    for row in rows:
-        row.cells["in_sample"] = Cell("yes" if row.name in in_sample else "no" if row.seeds else None)
+    rows, in_sample = further_rows(methods, found, "replicate_map", columns), dict(zip(found["method"], seen))
+    first = in_sample_column(rows, in_sample)
     sizes = counts(found, {"targets": "shared targets"})
     notes = [
         "Average precision of a perturbation's wells (same dose, aligned embeddings) ranked against negatives, mean "
@@ -61,10 +69,10 @@ def replicates_table(
         f"Perturbations and targets: {sizes}." if sizes else "",
         "In-sample: the method was trained on the wells that it is scored on, so its numbers say nothing about "
         "perturbations it has not seen."
-        if in_sample
+        if any(in_sample.values())
         else "",
     ]
-    return _table(product, [Column("in_sample", "In-sample", text=True), *columns], rows, context, notes)
+    return further_table(product, [first, *columns], rows, context, notes)
 
 
 SIGNAL = {
@@ -95,7 +103,7 @@ def signal_table(
         "the shares are (p below 0.05 against random sets of wells of the same size).",
         f"Perturbations: {sizes}." if sizes else "",
     ]
-    return _table(product, columns, _rows(methods, found, "signal", columns), context, notes)
+    return further_table(product, columns, further_rows(methods, found, "signal", columns), context, notes)
 
 
 LATENT = [
@@ -115,4 +123,4 @@ def latent_table(
         "not fitted on: 1 is all of it, 0 is what the mean predicts, below 0 the fit misleads.",
         "Little nuisance alone proves nothing: a collapsed embedding holds none. Read it with the phenotype.",
     ]
-    return _table(product, LATENT, _rows(methods, found, "latent_probe", LATENT), context, notes)
+    return further_table(product, LATENT, further_rows(methods, found, "latent_probe", LATENT), context, notes)

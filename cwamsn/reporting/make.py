@@ -15,6 +15,7 @@ from cwamsn.reporting.method_notes import named_lines, notes_by_method
 from cwamsn.reporting.plate_probe import plate_probe_table
 from cwamsn.reporting.recall import recall_table
 from cwamsn.reporting.scores import read_scores
+from cwamsn.reporting.stringency import enrichment_table, retrieval_table
 from cwamsn.reporting.table import Table
 
 Builder = Callable[[Product, Sequence[TableMethod], pd.DataFrame, TableContext], Table]
@@ -23,6 +24,8 @@ BUILDERS: dict[str, Builder] = {
     "compound_gene": compound_gene_table,
     "plate_probe": plate_probe_table,
     "replicates": replicates_table,
+    "retrieval": retrieval_table,
+    "enrichment": enrichment_table,
     "signal": signal_table,
     "latent": latent_table,
 }

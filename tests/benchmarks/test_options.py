@@ -4,10 +4,12 @@ import pytest
 
 from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.compound_gene import CompoundGeneOptions
+from cwamsn.benchmarks.enrichment import EnrichmentOptions
 from cwamsn.benchmarks.gene_gene import GeneGeneOptions
 from cwamsn.benchmarks.plate_probe import PlateProbeOptions
 from cwamsn.benchmarks.replicates import ReplicateOptions
 from cwamsn.benchmarks.signal import SignalOptions
+from cwamsn.benchmarks.stringency import RetrievalOptions
 
 from ..schema_fields import assert_fields_match
 
@@ -17,9 +19,11 @@ from ..schema_fields import assert_fields_match
     [
         (BootstrapOptions, "bootstrap"),
         (CompoundGeneOptions, "compound_gene"),
+        (EnrichmentOptions, "enrichment"),
         (GeneGeneOptions, "gene_gene"),
         (PlateProbeOptions, "plate_probe"),
         (ReplicateOptions, "replicate_map"),
+        (RetrievalOptions, "retrieval"),
         (SignalOptions, "signal"),
     ],
 )

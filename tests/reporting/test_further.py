@@ -1,5 +1,6 @@
 """Tables that the paper does not have."""
 
+import pandas as pd
 import pytest
 
 from cwamsn.reporting import make_table
@@ -31,3 +32,35 @@ def test_a_row_that_saw_its_wells_in_training_is_named_so(methods, scores, conte
     assert rows["cwa-msn"]["in_sample"] == "yes" and rows["random"]["in_sample"] == "no"
     assert float(rows["cwa-msn"]["replicates_mean_average_precision"]) == pytest.approx(0.301)
     assert any(note.startswith("In-sample: the method was trained on the wells") for note in table.notes)
+
+
+def scored(benchmark, rows, method):
+    frame = pd.DataFrame(rows, columns=["metric", "source", "null", "value", "n"])
+    fixed = {"run": "test", "screen": "s", "method": method, "seed": 0, "benchmark": benchmark}
+    return frame.assign(**fixed, alignment="pca-center-scale")
+
+
+def test_retrieval_has_a_column_for_each_level_that_was_scored(methods, scores, context):
+    rows = [("recall_at_1", "NR", "perturbations", 0.5, 9), ("mean_average_precision", "NSB", "controls", 0.25, 9)]
+    own = pd.concat([scored("retrieval", rows, "random"), scored("retrieval", rows, "cwa-msn")])
+    table = make_table("retrieval", methods, own.reindex(columns=scores.columns), context)
+    row = parse(to_csv(table))["cwa-msn"]
+    assert float(row["NR_recall_at_1_perturbations"]) == 0.5
+    assert float(row["NSB_mean_average_precision_controls"]) == 0.25
+    assert "NSS_recall_at_1_perturbations" not in row and row["in_sample"] == "no"
+    assert "Levels: NR no restriction; NSB not the same batch." in table.notes
+
+
+def test_enrichment_says_what_a_random_ranking_would_have(methods, scores, context):
+    rows = [
+        ("share_significant", "pathways NR (in-sample)", None, 0.2, 40),
+        ("geometric_mean_odds_ratio", "pathways NR (in-sample)", None, 12.0, 40),
+        ("share_of_a_random_ranking", "pathways NR (in-sample)", None, 0.018, 40),
+        ("odds_ratio_of_a_random_ranking", "pathways NR (in-sample)", None, 8.48, 40),
+    ]
+    own = scored("enrichment", rows, "cwa-msn").reindex(columns=scores.columns)
+    table = make_table("enrichment", methods, own, context)
+    row = parse(to_csv(table))["cwa-msn"]
+    assert float(row["pathways NR_share_significant"]) == 0.2 and row["in_sample"] == "yes"
+    note = "A random ranking is expected to have, as share and odds ratio: pathways NR 0.018 and 8.48."
+    assert note in table.notes

@@ -1,7 +1,6 @@
 """Enrichment of every query, and what one number of it is worth: beside each stands what chance would have."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,28 +10,19 @@ from cwamsn.benchmarks.enrichment import contingency
 from cwamsn.benchmarks.enrichment.contingency import SIGNIFICANT
 from cwamsn.benchmarks.enrichment.ranking import Ranked
 from cwamsn.errors import InputError
-from cwamsn.options import Options
 
 TESTS = ("exact", "drawn-positions", "drawn-counts")
 
 
-@dataclass(frozen=True, kw_only=True)
-class EnrichmentOptions(Options):
-    """How enrichment is tested and summarised."""
-
-    test: str = "exact"
-    """`exact`: Fisher's test, one-sided; `drawn-positions` and `drawn-counts`: 100 draws with one seed, as the
-    published code of mechanisms and of pathways makes them."""
-    bootstrap: BootstrapOptions = field(default_factory=BootstrapOptions)
-
-
-def enrich(queries: Iterable[Ranked], retrieved: int, options: EnrichmentOptions | None = None) -> pd.DataFrame:
+def enrich(queries: Iterable[Ranked], retrieved: int, test: str = "exact") -> pd.DataFrame:
     """Odds ratio and p-value of each query.
 
     Parameters
     ----------
     queries : as :func:`cwamsn.benchmarks.enrichment.ranking.rank_partners` gives them
     retrieved : k, the candidates that count as near
+    test : `exact`: Fisher's test, one-sided; `drawn-positions` and `drawn-counts`: 100 draws with one seed, as the
+        published code of mechanisms and of pathways makes them
 
     Returns
     -------
@@ -43,7 +33,6 @@ def enrich(queries: Iterable[Ranked], retrieved: int, options: EnrichmentOptions
     InputError
         For an unknown test, and when no query is left.
     """
-    test = (options or EnrichmentOptions()).test
     if test not in TESTS:
         raise InputError(f"enrichment.test: {test!r} is not known; known: {', '.join(TESTS)}")
     usable = [query for query in queries if query.candidates > retrieved]
@@ -70,7 +59,7 @@ def enrich(queries: Iterable[Ranked], retrieved: int, options: EnrichmentOptions
     return table
 
 
-def summarise(table: pd.DataFrame, retrieved: int, options: EnrichmentOptions | None = None) -> pd.DataFrame:
+def summarise(table: pd.DataFrame, retrieved: int, bootstrap: BootstrapOptions | None = None) -> pd.DataFrame:
     """What :func:`enrich` found, in numbers, each with what chance would give.
 
     Returns
@@ -81,7 +70,7 @@ def summarise(table: pd.DataFrame, retrieved: int, options: EnrichmentOptions | 
     `odds_ratio_of_a_random_ranking`: what the geometric mean over queries would be; `share_of_a_random_ranking`: the
     expected share of significant queries, by the exact test.
     """
-    bootstrap = (options or EnrichmentOptions()).bootstrap
+    bootstrap = bootstrap or BootstrapOptions()
     grouped = table.assign(log=np.log(table["odds_ratio"]), low=table["p_value"] < SIGNIFICANT).groupby("item")
     sums = grouped["log"].sum().to_numpy()
     sizes = grouped.size().to_numpy(dtype=float)
@@ -94,7 +83,12 @@ def summarise(table: pd.DataFrame, retrieved: int, options: EnrichmentOptions | 
         "geometric_mean_odds_ratio_by_item": (np.exp((sums / sizes).mean()), np.exp(counts @ (sums / sizes) / items)),
     }
     rows = [
-        (name, float(value), len(table) if name == "geometric_mean_odds_ratio" else len(sums), *_of(drawn, bootstrap))
+        (
+            name,
+            float(value),
+            len(table) if name == "geometric_mean_odds_ratio" else len(sums),
+            *interval(drawn, bootstrap.level),
+        )
         for name, (value, drawn) in samples.items()
     ]
     partners, candidates = table["partners"].to_numpy(), table["candidates"].to_numpy()
@@ -107,7 +101,3 @@ def summarise(table: pd.DataFrame, retrieved: int, options: EnrichmentOptions | 
     ):
         rows.append((name, value, len(table), np.nan, np.nan))
     return pd.DataFrame(rows, columns=["metric", "value", "n", "ci_low", "ci_high"])
-
-
-def _of(samples: np.ndarray, bootstrap: BootstrapOptions) -> tuple[float, float]:
-    return interval(samples, bootstrap.level)

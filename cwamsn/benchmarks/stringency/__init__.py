@@ -1,6 +1,16 @@
 """Levels of stringency: which wells may answer a query, so that a batch, source or position cannot give the answer."""
 
-from cwamsn.benchmarks.stringency.levels import LEVELS, Level, levels_of, pairs_left
-from cwamsn.benchmarks.stringency.retrieval import RetrievalOptions, retrieve, summarise
+from cwamsn.benchmarks.stringency.levels import LEVELS, Level, levels_of, missing_column, pairs_left
+from cwamsn.benchmarks.stringency.retrieval import RetrievalOptions, retrieve, score, summarise
 
-__all__ = ["LEVELS", "Level", "RetrievalOptions", "levels_of", "pairs_left", "retrieve", "summarise"]
+__all__ = [
+    "LEVELS",
+    "Level",
+    "RetrievalOptions",
+    "levels_of",
+    "missing_column",
+    "pairs_left",
+    "retrieve",
+    "score",
+    "summarise",
+]

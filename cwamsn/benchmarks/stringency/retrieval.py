@@ -6,7 +6,7 @@ of all pairs is held: 153,370 wells would need 94 GB.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, resample_counts, weighted_means
+from cwamsn.benchmarks.scores import Result
 from cwamsn.benchmarks.stringency.levels import Excluded, Level, group_names, levels_of, missing_column, pairs_left
 from cwamsn.errors import InputError
 from cwamsn.notes import note
@@ -29,7 +30,7 @@ _COLUMNS = ["level", "distractors", "well_id", "group", "n_positives", "n_distra
 
 @dataclass(frozen=True, kw_only=True)
 class RetrievalOptions(Options):
-    """How replicates are retrieved."""
+    """The section `retrieval` of the configuration."""
 
     levels: Sequence[str] = ("NR", "NSB", "NSS", "NSL")
     same: Sequence[str] = ("perturbation", "concentration")
@@ -42,7 +43,42 @@ class RetrievalOptions(Options):
     least: int = 10
     """Groups of replicates that a level must leave; with fewer it is not scored."""
     threads: int = 1
-    bootstrap: BootstrapOptions = field(default_factory=BootstrapOptions)
+    """Threads of a job; no digit depends on them."""
+
+
+def score(
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    options: RetrievalOptions,
+    bootstrap: BootstrapOptions,
+    *,
+    in_sample: bool,
+) -> Result:
+    """Everything that this benchmark reports of one method's aligned wells.
+
+    Parameters
+    ----------
+    features : (N, D) aligned vectors
+    wells : their wells, row for row
+    in_sample : whether the method was trained on the screen that it is scored on, which the source then says
+
+    Returns
+    -------
+    Its own table is that of :func:`retrieve`. Metrics: those of :func:`summarise`, with the level as source and the
+    kind of distractor as null; where the screen is split, once more for the queries of each part, as `NSB, test`.
+    """
+    table = retrieve(features, wells, options)
+    parts = {"": table}
+    if "split" in wells:
+        split = wells.set_index("well_id")["split"].reindex(table["well_id"]).to_numpy()
+        found = [name for name in ("train", "val", "test") if (split == name).any()]
+        parts |= {f", {name}": table[split == name] for name in found if len(found) > 1}
+    suffix = " (in-sample)" if in_sample else ""
+    return Result(tuple(_as_scores(summarise(part, bootstrap), name + suffix) for name, part in parts.items()), table)
+
+
+def _as_scores(summary: pd.DataFrame, suffix: str) -> pd.DataFrame:
+    return summary.assign(source=summary["level"] + suffix, null=summary["distractors"])
 
 
 def retrieve(
@@ -237,7 +273,7 @@ def _in_blocks(search: _Search, wanted: np.ndarray, threads: int) -> Iterator[li
         yield from pool.map(search.block, blocks)
 
 
-def summarise(table: pd.DataFrame, options: RetrievalOptions | None = None) -> pd.DataFrame:
+def summarise(table: pd.DataFrame, bootstrap: BootstrapOptions | None = None) -> pd.DataFrame:
     """Means of :func:`retrieve` with bootstrap intervals over groups of replicates.
 
     Returns
@@ -245,7 +281,7 @@ def summarise(table: pd.DataFrame, options: RetrievalOptions | None = None) -> p
     `metric, level, distractors, value, n, ci_low, ci_high`. `recall_at_1` is the mean over wells (the published
     numbers), `recall_at_1_by_group` the mean over groups of their means; so for `mean_average_precision`.
     """
-    bootstrap = (options or RetrievalOptions()).bootstrap
+    bootstrap = bootstrap or BootstrapOptions()
     rows = []
     for (level, kind), part in table.groupby(["level", "distractors"], sort=False):
         by_group = part.groupby("group", sort=True)[["average_precision", "hit"]].agg(["sum", "size"])

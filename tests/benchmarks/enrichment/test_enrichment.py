@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
 
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.enrichment import (
     Consensus,
     EnrichmentOptions,
@@ -20,9 +21,11 @@ from cwamsn.benchmarks.enrichment import (
     random_level,
     rank_partners,
     retrieved_for,
+    score,
     summarise,
 )
 from cwamsn.benchmarks.enrichment.contingency import drawn_p
+from cwamsn.benchmarks.gene_gene import GeneGeneOptions
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
 
@@ -37,8 +40,8 @@ def expected(folder):
     return json.loads((folder / "enrichment_expected.json").read_text())
 
 
-def numbers(table, retrieved, test):
-    return summarise(table, retrieved, EnrichmentOptions(test=test)).set_index("metric")["value"]
+def numbers(table, retrieved):
+    return summarise(table, retrieved).set_index("metric")["value"]
 
 
 # One table ------------------------------------------------------------------------------------------------------------
@@ -106,7 +109,7 @@ def test_mechanisms_on_bray_equal_the_published_code(bbbc, expected):
     wanted = expected["bbbc036_moa"]
     k = retrieved_for(compounds - 1, least=2)
     assert (compounds, k) == (wanted["repo"]["n_compounds_in_ranking"], wanted["repo"]["cutoff_items"])
-    table = enrich(queries, k, EnrichmentOptions(test="drawn-positions")).set_index("item")
+    table = enrich(queries, k, "drawn-positions").set_index("item")
     exact = enrich(queries, k).set_index("item")
     assert len(table) == wanted["repo"]["n_processed"] == len(wanted["per_compound"])
     for name, hits, partners, ratio, drawn, p in wanted["per_compound"]:
@@ -114,13 +117,13 @@ def test_mechanisms_on_bray_equal_the_published_code(bbbc, expected):
         assert table.loc[name, "odds_ratio"] == pytest.approx(ratio, rel=1e-7)
         assert table.loc[name, "p_value"] == pytest.approx(drawn, rel=1e-7)
         assert exact.loc[name, "p_value"] == pytest.approx(p, rel=1e-7)
-    found = numbers(table.reset_index(), k, "drawn-positions")
+    found = numbers(table.reset_index(), k)
     assert found["share_significant"] == pytest.approx(wanted["repo"]["fraction_significant"], rel=1e-9)
     assert found["geometric_mean_odds_ratio"] == pytest.approx(wanted["repo"]["geometric_mean_or"], rel=1e-9)
     independent = wanted["independent"]
     nothing = independent["floor_geometric_mean_or_when_no_query_has_a_hit"]
     assert found["odds_ratio_without_hits"] == pytest.approx(nothing, rel=1e-9)
-    share = numbers(exact.reset_index(), k, "exact")["share_significant"]
+    share = numbers(exact.reset_index(), k)["share_significant"]
     assert share == pytest.approx(independent["fraction_significant_exact_p"], rel=1e-9)
 
 
@@ -159,7 +162,7 @@ def test_mechanisms_across_batches_and_sources_equal_the_published_code(cpg, exp
         profiles = Consensus(profiles.vectors, profiles.items, source[profiles.blocks].to_numpy())
     relation = of_labels(sorted(set(profiles.items)), labels)
     queries = list(rank_partners(profiles, relation, across=level != "NR"))
-    table = enrich(queries, k, EnrichmentOptions(test="drawn-positions"))
+    table = enrich(queries, k, "drawn-positions")
     rows = wanted["per_query"] if level == "NR" else [row for part in wanted["per_query"].values() for row in part]
     assert len(table) == wanted["repo"]["n_query_profiles"] == len(rows)
     names = ["item", "hits", "partners", "candidates", "odds_ratio", "p_value"]
@@ -169,7 +172,7 @@ def test_mechanisms_across_batches_and_sources_equal_the_published_code(cpg, exp
         assert (a.item, a.hits, a.partners, a.candidates) == (b.item, b.hits, b.partners, b.candidates)
         assert a.odds_ratio == pytest.approx(b.odds_ratio, rel=1e-7)
         assert a.p_value == pytest.approx(b.p_value, rel=1e-7)
-    found = numbers(table, k, "drawn-positions")
+    found = numbers(table, k)
     assert found["share_significant"] == pytest.approx(wanted["repo"]["fraction_significant"], rel=1e-9)
     assert found["geometric_mean_odds_ratio"] == pytest.approx(wanted["repo"]["geometric_mean_or"], rel=1e-9)
     assert found["odds_ratio_without_hits"] == pytest.approx(wanted["independent"]["floor_geometric_mean_or"], rel=1e-9)
@@ -201,9 +204,9 @@ def test_pathways_equal_the_published_code(folder, genes, expected, database, le
     if level == "NSB":  # the order in which the published code draws
         queries.sort(key=lambda query: (query.block, query.item))
     wanted = expected["crispr"][level][database]
-    table = enrich(queries, k, EnrichmentOptions(test="drawn-counts"))
-    exact = numbers(enrich(queries, k), k, "exact")
-    found = numbers(table, k, "drawn-counts")
+    table = enrich(queries, k, "drawn-counts")
+    exact = numbers(enrich(queries, k), k)
+    found = numbers(table, k)
     for metric, key in (
         ("share_significant", "fraction_significant"),
         ("geometric_mean_odds_ratio", "geometric_mean_or"),
@@ -248,9 +251,9 @@ def test_a_planted_mechanism_is_found_and_a_shuffled_one_is_at_chance():
     centres = rng.normal(size=(40, 20))
     features = centres[np.arange(400) % 40] + 0.7 * rng.normal(size=(400, 20))
     profiles = consensus(features, items)
-    found = numbers(enrich(rank_partners(profiles, of_labels(list(items), labels)), 4), 4, "exact")
+    found = numbers(enrich(rank_partners(profiles, of_labels(list(items), labels)), 4), 4)
     shuffled = pd.Series(rng.permutation(labels.to_numpy()), index=labels.index)
-    chance = numbers(enrich(rank_partners(profiles, of_labels(list(items), shuffled)), 4), 4, "exact")
+    chance = numbers(enrich(rank_partners(profiles, of_labels(list(items), shuffled)), 4), 4)
     assert found["share_significant"] > 0.9
     assert chance["share_significant"] == pytest.approx(chance["share_of_a_random_ranking"], abs=0.03)
     expected = chance["odds_ratio_of_a_random_ranking"]
@@ -266,9 +269,111 @@ def test_a_planted_mechanism_is_found_and_a_shuffled_one_is_at_chance():
         (lambda: consensus(np.ones((2, 3)), np.array(["", None], dtype=object)), "no well has a compound or gene"),
         (lambda: consensus(np.full((2, 3), np.nan), np.array(["a", "b"])), "NaN or infinite feature"),
         (lambda: enrich([], 3), "no query has a partner among more than 3 candidates"),
-        (lambda: enrich([], 3, EnrichmentOptions(test="t")), "enrichment.test: 't' is not known"),
+        (lambda: enrich([], 3, "t"), "enrichment.test: 't' is not known"),
     ],
 )
 def test_bad_input_is_one_line(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+# The benchmark --------------------------------------------------------------------------------------------------------
+
+
+def crispr_wells(genes):
+    batch = genes["Metadata_Batch"].to_numpy()
+    return pd.DataFrame(
+        {
+            "well_id": [f"w{i}" for i in range(len(genes))],
+            "experiment": batch,
+            "perturbation": genes["Metadata_Symbol"].to_numpy(),
+            "gene": genes["Metadata_Symbol"].to_numpy(),
+            "control": None,
+        }
+    )
+
+
+def test_pathways_over_the_databases_equal_the_published_average(folder, genes, expected, tmp_path):
+    names = {"CORUM": "CORUM", "HuMAP": "HuMAP", "REACTOME": "Reactome", "SIGNOR": "SIGNOR", "StringDB": "StringDB"}
+    for file, name in names.items():
+        pairs = pd.read_csv(folder / f"db_{file}.csv")
+        if name == "StringDB":
+            pairs = pairs[pairs["combined_score"] > 950]
+        pairs.iloc[:, :2].set_axis(["entity1", "entity2"], axis=1).to_csv(tmp_path / f"{name}.txt", index=False)
+    options = EnrichmentOptions(test="drawn-counts")
+    known = GeneGeneOptions(annotations=str(tmp_path), aliases=None)
+    bootstrap = BootstrapOptions(resamples=10)
+    found = score(features_of(genes), crispr_wells(genes), options, bootstrap, gene_gene=known)
+    values = found.scores(run="r", method="m", seed=0, benchmark="enrichment", screen=None, alignment=None)
+    values = values.set_index(["source", "metric"])["value"]
+    for level in ("NR", "NSB"):
+        wanted = expected["crispr"][level]["average_over_databases"]
+        share, ratio = (
+            values[f"pathways {level}", name] for name in ("share_significant", "geometric_mean_odds_ratio")
+        )
+        assert share == pytest.approx(wanted["fraction_significant_arithmetic_mean"], rel=1e-9)
+        assert ratio == pytest.approx(wanted["geometric_mean_or_geometric_mean"], rel=1e-9)
+    assert not any(source.endswith("NSS") for source, _ in values.index)
+
+
+def compounds(n=120):
+    rng = np.random.default_rng(0)
+    wells = pd.DataFrame(
+        {"well_id": [f"w{i:03d}" for i in range(2 * n)], "experiment": ["a", "b"] * n, "control": None}
+    )
+    wells["perturbation"] = [f"c{i // 2}" for i in range(2 * n)]
+    wells["split"] = np.where(np.arange(2 * n) < n, "train", "test")
+    return rng.normal(size=(2 * n, 8)), wells
+
+
+def labels_file(folder, text):
+    path = folder / "moa.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def test_mechanisms_of_train_and_test_compounds_are_scored_apart(tmp_path):
+    features, wells = compounds()
+    path = labels_file(tmp_path, "Id,MoA\n" + "".join(f"c{i},m{i % 9}\n" for i in range(120)))
+    options = EnrichmentOptions(labels=path)
+    with collected() as lines:
+        found = score(features, wells, options, BootstrapOptions(resamples=10), in_sample=True)
+    assert lines == ["enrichment at NSS (not the same source) is not scored: the wells table has no column source"]
+    sizes = {part["source"].iloc[0]: part["n"].iloc[0] for part in found.parts}
+    assert sizes == {
+        f"mechanisms {level}{part} (in-sample)": n
+        for level in ("NR", "NSB")
+        for part, n in (("", 120), (", train", 60), (", test", 60))
+    }
+
+
+@pytest.mark.parametrize(
+    "text, own, message",
+    [
+        (None, {}, "no such file"),
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            {},
+            "is a Git LFS pointer; fetch the file itself",
+        ),
+        ("Id\nc1\n", {}, "has one column"),
+        ("Id,MoA\nx1,m\nx2,m\n", {}, r"none of its 2 names \('x1', 'x2' ...\) is a perturbation of the wells"),
+        ("Id,MoA\nc1,m\nc1,n\n", {}, "c1 has the labels 'm' and 'n'; keep one"),
+        ("Id,MoA\nc1,\n", {}, "no row has both Id and MoA"),
+        ("Id,MoA\nc1,m\n", {"label": "moa_list"}, "moa_list"),
+        ("Id,MoA\nc1,m\n", {"item": "treatment"}, "enrichment.item: the wells table has no column treatment"),
+        ("Id,MoA\nc1,m\nc2,n\n", {}, "no query has a partner among more than 2 candidates"),
+        ("Id,MoA\nc1,m\n", {"levels": ["NSL"]}, "'NSL' is not one of NR, NSB, NSS; a profile has no position"),
+    ],
+)
+def test_a_label_table_that_cannot_be_used_is_refused(tmp_path, text, own, message):
+    features, wells = compounds()
+    path = labels_file(tmp_path, text) if text else str(tmp_path / "absent.csv")
+    with pytest.raises(InputError, match=message):
+        score(features, wells, EnrichmentOptions(labels=path, **own), BootstrapOptions(resamples=10))
+
+
+def test_a_screen_with_neither_labels_nor_genes_is_refused():
+    features, wells = compounds()
+    with pytest.raises(InputError, match="has no label table"):
+        score(features, wells, EnrichmentOptions(), BootstrapOptions(resamples=10))

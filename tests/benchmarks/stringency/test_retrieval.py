@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cwamsn.benchmarks.stringency import LEVELS, RetrievalOptions, pairs_left, retrieve, summarise
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
+from cwamsn.benchmarks.stringency import LEVELS, RetrievalOptions, pairs_left, retrieve, score, summarise
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
 
@@ -50,7 +51,7 @@ def retrieved(protocol):
 @pytest.mark.parametrize("level", LEVELS)
 def test_recall_at_1_equals_the_published_code(protocol, retrieved, level):
     expected = protocol[1][level]
-    table = summarise(retrieved, CODE).set_index(["level", "distractors", "metric"])["value"]
+    table = summarise(retrieved).set_index(["level", "distractors", "metric"])["value"]
     rows = retrieved[(retrieved["level"] == level) & (retrieved["distractors"] == "perturbations")]
     assert len(rows) == expected["repo"]["recall_n_eligible"]
     assert rows["hit"].sum() == expected["repo"]["recall_n_hits"]
@@ -81,7 +82,7 @@ def test_queries_may_be_chosen_and_the_others_still_answer(protocol, retrieved):
     some = retrieve(features, wells, CODE, queries=wells["well_id"].isin(names).to_numpy())
     whole = retrieved[retrieved["well_id"].isin(names)].reset_index(drop=True)
     pd.testing.assert_frame_equal(some, whole)
-    table = summarise(some, CODE).set_index(["level", "distractors", "metric"])["value"]
+    table = summarise(some).set_index(["level", "distractors", "metric"])["value"]
     found = 100 * table["NSB", "perturbations", "mean_average_precision"]
     assert found == pytest.approx(expected["NSB"]["repo"]["map_percent"], rel=1e-9)
 
@@ -103,8 +104,8 @@ def test_ties_read_as_the_published_code_read_as_it_does(golden, name):
     )
     texts = {"NR": "No Restriction", "NSB": "Not Same Batch", "NSS": "Not Same Source", "NSL": "Not Same Layout"}
     for level, text in texts.items():
-        options = RetrievalOptions(levels=[level], same=["perturbation"], ties="code", least=1)
-        options = RetrievalOptions(**{**options.__dict__, "distractors": ["perturbations"]})
+        same, distractors = ["perturbation"], ["perturbations"]
+        options = RetrievalOptions(levels=[level], same=same, distractors=distractors, ties="code", least=1)
         # one query per compound, drawn as the published code draws it
         draw = np.random.RandomState(42)
         sizes = frame["compound"].value_counts()
@@ -261,3 +262,18 @@ def test_intervals_are_over_groups_and_hold_the_value():
         "mean_average_precision",
         "mean_average_precision_by_group",
     }
+
+
+def test_scores_tell_levels_distractors_and_parts_of_a_split_apart():
+    features, wells = screen(n=900)
+    wells["split"] = np.where(wells["perturbation"] < "c2", "train", "test")
+    fixed = {"run": "r", "method": "m", "seed": 0, "benchmark": "retrieval", "screen": "e", "alignment": "none"}
+    result = score(features, wells, RetrievalOptions(), BootstrapOptions(resamples=20), in_sample=True)
+    scores = result.scores(**fixed)
+    levels = ("NR", "NSB", "NSS", "NSL")
+    parts = ("", ", train", ", test")
+    assert set(scores["source"]) == {f"{level}{part} (in-sample)" for level in levels for part in parts}
+    assert set(scores["null"]) == {"perturbations", "controls"}
+    chosen = scores[(scores["metric"] == "recall_at_1") & (scores["null"] == "perturbations")].set_index("source")
+    n = chosen["n"].astype(int)
+    assert n["NSB (in-sample)"] == n["NSB, train (in-sample)"] + n["NSB, test (in-sample)"]

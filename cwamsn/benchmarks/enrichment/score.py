@@ -1,0 +1,208 @@
+"""The benchmark: enrichment of a method's aligned wells, for labels of the user's and for known gene pairs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cwamsn.benchmarks.annotations import relationships
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
+from cwamsn.benchmarks.enrichment.consensus import consensus
+from cwamsn.benchmarks.enrichment.ranking import rank_partners, retrieved_for
+from cwamsn.benchmarks.enrichment.relations import of_labels, of_pairs
+from cwamsn.benchmarks.enrichment.summary import enrich, summarise
+from cwamsn.benchmarks.gene_gene import GeneGeneOptions
+from cwamsn.benchmarks.scores import Result
+from cwamsn.benchmarks.stringency import Level, levels_of, missing_column
+from cwamsn.errors import InputError
+from cwamsn.notes import note
+from cwamsn.options import Options
+from cwamsn.text_tables import read_text_table, require_columns
+from cwamsn.wells import is_treated
+
+LEVELS = ("NR", "NSB", "NSS")
+MECHANISMS, PATHWAYS = "mechanisms", "pathways"
+_SEPARATORS = {".tsv": "\t", ".txt": "\t"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrichmentOptions(Options):
+    """The section `enrichment` of the configuration."""
+
+    labels: str | None = None
+    """Table with the label (mechanism of action) of a compound; None: no labels, known gene pairs alone."""
+    item: str = "perturbation"
+    """Column of the wells table whose values the label table names, and that makes wells one profile."""
+    label_item: str | None = None
+    """Column of the label table with those values; None: its first column."""
+    label: str | None = None
+    """Column with the label; None: its second column."""
+    match: str = "whole"
+    """See :func:`cwamsn.benchmarks.enrichment.relations.of_labels`."""
+    levels: Sequence[str] = LEVELS
+    test: str = "exact"
+    """See :func:`cwamsn.benchmarks.enrichment.summary.enrich`."""
+
+
+def score(
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    options: EnrichmentOptions,
+    bootstrap: BootstrapOptions,
+    *,
+    gene_gene: GeneGeneOptions | None = None,
+    in_sample: bool = False,
+) -> Result:
+    """Everything that this benchmark reports of one method's aligned wells.
+
+    Parameters
+    ----------
+    features : (N, D) aligned vectors
+    wells : their wells, row for row; controls take no part
+    gene_gene : where the known pairs of a CRISPR screen are, and its gene symbols; default: the section's defaults
+    in_sample : whether the method was trained on the screen that it is scored on, which the source then says
+
+    Returns
+    -------
+    Its own table is that of :func:`cwamsn.benchmarks.enrichment.summary.enrich` with `relation` and `level`. Metrics:
+    those of :func:`cwamsn.benchmarks.enrichment.summary.summarise`; the source is the relation and the level, as
+    `mechanisms NSB`, `CORUM NR` or, over all databases, `pathways NR`. Where compounds are split, mechanisms once more
+    for each part, as `mechanisms NR, test`: all compounds are candidates, those of the part are queries.
+
+    Raises
+    ------
+    InputError
+        The screen has neither labels nor knockouts of genes, or a table cannot be used.
+    """
+    unknown = next((name for name in options.levels if name not in LEVELS), None)
+    if unknown is not None:
+        raise InputError(f"enrichment.levels: {unknown!r} is not one of {', '.join(LEVELS)}; a profile has no position")
+    treated = is_treated(wells)
+    features, wells = np.asarray(features)[treated], wells[treated].reset_index(drop=True)
+    levels = [level for level in levels_of(options.levels) if _can_be_scored(level, wells)]
+    suffix = " (in-sample)" if in_sample else ""
+    parts, tables, pathways = [], [], {}
+    for name, retrieved, split, table in _tables(features, wells, options, gene_gene or GeneGeneOptions(), levels):
+        tables.append(table)
+        for text, rows in {"": table, **split}.items():
+            parts.append(summarise(rows, retrieved, bootstrap).assign(source=f"{name}{text}{suffix}"))
+        if not name.startswith(MECHANISMS):
+            pathways.setdefault(name.rpartition(" ")[2], []).append(parts[-1])
+    parts += [_over_databases(found).assign(source=f"{PATHWAYS} {level}{suffix}") for level, found in pathways.items()]
+    if not tables:
+        raise InputError(
+            "enrichment: the screen has no label table (enrichment.labels) and no known pair of genes; give labels, or "
+            "leave enrichment out of evaluate"
+        )
+    return Result(tuple(parts), pd.concat(tables, ignore_index=True))
+
+
+def _over_databases(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One number per metric over databases, as published: mean of shares, geometric mean of ratios."""
+    found = pd.concat(parts)
+    rows = []
+    for metric, part in found.groupby("metric", sort=False):
+        values = part["value"].to_numpy()
+        value = values.mean() if str(metric).startswith("share") else np.exp(np.log(values).mean())
+        rows.append((metric, float(value), int(part["n"].sum())))
+    return pd.DataFrame(rows, columns=["metric", "value", "n"])
+
+
+def _can_be_scored(level: Level, wells: pd.DataFrame) -> bool:
+    why = missing_column(level, wells)
+    if why is not None:
+        note(f"enrichment at {level.name} ({level.text}) is not scored: {why}")
+    return why is None
+
+
+def _tables(
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    options: EnrichmentOptions,
+    gene_gene: GeneGeneOptions,
+    levels: Sequence[Level],
+) -> Iterator[tuple[str, int, dict[str, pd.DataFrame], pd.DataFrame]]:
+    """(source, k, its parts by a suffix of the source, its table) of every relation at every level."""
+    if options.labels is not None:
+        labels = read_labels(options.labels, options)
+        if options.item not in wells:
+            raise InputError(f"enrichment.item: the wells table has no column {options.item}")
+        items = wells[options.item].where(wells[options.item].isin(labels.index))
+        if items.isna().all():
+            examples = ", ".join(map(repr, labels.index[:2]))
+            raise InputError(
+                f"{options.labels}: none of its {len(labels)} names ({examples} ...) is a {options.item} of the wells "
+                f"(as {wells[options.item].dropna().iloc[:1].tolist()}); correct enrichment.item or label_item"
+            )
+        for level in levels:
+            profiles = consensus(features, items, [wells[c] for c in level.differ])
+            names = sorted(set(profiles.items))
+            retrieved = retrieved_for(len(names) - 1, least=2)
+            queries = rank_partners(profiles, of_labels(names, labels, options.match), across=bool(level.differ))
+            table = enrich(queries, retrieved, options.test).assign(relation=MECHANISMS, level=level.name)
+            yield f"{MECHANISMS} {level.name}", retrieved, _by_split(table, items, wells), table
+    genes = wells["gene"] if "gene" in wells else pd.Series(np.nan, index=wells.index, dtype=object)
+    if genes.notna().any():
+        yield from _of_genes(features, wells, genes, options, gene_gene, levels)
+
+
+def _of_genes(
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    genes: pd.Series,
+    options: EnrichmentOptions,
+    gene_gene: GeneGeneOptions,
+    levels: Sequence[Level],
+) -> Iterator[tuple[str, int, dict[str, pd.DataFrame], pd.DataFrame]]:
+    for level in levels:
+        profiles = consensus(features, genes, [wells[c] for c in level.differ])
+        names = sorted(set(profiles.items))
+        retrieved = retrieved_for(len(names) - 1)
+        for source in gene_gene.sources:
+            pairs = relationships(source, names, gene_gene.annotations, gene_gene.aliases)
+            queries = list(rank_partners(profiles, of_pairs(names, pairs), across=bool(level.differ)))
+            if not any(query.candidates > retrieved for query in queries):
+                note(f"enrichment of {source} at {level.name} is not scored: no gene has a partner in the screen")
+                continue
+            queries.sort(key=lambda query: (query.block, query.item))
+            table = enrich(queries, retrieved, options.test).assign(relation=source, level=level.name)
+            yield f"{source} {level.name}", retrieved, {}, table
+
+
+def _by_split(table: pd.DataFrame, items: pd.Series, wells: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The queries of each part of a screen that is split by compound, by a suffix for the source."""
+    if "split" not in wells:
+        return {}
+    split = wells["split"].groupby(items).first().reindex(table["item"]).to_numpy()
+    found = [name for name in ("train", "val", "test") if (split == name).any()]
+    return {f", {name}": table[split == name] for name in found} if len(found) > 1 else {}
+
+
+def read_labels(path: str, options: EnrichmentOptions) -> pd.Series:
+    """Label of each item, from a table with one row per item or rows that agree (a row per well).
+
+    Rows without a label are left out. Raises InputError for a missing file or column, a Git LFS pointer, and an item
+    with two labels.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"enrichment.labels: {path}: no such file; correct the path")
+    with file.open("rb") as start:
+        if start.read(24).startswith(b"version https://git-lfs"):
+            raise InputError(f"{path}: is a Git LFS pointer; fetch the file itself (git lfs pull)")
+    frame = read_text_table(file, path, _SEPARATORS.get(file.suffix, ","))
+    if len(frame.columns) < 2:
+        raise InputError(f"{path}: has one column; an item and its label need two")
+    item, label = options.label_item or frame.columns[0], options.label or frame.columns[1]
+    require_columns(frame, (item, label), path)
+    rows = frame.loc[(frame[item] != "") & (frame[label] != ""), [item, label]].drop_duplicates()
+    twice = rows[item].duplicated()
+    if twice.any():
+        name = rows[item][twice].iloc[0]
+        texts = " and ".join(repr(text) for text in rows.loc[rows[item] == name, label][:2])
+        raise InputError(f"{path}: {name} has the labels {texts}; keep one, several are joined by '|'")
+    if rows.empty:
+        raise InputError(f"{path}: no row has both {item} and {label}; correct label_item or label")
+    return rows.set_index(item)[label]

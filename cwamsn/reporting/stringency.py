@@ -1,0 +1,102 @@
+"""Tables of what MorphoHELM asks for: replicate retrieval at levels of stringency, and enrichment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from cwamsn.benchmarks.enrichment import MECHANISMS, PATHWAYS
+from cwamsn.benchmarks.stringency import LEVELS
+from cwamsn.products import Product
+from cwamsn.reporting.context import TableContext, TableMethod
+from cwamsn.reporting.further import IN_SAMPLE, further_rows, further_table, in_sample_column
+from cwamsn.reporting.scores import select, selected
+from cwamsn.reporting.table import Column, Table
+
+RETRIEVAL = {
+    ("recall_at_1", "perturbations"): "Recall@1",
+    ("mean_average_precision", "perturbations"): "mAP",
+    ("mean_average_precision", "controls"): "mAP against controls",
+}
+ENRICHMENT = {"share_significant": "share significant", "geometric_mean_odds_ratio": "odds ratio"}
+CHANCE = {"share_of_a_random_ranking": "share significant", "odds_ratio_of_a_random_ranking": "odds ratio"}
+
+
+def retrieval_table(
+    product: Product, methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext
+) -> Table:
+    """Recall@1 and mean average precision at each level that the screen can have."""
+    found = selected(select(scores, benchmark="retrieval"), replace(context.selection, null=None))
+    found, seen = _without_mark(found)
+    found = found.assign(key=found["source"] + "_" + found["metric"] + "_" + found["null"].astype(str))
+    columns = [
+        Column(f"{level}_{metric}_{kind}", text, 3, "high", f"{level},")
+        for level in LEVELS
+        for (metric, kind), text in RETRIEVAL.items()
+    ]
+    columns = [column for column in columns if column.key in set(found["key"])]
+    levels = [name for name in LEVELS if name in set(found["source"])]
+    notes = [
+        "Every treated well is a query; it is to find the wells of its perturbation and dose. Recall@1: share of wells "
+        "whose nearest admitted well is one; mAP: ranked before wells of other perturbations, or before negative "
+        "controls. Mean over wells, aligned embeddings.",
+        "Levels: " + "; ".join(f"{name} {LEVELS[name].text}" for name in levels) + "." if levels else "",
+        _in_sample_note(seen),
+    ]
+    rows = further_rows(methods, found, "retrieval", columns)
+    return further_table(product, [in_sample_column(rows, seen), *columns], rows, context, notes)
+
+
+def enrichment_table(
+    product: Product, methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext
+) -> Table:
+    """Share of compounds or genes that are enriched, and their odds ratios, with what a random ranking would have."""
+    found = selected(select(scores, benchmark="enrichment"), replace(context.selection, null=None))
+    found, seen = _without_mark(found)
+    found = found.assign(key=found["source"] + "_" + found["metric"])
+    there = set(found["source"])
+    names = (f"{relation} {level}" for relation in (MECHANISMS, PATHWAYS) for level in LEVELS)
+    sources = [name for name in names if name in there]
+    columns = [
+        Column(f"{source}_{metric}", text, 3 if metric.startswith("share") else 2, "high", f"{source},")
+        for source in sources
+        for metric, text in ENRICHMENT.items()
+    ]
+    notes = [
+        "Share of compounds (or genes) among whose nearest hundredth partners are enriched (Fisher's exact test, p "
+        "below .05), and geometric mean of the odds ratios, .5 added where a count is 0. Pathways: mean over the "
+        "databases of known pairs, which the scores hold one by one.",
+        _chance(found, sources),
+        _in_sample_note(seen),
+    ]
+    rows = further_rows(methods, found, "enrichment", columns)
+    return further_table(product, [in_sample_column(rows, seen), *columns], rows, context, notes)
+
+
+def _without_mark(found: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, bool]]:
+    """Scores without the mark of in-sample methods in their source, and whether each method has it."""
+    source = found["source"].astype(str)
+    seen = source.str.endswith(IN_SAMPLE)
+    marked = dict(zip(found["method"].astype(str), seen))
+    return found.assign(source=source.str.removesuffix(IN_SAMPLE)), marked
+
+
+def _in_sample_note(seen: Mapping[str, bool]) -> str:
+    if not any(seen.values()):
+        return ""
+    return (
+        "In-sample: the method was trained on the wells that it is scored on, so its numbers say nothing about "
+        "perturbations it has not seen."
+    )
+
+
+def _chance(found: pd.DataFrame, sources: Sequence[str]) -> str:
+    """What a random ranking would have; it is the same for every method of a screen."""
+    values = found[found["metric"].isin(CHANCE)].groupby(["source", "metric"], sort=False)["value"].mean()
+    texts = [
+        f"{source} {values[source, 'share_of_a_random_ranking']:.3f} and "
+        f"{values[source, 'odds_ratio_of_a_random_ranking']:.2f}"
+        for source in sources
+        if (source, "share_of_a_random_ranking") in values
+    ]
+    return f"A random ranking is expected to have, as share and odds ratio: {', '.join(texts)}." if texts else ""

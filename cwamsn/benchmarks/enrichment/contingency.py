@@ -59,8 +59,9 @@ def _random_query(retrieved: int, partners: int, candidates: int) -> tuple[float
     """Expected log odds ratio, and probability of a significant result, of one query."""
     hits = np.arange(max(0, retrieved + partners - candidates), min(retrieved, partners) + 1)
     chance = hypergeom.pmf(hits, candidates, partners, retrieved)
-    log_ratio = np.log(odds_ratio(hits, retrieved, np.full(len(hits), partners), np.full(len(hits), candidates)))
-    significant = exact_p(hits, retrieved, partners, candidates) < SIGNIFICANT
+    total, n = np.full(len(hits), partners), np.full(len(hits), candidates)
+    log_ratio = np.log(odds_ratio(hits, retrieved, total, n))
+    significant = exact_p(hits, retrieved, total, n) < SIGNIFICANT
     return float(chance @ log_ratio), float(chance @ significant)
 
 

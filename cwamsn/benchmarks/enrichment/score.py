@@ -83,7 +83,8 @@ def score(
     features, wells = np.asarray(features)[treated], wells[treated].reset_index(drop=True)
     levels = [level for level in levels_of(options.levels) if _can_be_scored(level, wells)]
     suffix = " (in-sample)" if in_sample else ""
-    parts, tables, pathways = [], [], {}
+    parts, tables = [], []
+    pathways: dict[str, list[pd.DataFrame]] = {}
     for name, retrieved, split, table in _tables(features, wells, options, gene_gene or GeneGeneOptions(), levels):
         tables.append(table)
         for text, rows in {"": table, **split}.items():

@@ -11,9 +11,10 @@ __version__ = "0.1.0"
 
 
 def load(folder: str, network: str = "target", feature: str = "cls_last_block", *, sha256: str | None = None) -> Any:
-    """An encoder of a training or an export: :func:`cwamsn.embeddings.encoder.load_encoder`, found when it is called.
+    """An encoder of a training or an export: :func:`cwamsn.profiling.load`, found when it is called.
 
-    Returns `encoder, meta`, as :func:`cwamsn.embeddings.images.embed` takes them.
+    `cwamsn.load(folder).embed("load_data.csv", "platemap.csv").align().to_anndata("profiles.h5ad")`. It unpacks as
+    `encoder, meta`, as :func:`cwamsn.embeddings.images.embed` takes them.
     """
-    module = importlib.import_module("cwamsn.embeddings.encoder")  # imports torch, which `import cwamsn` must not
-    return module.load_encoder(folder, network, feature, sha256=sha256)
+    module = importlib.import_module("cwamsn.profiling")  # imports torch, which `import cwamsn` must not
+    return module.load(folder, network, feature, sha256=sha256)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from cwamsn import tables
 from cwamsn.crops import ChannelMap, CropOptions, gather_crops, write_crops
-from cwamsn.files import read_json, sha256, write_json
+from cwamsn.files import alone, read_json, sha256, write_json
 from cwamsn.live import duration, say
 from cwamsn.naming import check_name, check_names
 from cwamsn.notes import collected, note
@@ -68,11 +68,25 @@ def prepare_screen(
     work = _Work(screen, spec, crops or CropOptions(), channel_maps or {}, Path(cache or Path(folder) / "cache"))
     units = spec.units()
     check_names(units, "plate")
-    work.simulate(units, jobs)
-    work.write_wells()
-    work.write_units(units, jobs)
-    work.gather(units)
+    with alone(screen.root / ".lock"):
+        work.simulate(units, jobs)
+        work.write_wells()
+        work.write_units(units, jobs)
+        work.gather(units)
     return screen
+
+
+def inputs_digest(
+    name: str, spec: ScreenSpec, crops: CropOptions, channel_maps: Mapping[str, ChannelMap] | None = None
+) -> str:
+    """What changes when the crops of a screen would: its keys, the user's own tables and images, the options.
+
+    Local images count by size and time, tables by content; of what lies on a host, only the location counts.
+    """
+    work = _Work(ScreenPaths(Path(name)), spec, crops, channel_maps or {}, Path())
+    units = spec.units()
+    key = {"units": [work.unit_key(unit) for unit in units], "plates": asdict(crops.plates), "wells": work.wells_key()}
+    return _digest(key)
 
 
 @dataclass(frozen=True)
@@ -109,15 +123,20 @@ class _Work:
 
     def write_wells(self) -> None:
         """The wells table, unless it is there and what it was made from is as it was."""
-        local = [path for path in map(local_path, self.source.metadata_files()) if path is not None and path.is_file()]
-        key = _digest({"spec": _section(self.source, manner=("retry", "watch_images"))} | _contents(local))
         screen = self.screen
-        step = self._step("wells", key, screen.wells, screen.source, screen.split, screen.wells_notes)
+        step = self._step(
+            "wells", _digest(self.wells_key()), screen.wells, screen.source, screen.split, screen.wells_notes
+        )
         if not step.is_done():
             with collected() as notes:
                 write_wells(screen, self.source, self.cache)
             write_json(notes, screen.wells_notes)
             step.finish()
+
+    def wells_key(self) -> dict[str, object]:
+        """What the wells table is made from."""
+        local = [path for path in map(local_path, self.source.metadata_files()) if path is not None and path.is_file()]
+        return {"spec": _section(self.source, manner=("retry", "watch_images")), **_contents(local)}
 
     def write_units(self, units: Sequence[str], jobs: int) -> None:
         """Fields and crops of each unit that is not done."""
@@ -159,17 +178,22 @@ class _Work:
             for line in read_json(screen.crops_notes):
                 note(line)
 
+    def unit_key(self, unit: str) -> dict[str, object]:
+        """What the crops of a unit are made from, the wells table apart."""
+        of_map = self.channel_maps.get(self.spec.channel_map) if self.spec.channel_map else None
+        return {
+            "spec": _section(self.source),
+            "state": self.source.state(unit),
+            "crops": {name: value for name, value in asdict(self.crops).items() if name != "plates"},
+            "channel_map": [self.spec.channel_map, asdict(of_map) if of_map else None],
+        }
+
     def _unit_step(self, unit: str, wells: pd.DataFrame) -> "_Step":
         paths = self.screen.unit(unit)
         own = wells[wells["plate"] == unit]
-        of_map = self.channel_maps.get(self.spec.channel_map) if self.spec.channel_map else None
-        key = {
-            "spec": _section(self.source),
-            "state": self.source.state(unit),
+        key = self.unit_key(unit) | {
             "wells": hashlib.sha256((own if len(own) else wells).to_csv(index=False).encode()).hexdigest(),
             "split": sha256(self.screen.split) if self.screen.split.exists() else None,
-            "crops": {name: value for name, value in asdict(self.crops).items() if name != "plates"},
-            "channel_map": [self.spec.channel_map, asdict(of_map) if of_map else None],
         }
         made = (paths.fields, paths.skipped, paths.shards, paths.index, paths.qc, paths.statistics)
         return self._step(unit, _digest(key), *made)

@@ -138,6 +138,25 @@ def locked(path: str | Path) -> Iterator[bool]:
             path.unlink(missing_ok=True)  # while the lock is held: whoever waits for it sees that the file is gone
 
 
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold the lock file, which ends with the process, however it ends. InputError where another process has it."""
+    with _no_room(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        handle = lock.open("a")
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{lock.parent}: another process works here; wait for it, or end it, then call again"
+            ) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield
+
+
 def _open_locked(path: Path) -> IO[str] | None:
     while True:
         handle = path.open("a")

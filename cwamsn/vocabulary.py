@@ -9,6 +9,27 @@ BRAY_WAVELENGTHS = {"Hoechst": 1, "ERSyto": 2, "ERSytoBleed": 3, "Ph_golgi": 4, 
 # RxRx3-core: stains in the order of the file suffix 1..6.
 RXRX3_STAINS = ("Hoechst", "ConA", "Phalloidin", "SYTO14", "MitoTracker", "WGA")
 
+# RxRx3's six stains as Bray's five channels: Bray exposes phalloidin and WGA together, so their mean stands for it.
+# The channel map of this name in config/schemas/crops.yaml, which an installed package has not.
+RXRX3_TO_BRAY = {
+    "Mito": ["MitoTracker"],
+    "ERSyto": ["ConA"],
+    "ERSytoBleed": ["SYTO14"],
+    "Ph_golgi": ["Phalloidin", "WGA"],
+    "Hoechst": ["Hoechst"],
+}
+
+# Names under which laboratories know one stain or channel of the Cell Painting assay; spelling and case do not count.
+SYNONYMS = (
+    ("DNA", "Hoechst", "Hoechst33342", "DAPI", "Nucleus", "Nuclei"),
+    ("ER", "ERSyto", "ConA", "ConcanavalinA"),
+    ("RNA", "ERSytoBleed", "SYTO14", "SYTO"),
+    ("AGP", "Ph_golgi", "ActinGolgi", "ActinGolgiPlasmaMembrane"),
+    ("Mito", "MitoTracker", "MitoTrackerDeepRed", "Mitochondria"),
+    ("Phalloidin", "Actin"),
+    ("WGA", "Golgi", "PlasmaMembrane"),
+)
+
 # Sources of known gene-gene relationships, as the score tables spell them; rendered tables print hu.MAP.
 SOURCES = ("CORUM", "HuMAP", "Reactome", "SIGNOR", "StringDB")
 

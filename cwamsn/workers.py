@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from cwamsn.errors import InputError
 from cwamsn.live import counted_by
@@ -158,7 +158,7 @@ class _Process:
 def _child(number: int) -> None:
     """Of a child process: run the task that standard input holds; `number` is the pipe to send to."""
     task: Task = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=_end_with_parent, args=(sys.stdin.buffer,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with os.fdopen(number, "wb", buffering=0) as pipe:
 
         def send(**message: object) -> None:
@@ -173,7 +173,8 @@ def _child(number: int) -> None:
             send(fault=[traceback.format_exc()])
 
 
-def _end_with_parent(stream: BinaryIO) -> None:
-    """The other end is closed when the parent has ended, even by SIGKILL."""
-    stream.read()
+def _end_with_parent() -> None:
+    """The other end of standard input is closed when the parent has ended, even by SIGKILL."""
+    while os.read(0, 4096):  # not through sys.stdin, whose lock this thread would hold when the process ends
+        pass
     os._exit(1)

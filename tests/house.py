@@ -114,6 +114,7 @@ LAYERS = [
     ["export"],
     ["alignment"],
     ["profiles"],
+    ["profiling"],
     ["benchmarks"],
     ["hits"],
     ["studies"],

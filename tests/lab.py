@@ -5,6 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tifffile
+import torch
+
+from cwamsn.training import Recipe
+from cwamsn.training.model import Model
+from cwamsn.training.weights import save_encoder
 
 STAINS = ("DNA", "RNA", "ER", "AGP", "Mito")
 CONTROLS = ("A01", "B02", "C03", "D04")
@@ -41,3 +46,31 @@ def write_lab(root: Path, plates: tuple[str, ...] = ("P1", "P2"), sites: int = 2
     table = pd.DataFrame({"well_position": list(compounds), "broad_sample": names, "mmoles_per_liter": doses})
     table.to_csv(root / "platemap.csv", index=False)
     return root / "load_data.csv"
+
+
+def write_encoder(folder: Path, channels=STAINS, side: int = 32, seed: int = 0, **more) -> Path:
+    """What a training leaves, without training: a vision transformer of 24 features."""
+    torch.manual_seed(seed)
+    options = {"embed_dim": 24, "depth": 2, "num_heads": 2, "patch_size": 8}
+    sizes = {"rand_size": side, "hidden_dim": 16, "output_dim": 8, "prototypes": 4}
+    recipe = Recipe.from_config({"encoder": "vit_tiny_patch16_224", "encoder_options": options, **sizes})
+    model = Model(recipe, len(channels), classes=5)
+    description = {
+        "recipe": recipe.to_config(),
+        "channels": list(channels),
+        "classes": 5,
+        "input_size": side,
+        "mean": [100.0] * len(channels),
+        "std": [40.0] * len(channels),
+        "networks": ["anchor", "target"],
+        "seed": 3,
+        "steps": 6,
+        "images": 40,
+        "device": "a processor",
+        "precision": "float32",
+        "data_sha256": {"crops": "1" * 64, "wells": "2" * 64},
+        "training_screen": {"name": "bray-sim", "source": "bray", "simulated": True},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    save_encoder(model, description | more, folder)
+    return folder

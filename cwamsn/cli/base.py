@@ -2,9 +2,9 @@
 
 A command's module is a few lines::
 
-    @command("inspect", examples=["cwamsn inspect results/demo/models/cwa-msn/seed0"])
-    @click.argument("path", type=PATH)
-    def inspect(path: Path) -> Answer:
+    @base.command("inspect", examples=["cwamsn inspect results/demo/models/cwa-msn/seed0"])
+    @click.argument("path", type=base.PATH)
+    def command(path: Path) -> Answer:
         \"\"\"Say what PATH holds.\"\"\"
         return ...
 

@@ -28,6 +28,10 @@ class ScreenSpec(Options):
     def units(self) -> list[str]:
         """Plates or shards of the screen."""
 
+    def stains(self) -> list[str]:
+        """Names of the screen's own stains, in order."""
+        return list(getattr(self, "channels", ()))
+
     def metadata_files(self) -> list[str]:
         """Locations of the tables behind the wells table, as far as they are known before anything is fetched."""
         return []

@@ -41,6 +41,10 @@ class BraySpec(HostedSpec):
         """Plates: the chosen ones, else all 406."""
         return all_plates() if self.plates is None else [plate_text(p) for p in self.plates]
 
+    def stains(self) -> list[str]:
+        """The five exposures."""
+        return list(BRAY_STAINS)
+
     def metadata_files(self) -> list[str]:
         """Chemical annotations, plate maps and split files."""
         found = [self.annotations_url] if self.annotations_url else []

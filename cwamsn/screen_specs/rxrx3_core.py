@@ -7,6 +7,7 @@ from cwamsn.errors import InputError
 from cwamsn.screen_specs.base import HostedSpec
 from cwamsn.screen_specs.locations import join, local_path
 from cwamsn.screen_specs.watch import state_of
+from cwamsn.vocabulary import RXRX3_STAINS
 
 METADATA = "metadata_rxrx3_core.csv"
 EMBEDDINGS = "OpenPhenom_rxrx3_core_embeddings.parquet"
@@ -33,6 +34,10 @@ class RxRx3Spec(HostedSpec):
         """Shards: the chosen ones, else all."""
         chosen = self.shard_selection
         return [shard_name(i, self.shards) for i in (range(self.shards) if chosen is None else sorted(set(chosen)))]
+
+    def stains(self) -> list[str]:
+        """The six stains."""
+        return list(RXRX3_STAINS)
 
     def metadata_files(self) -> list[str]:
         """The metadata table."""

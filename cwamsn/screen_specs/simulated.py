@@ -11,6 +11,7 @@ from cwamsn.errors import InputError
 from cwamsn.options import Options
 from cwamsn.screen_specs.base import ScreenSpec
 from cwamsn.screen_specs.rxrx3_core import shard_name
+from cwamsn.vocabulary import BRAY_STAINS, RXRX3_STAINS
 
 FIRST_BARCODE = 24277  # of the real screen
 BARCODES_PER_MAP = 16  # replicate plates of a map are consecutive; the next map starts 16 barcodes later
@@ -108,6 +109,10 @@ class SimulatedBraySpec(SimulatedSpec):
     identity: str = "inchikey"
     perturbation: str = "compound"
 
+    def stains(self) -> list[str]:
+        """Those of Bray."""
+        return list(BRAY_STAINS)
+
     def units(self) -> list[str]:
         """Barcodes of the plates."""
         return [plate for group in self.plate_groups() for plate in group]
@@ -153,6 +158,10 @@ class SimulatedRxRx3Spec(SimulatedSpec):
     crispr_controls: int = 16
     phenotype: EvaluationPhenotype = field(default_factory=EvaluationPhenotype)
     nuisance: EvaluationNuisance = field(default_factory=EvaluationNuisance)
+
+    def stains(self) -> list[str]:
+        """Those of RxRx3."""
+        return list(RXRX3_STAINS)
 
     def units(self) -> list[str]:
         """Shards of the Parquet files."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from cwamsn import tables
-from cwamsn.crops import ChannelMap, CropOptions, gather_crops, write_crops
+from cwamsn.crops import ChannelMap, CropOptions, crops_of, gather_crops, write_crops
 from cwamsn.files import alone, read_json, sha256, write_json
 from cwamsn.live import duration, say
 from cwamsn.naming import check_name, check_names
@@ -48,7 +48,7 @@ def prepare_screen(
     name : of the screen; its files lie in `folder / name`, as the workflow has them in `paths.data`.
     spec : what the screen is (:func:`cwamsn.screen_specs.parse_spec`); a simulated one is drawn first.
     folder : of screens.
-    crops : section `crops`, by default its defaults.
+    crops : section `crops`, by default its defaults; what `spec` changes in it is laid over it.
     channel_maps : section of that name; needed where `spec` names one.
     jobs : processes, each with one plate or shard at a time. The bytes do not depend on it.
     cache : folder of downloads; default `folder / "cache"`.
@@ -65,7 +65,8 @@ def prepare_screen(
     """
     check_name(name, "screen: the name", ("cache",))
     screen = ScreenPaths(Path(folder) / name)
-    work = _Work(screen, spec, crops or CropOptions(), channel_maps or {}, Path(cache or Path(folder) / "cache"))
+    own = crops_of(crops or CropOptions(), spec.crops)
+    work = _Work(screen, spec, own, channel_maps or {}, Path(cache or Path(folder) / "cache"))
     units = spec.units()
     check_names(units, "plate")
     with alone(screen.root / ".lock"):
@@ -221,7 +222,7 @@ def _write_unit(
     """Fetch a unit and convert it. What was downloaded for it is removed."""
     unit = screen.unit(name)
     fetch_unit(unit, source, cache)
-    write_crops(unit, crops, channel_map, channel_maps)
+    write_crops(unit, crops, channel_map, channel_maps, images=source.image_options())
     shutil.rmtree(unit.raw, ignore_errors=True)
 
 

@@ -51,6 +51,11 @@ def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, An
     for name, value in config.get("screens", {}).items():
         if name in (config.get("training_screen"), *config.get("evaluate", ())) and not value:
             raise InputError(f"screens.{name}: is empty; give it a source")
+    for name, spec in config.get("screens", {}).items():
+        if spec and spec.get("crops"):
+            whole = merge(config.get("crops", {}), spec["crops"])
+            checked = _apply(whole, schema["properties"]["crops"], schema["$defs"], f"screens.{name}.crops")
+            spec["crops"] = _chosen(checked, spec["crops"])
     used = [("training_screen", name) for name in (config.get("training_screen"),) if name is not None]
     used += [("evaluate", name) for name in evaluated(config)] if isinstance(config.get("evaluate"), Mapping) else []
     for key, name in used:
@@ -64,6 +69,20 @@ def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, An
             raise InputError(f"{key}: no method is called {method!r}; {nearest(method, known)}")
     _check_names(config)
     return config
+
+
+def _chosen(whole: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `whole` holds under the keys of `own`."""
+    out = {}
+    for key, value in own.items():
+        deeper = isinstance(value, Mapping) and isinstance(whole[key], Mapping)
+        out[key] = _chosen(whole[key], value) if deeper else whole[key]
+    return out
+
+
+def crops_of_screen(config: Mapping[str, Any], screen: str) -> Mapping[str, Any]:
+    """The section `crops` as it holds for a screen: with the screen's own key `crops` laid over it."""
+    return merge(config["crops"], config["screens"][screen].get("crops") or {})
 
 
 def _check_names(config: dict[str, Any]) -> None:

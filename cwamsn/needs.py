@@ -4,11 +4,12 @@ Every method takes names (of a screen, a method, a unit) and returns paths or pl
 before it runs what each job waits for. Imports no pandas, no torch and no Snakemake.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from cwamsn.config import embedding_of_method, load_schema
+from cwamsn.config import crops_of_screen, embedding_of_method, load_schema
 from cwamsn.encoder_files import EncoderFiles, encoder_files
 from cwamsn.errors import InputError
 from cwamsn.jobs import ON_MAPS, needs_map
@@ -16,13 +17,16 @@ from cwamsn.methods import Method
 from cwamsn.paths import NO_SCREEN
 from cwamsn.plan import Plan
 from cwamsn.recipes import MOLECULAR, complete_recipe
-from cwamsn.screen_specs import host_spec, lacks_images, local_files, unit_state, units
+from cwamsn.screen_specs import host_spec, lacks_images, local_files, parse_spec, unit_state, units
+from cwamsn.screen_specs.image_options import ImageOptions
 from cwamsn.screens_in_use import check, claim
 from cwamsn.screens_in_use import settings as screen_settings
 from cwamsn.vocabulary import doses_kept
 
 # Keys of a screen that do not change what is fetched.
-MANNER = ("channel_map", "retry", "watch_images")
+MANNER = ("channel_map", "retry", "watch_images", "crops")
+# Keys of `images` that say which planes and files are fetched; the others say how they are read.
+IMAGES_FETCHED = ("planes", "illumination")
 
 
 class Needs:
@@ -68,7 +72,13 @@ class Needs:
     def source_spec(self, screen: str) -> dict[str, object]:
         """The screen's keys as its real source takes them, those that decide what is fetched."""
         spec = host_spec(screen, self.spec(screen), self.plan.data)
-        return {key: value for key, value in spec.items() if key not in MANNER}
+        kept = {key: value for key, value in spec.items() if key not in MANNER}
+        images = kept.get("images")
+        if images is None or isinstance(images, Mapping):
+            fetched = {key: images[key] for key in IMAGES_FETCHED if images and isinstance(images[key], Mapping)}
+            kept = {key: value for key, value in kept.items() if key != "images"}
+            kept |= {"images": fetched} if fetched else {}
+        return kept
 
     def tables_of_screen(self, screen: str, kind: str) -> list[str]:
         """What the `kind` of table (metadata, truth, released) of a screen is made from, as far as it is local."""
@@ -101,11 +111,20 @@ class Needs:
 
     def crop_keys(self, screen: str) -> dict[str, object]:
         """What of a screen's keys decides the bytes of its crops."""
-        return {"channel_map": self.spec(screen).get("channel_map")}
+        return {"channel_map": self.spec(screen).get("channel_map")} | self.images(screen)
 
-    def crop_options(self) -> dict[str, object]:
+    def images(self, screen: str) -> dict[str, object]:
+        """The key `images` of a screen as a parameter; nothing where it says nothing, as for most screens."""
+        found = self._of_screen(screen, parse_spec, self.spec(screen)).image_options()
+        return {} if found == ImageOptions() else {"images": dataclasses.asdict(found)}
+
+    def crop_options(self, screen: str) -> dict[str, object]:
         """What of the section `crops` decides the crops of a unit; the key `plates` only judges all units together."""
-        return {key: value for key, value in self.config["crops"].items() if key != "plates"}
+        return {key: value for key, value in crops_of_screen(self.config, screen).items() if key != "plates"}
+
+    def crop_plates(self, screen: str) -> dict[str, object]:
+        """What to do about whole plates of a screen."""
+        return crops_of_screen(self.config, screen)["plates"]
 
     def of_units(self, screen: str, file: str) -> list[str]:
         """One file (`index`, `qc`, `statistics`) of every unit of a screen."""

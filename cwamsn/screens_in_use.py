@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cwamsn.config import crops_of_screen
 from cwamsn.errors import InputError
 from cwamsn.files import read_json, write_json
 
@@ -18,8 +19,8 @@ MANNER = ("retry", "watch_images")
 
 def settings(config: Mapping[str, Any], screen: str) -> dict[str, object]:
     """What of the resolved configuration decides the content of a screen's folder, by dotted key."""
-    spec = {key: value for key, value in config["screens"][screen].items() if key not in MANNER}
-    crops = {key: value for key, value in config["crops"].items() if key != "plates"}  # `plates` only judges
+    spec = {key: value for key, value in config["screens"][screen].items() if key not in (*MANNER, "crops")}
+    crops = {key: value for key, value in crops_of_screen(config, screen).items() if key != "plates"}  # it only judges
     chosen = {f"screens.{screen}": spec, "crops": crops}
     if name := spec.get("channel_map"):
         chosen[f"channel_maps.{name}"] = config["channel_maps"].get(name)

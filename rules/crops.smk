@@ -24,7 +24,7 @@ rule crops_unit:
         runtime=runtime(60),
     params:
         spec=of(needs.crop_keys),
-        crops=needs.crop_options(),
+        crops=of(needs.crop_options),
         channel_maps=config["channel_maps"],
     script:
         "../workflow_scripts/crops_unit.py"
@@ -51,7 +51,7 @@ rule crops_gather:
         mem_mb=mem_mb(2000),
         runtime=runtime(30),
     params:
-        plates=config["crops"]["plates"],
+        plates=of(needs.crop_plates),
     script:
         "../workflow_scripts/crops_gather.py"
 

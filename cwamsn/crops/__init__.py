@@ -3,7 +3,7 @@
 from cwamsn.crops.channels import channel_sources
 from cwamsn.crops.conversion import compress_to_uint8
 from cwamsn.crops.gather import gather_crops
-from cwamsn.crops.options import ChannelMap, CropOptions, PlateOptions, QcOptions
+from cwamsn.crops.options import ChannelMap, CropOptions, PlateOptions, QcOptions, crops_of
 from cwamsn.crops.store import CropStore
 from cwamsn.crops.write import FieldReader, judge_field, write_crops
 
@@ -16,6 +16,7 @@ __all__ = [
     "QcOptions",
     "channel_sources",
     "compress_to_uint8",
+    "crops_of",
     "gather_crops",
     "judge_field",
     "write_crops",

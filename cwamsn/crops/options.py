@@ -1,8 +1,9 @@
 """What the configuration says of the crop store, as types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
+from cwamsn.config import merge
 from cwamsn.options import Options
 from cwamsn.vocabulary import BRAY_STAINS
 
@@ -41,6 +42,11 @@ class CropOptions(Options):
     plates: PlateOptions = field(default_factory=PlateOptions)
     codec: str = "lz4"
     qc: QcOptions = field(default_factory=QcOptions)
+
+
+def crops_of(options: CropOptions, own: Mapping[str, object] | None) -> CropOptions:
+    """The section `crops` as it holds for a screen that changes the keys `own` of it."""
+    return CropOptions.from_config(merge(asdict(options), own)) if own else options
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,13 +24,19 @@ from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, progress, write_json
 from cwamsn.notes import note
 from cwamsn.paths import ScreenPaths, UnitPaths
+from cwamsn.screen_specs.image_options import ImageOptions
 from cwamsn.screens import PlaneReader
 
 log = logging.getLogger(__name__)
 
 
 def write_crops(
-    unit: UnitPaths, options: CropOptions, channel_map: str | None, channel_maps: Mapping[str, ChannelMap]
+    unit: UnitPaths,
+    options: CropOptions,
+    channel_map: str | None,
+    channel_maps: Mapping[str, ChannelMap],
+    *,
+    images: ImageOptions | None = None,
 ) -> None:
     """Convert the fields of one unit, one crop per field.
 
@@ -46,12 +52,15 @@ def write_crops(
     options : the section `crops`.
     channel_map : name of an entry of `channel_maps`, None where stains and channels have equal names.
     channel_maps : the section of that name.
+    images : what the image files hold, the key `images` of the screen.
 
     Raises
     ------
     InputError
         For what makes every field wrong: an unknown stain or channel map.
     """
+    if images is not None and (images.range is not None or images.illumination is not None):
+        raise InputError("images: range and illumination are not applied yet; leave them out")
     fields = tables.read("fields", unit.fields)
     wells = tables.read("wells", ScreenPaths(unit.root).wells)
     wells = wells[wells["well_id"].isin(fields["well_id"])].set_index("well_id").to_dict("index")
@@ -63,7 +72,7 @@ def write_crops(
     first_with: dict[tuple, str] = {}
     with (
         atomic_directory(unit.shards) as temporary,
-        PlaneReader() as planes,
+        PlaneReader(images) as planes,
         ShardWriter(temporary / SHARD, channels, options.codec) as writer,
     ):
         reader = FieldReader(sources, combine, planes, options)

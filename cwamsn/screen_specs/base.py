@@ -1,10 +1,12 @@
 """What every kind of screen says of itself before anything is fetched."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from cwamsn.options import Options
+from cwamsn.screen_specs.image_options import ImageOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,8 @@ class ScreenSpec(Options):
 
     source: ClassVar[str]
     channel_map: str | None = None
+    crops: Mapping[str, object] | None = None
+    """What this screen changes in the section `crops`."""
 
     @abstractmethod
     def units(self) -> list[str]:
@@ -43,6 +47,10 @@ class ScreenSpec(Options):
     def released_files(self) -> list[str]:
         """Locations of the embeddings that are published with the screen."""
         return []
+
+    def image_options(self) -> ImageOptions:
+        """What the image files hold; the key `images` where the kind of screen has it."""
+        return ImageOptions()
 
     def state(self, unit: str) -> str:
         """A text that changes when the user's own files behind a unit do; '' where none of them is local."""

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from cwamsn.errors import InputError
 from cwamsn.screen_specs.locations import join, local_path
 from cwamsn.screen_specs.path_map import WINDOWS, joined, local_target, map_path
+from cwamsn.screen_specs.selection import split_selection
 from cwamsn.screen_specs.text import NOTHING
 
 SCHEMES = ("https://", "http://", "s3://", "gs://", "file://")
@@ -91,6 +92,8 @@ def local_images(
     found = []
     heads: dict[str, str | None] = {}
     for name, folder in zip(file_names, folders):
+        if "!" in name:
+            name, _ = split_selection(name)
         if path_map or not _PLAIN.fullmatch(name):
             found += [str(p) for p in map(local_path, image_locations(name, folder, base, label, path_map)[:1]) if p]
             continue

@@ -9,6 +9,7 @@ from typing import ClassVar
 from cwamsn.errors import InputError
 from cwamsn.naming import plate_name, plate_names
 from cwamsn.screen_specs.base import HostedSpec
+from cwamsn.screen_specs.image_options import ImageOptions
 from cwamsn.screen_specs.images import known_location
 from cwamsn.screen_specs.locations import local_path
 from cwamsn.screen_specs.text import read_rows, require_columns
@@ -42,6 +43,11 @@ class ListedSpec(HostedSpec):
     watch_images: bool = True
     split: str = "none"
     split_seed: int = 0
+    images: ImageOptions = field(default_factory=ImageOptions)
+
+    def image_options(self) -> ImageOptions:
+        """What the image files hold."""
+        return self.images
 
     @abstractmethod
     def listed_plates(self) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cwamsn.crops import ChannelMap, CropOptions, gather_crops, write_crops
+from cwamsn.crops import ChannelMap, CropOptions, crops_of, gather_crops, write_crops
 from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs import RxRx3Spec, host_spec, parse_spec
 from cwamsn.screens import fetch_truth, fetch_unit, write_wells
@@ -19,7 +19,7 @@ def make_screen(name: str, section: Mapping[str, Any], sections: Mapping[str, An
     """
     screen, cache = ScreenPaths(data / name), data / "cache"
     spec, source = parse_spec(section), parse_spec(host_spec(name, section, data))
-    options = CropOptions.from_config(sections["crops"])
+    options = crops_of(CropOptions.from_config(sections["crops"]), spec.crops)
     maps = {key: ChannelMap.from_config(entry) for key, entry in sections["channel_maps"].items()}
     simulate_layout(spec, screen.host)
     write_wells(screen, source, cache)

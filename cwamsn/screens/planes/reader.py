@@ -10,12 +10,15 @@ import zlib
 from collections import OrderedDict
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cwamsn.errors import InputError
+from cwamsn.screen_specs.image_options import ImageOptions
+from cwamsn.screen_specs.selection import Selection, split_selection
 from cwamsn.screens.planes.decode import MOST_BYTES, Refused, decode_plane
 from cwamsn.screens.planes.directory import zip_members
 
@@ -32,10 +35,16 @@ def read_plane(uri: str) -> np.ndarray:
 class PlaneReader:
     """Reads planes by URI; keeps archives and row groups open between calls. Use one per thread, as a context.
 
-    A URI is `path/to/file.tif`, `path/to/archive.zip!member/name.tif` or `path/to/shard.parquet#row`.
+    A URI is `path/to/file.tif`, `path/to/archive.zip!member/name.tif` or `path/to/shard.parquet#row`, and may end with
+    a selection: `f.tif!c=2`, `f.tif!page=3`, `f.tif!c=1,z=max`, numbers from 0.
+
+    Parameters
+    ----------
+    images : what the files hold: how depths become a plane; under a declared range pixels of any type are read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, images: ImageOptions | None = None) -> None:
+        self._images = images or ImageOptions()
         self._archives: OrderedDict[str, _Archive | _Shard] = OrderedDict()
 
     def __enter__(self) -> "PlaneReader":
@@ -50,9 +59,14 @@ class PlaneReader:
             self._archives.popitem()[1].close()
 
     def read(self, uri: str) -> np.ndarray:
-        """The plane at `uri`, (H, W) uint8 or uint16. Raises :class:`InputError` naming the URI when it cannot be."""
+        """The plane at `uri`, (H, W) uint8 or uint16; under a declared range as stored, so perhaps signed or float.
+
+        Raises :class:`InputError` naming the URI when it cannot be read.
+        """
         try:
-            return decode_plane(self.read_bytes(uri))
+            data = self.read_bytes(uri)
+            ranged = self._images.range is not None
+            return decode_plane(data, split_selection(uri)[1], self._images.stack, any_type=ranged)
         except InputError:
             raise
         except Refused as error:
@@ -62,7 +76,7 @@ class PlaneReader:
 
     def read_bytes(self, uri: str) -> bytes | memoryview:
         """The encoded bytes at `uri`, their checksum verified where the container has one."""
-        path, kind, member = split_uri(uri)
+        path, kind, member, _ = split_uri(uri)
         if kind == "file":
             return Path(path).read_bytes()
         archive = self._archives.pop(path, None)
@@ -74,15 +88,28 @@ class PlaneReader:
         return archive.read(member)
 
 
-def split_uri(uri: str) -> tuple[str, str, str]:
-    """(path, 'file' | 'zip' | 'parquet', member or row)."""
-    if ".zip!" in uri:
-        path, _, member = uri.partition(".zip!")
-        return f"{path}.zip", "zip", member
-    if ".parquet#" in uri:
-        path, _, row = uri.rpartition("#")
-        return path, "parquet", row
-    return uri, "file", ""
+class Place(NamedTuple):
+    """Where a plane is."""
+
+    path: str
+    kind: str
+    """`file`, `zip` or `parquet`."""
+    member: str
+    """Member of a zip file, row of a Parquet file."""
+    selection: Selection
+    """Which plane of the file, member or row."""
+
+
+def split_uri(uri: str) -> Place:
+    """The parts of a URI. InputError for a selection that means nothing."""
+    name, selection = split_selection(uri)
+    if ".zip!" in name:
+        path, _, member = name.partition(".zip!")
+        return Place(f"{path}.zip", "zip", member, selection)
+    if ".parquet#" in name:
+        path, _, row = name.rpartition("#")
+        return Place(path, "parquet", row, selection)
+    return Place(name, "file", "", selection)
 
 
 class _Archive:

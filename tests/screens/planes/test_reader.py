@@ -149,9 +149,9 @@ def test_files_that_are_not_there(tmp_path):
 
 
 def test_uris():
-    assert split_uri("a/b.zip!c/d!.tif") == ("a/b.zip", "zip", "c/d!.tif")
-    assert split_uri("a#b/c.parquet#12") == ("a#b/c.parquet", "parquet", "12")
-    assert split_uri("a/b#c!.tif") == ("a/b#c!.tif", "file", "")
+    assert split_uri("a/b.zip!c/d!.tif")[:3] == ("a/b.zip", "zip", "c/d!.tif")
+    assert split_uri("a#b/c.parquet#12")[:3] == ("a#b/c.parquet", "parquet", "12")
+    assert split_uri("a/b#c!.tif")[:3] == ("a/b#c!.tif", "file", "")
 
 
 def test_a_tiff_whose_strips_lie_apart_goes_the_general_way():

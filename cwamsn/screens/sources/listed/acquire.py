@@ -13,6 +13,7 @@ from cwamsn.notes import note
 from cwamsn.screen_specs import ListedSpec
 from cwamsn.screen_specs.images import image_locations, suffix_of
 from cwamsn.screen_specs.path_map import joined
+from cwamsn.screen_specs.selection import chosen_plane
 from cwamsn.screens.names import parse_address
 from cwamsn.screens.sources.listed.find_image import find_image
 from cwamsn.screens.sources.mapped_paths import MapCount
@@ -66,6 +67,7 @@ def acquire_listed(spec: ListedSpec, raw: Raw, wells: pd.DataFrame, cache: Path,
         uris, missing, why = {}, [], ""
         for stain in found.channels:
             name, folder = field.images.get(stain, ("", ""))
+            name, selection = chosen_plane(name, stain, spec.images.planes, field.label)
             mapped.add(joined(name, folder))
             places = image_locations(name, folder, listing.base, field.label, spec.path_map)
             fetched, reason = find_image(places, cache, how, raw.get)
@@ -73,7 +75,7 @@ def acquire_listed(spec: ListedSpec, raw: Raw, wells: pd.DataFrame, cache: Path,
                 missing.append(stain)
                 why = why or reason
             else:
-                uris[f"uri_{stain}"] = raw.add(fetched, f"{field_id}-{stain}{suffix_of(fetched.url)}")
+                uris[f"uri_{stain}"] = raw.add(fetched, f"{field_id}-{stain}{suffix_of(fetched.url)}") + str(selection)
         if missing:
             found.skip(field_id, well_id, plate, site, f"no image of channel {', '.join(missing)}: {why}")
         else:

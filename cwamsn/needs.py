@@ -287,6 +287,39 @@ class Needs:
             for seed in method.seeds
         ]
 
+    # Profiles
+
+    def profiles(self) -> list[str]:
+        """Profiles of every method with embeddings, on every screen."""
+        return [str(self.plan.profiles(screen, m.name, seed).anndata) for screen, m, seed in self.embedded()]
+
+    def of_profiles(self, screen: str, method: str, seed: str) -> dict[str, str]:
+        """What profiles are made from: embeddings, wells, and what says more of them where the method has it."""
+        kind = self.plan.defined[method].kind
+        found = {"embeddings": self.wells_embedded(screen, method, seed), "wells": str(self.plan.screen(screen).wells)}
+        if kind.needs_images:
+            found["crops"] = str(self.plan.screen(screen).crops)
+        if kind.described:
+            trained = str(self.plan.model(method, seed).description)
+            found["description"] = trained if kind.trains else self.encoder_description(method)
+        if kind.reads_file:
+            found["file"] = self.embedding_file(screen, method)
+        return found
+
+    def about_profiles(self, screen: str, method: str) -> dict[str, object]:
+        """What of the configuration profiles say of where they come from."""
+        found, source = self.plan.defined[method], self.plan.source(screen)
+        return {
+            "run": self.plan.run,
+            "screen": {"name": screen, "source": source, "simulated": self.plan.is_simulated(screen)},
+            "method": {"name": method, "kind": found.kind.name},
+            "view": self.embedding_options(method) if found.kind.encodes else {},
+        }
+
+    def alignments(self) -> list[str]:
+        """The alignment of the tables, then the further ones of the run."""
+        return list(dict.fromkeys([self.config["alignment"]["method"], *self.config["alignment"]["also"]]))
+
     # Benchmarks
 
     def fixed(

@@ -117,6 +117,24 @@ class ModelPaths:
     """Notes of the job, JSON."""
 
 
+@dataclass(frozen=True)
+class ProfilePaths:
+    """Profiles of a screen's wells by one encoder, below their folder."""
+
+    root: Path
+
+    wells = _Below("wells.parquet")
+    """Profiles of wells, Parquet."""
+    perturbations = _Below("perturbations.parquet")
+    """Profiles of perturbations, Parquet."""
+    anndata = _Below("profiles.h5ad")
+    """Profiles of wells, as embedded and with every alignment, AnnData."""
+    about = _Below("about.json")
+    """Where the profiles come from, JSON."""
+    notes = _Below("notes.json")
+    """Notes of the job, JSON."""
+
+
 def notes_of(table: str) -> str:
     """Notes of the job that wrote a table of embeddings, a map or scores."""
     return f"{_stem(table)}.notes.json"

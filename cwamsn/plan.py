@@ -11,7 +11,7 @@ from typing import Any
 from cwamsn.errors import InputError
 from cwamsn.files import DIGEST
 from cwamsn.methods import Kind, Method, defined_methods, methods_of
-from cwamsn.paths import NO_SCREEN, ModelPaths, ScreenPaths, evaluated, one_of
+from cwamsn.paths import NO_SCREEN, ModelPaths, ProfilePaths, ScreenPaths, evaluated, one_of
 from cwamsn.products import Product
 
 TABLE_FORMATS = ("csv", "md", "tex", "html")
@@ -136,6 +136,10 @@ class Plan:
     def control_holdout(self, screen: str = "{screen}", method: str = "{method}", seed: int | str = "{seed}") -> str:
         """How well the alignment fits controls that it was not fitted on, CSV."""
         return f"{self.results}/maps/{screen}/{method}/seed{seed}.control_holdout.csv"
+
+    def profiles(self, screen: str = "{screen}", method: str = "{method}", seed: int | str = "{seed}") -> ProfilePaths:
+        """Profiles of a screen's wells and perturbations, for other tools."""
+        return ProfilePaths(Path(self.results) / "profiles" / screen / method / f"seed{seed}")
 
     def scores(
         self,

@@ -24,6 +24,9 @@ def products(made: Iterable[str], plan: Plan) -> list[str]:
         below = [PurePath(path).relative_to(root) for path in paths if PurePath(path).is_relative_to(root)]
         if names := sorted({path.with_suffix("").as_posix() for path in below}):
             lines.append(f"{folder}: {root}/ ({', '.join(names)})")
+    profiles = plan.profiles().root.parents[2]
+    if any(PurePath(path).is_relative_to(profiles) for path in paths):
+        lines.append(f"profiles: {profiles}/")
     return [*lines, *([f"scores: {plan.all_scores}"] if plan.all_scores in paths else [])]
 
 

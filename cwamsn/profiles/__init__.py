@@ -5,8 +5,9 @@ profile per perturbation; `write_parquet` and `write_anndata` write them, `read_
 tools write in the same convention.
 """
 
-from cwamsn.profiles.about import about_encoder, about_screen
+from cwamsn.profiles.about import about_embedding, about_encoder, about_screen
 from cwamsn.profiles.build import align_profiles, pool_profiles, well_profiles
+from cwamsn.profiles.folder import count_fields, write_folder
 from cwamsn.profiles.metadata import wells_of
 from cwamsn.profiles.read import read_profiles
 from cwamsn.profiles.table import Profiles
@@ -14,15 +15,18 @@ from cwamsn.profiles.write import write_anndata, write_csv, write_parquet, write
 
 __all__ = [
     "Profiles",
+    "about_embedding",
     "about_encoder",
     "about_screen",
     "align_profiles",
+    "count_fields",
     "pool_profiles",
     "read_profiles",
     "well_profiles",
     "wells_of",
     "write_anndata",
     "write_csv",
+    "write_folder",
     "write_parquet",
     "write_profiles",
 ]

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import cwamsn
 from cwamsn.encoder_files import encoder_files, read_description, trained_on
 from cwamsn.errors import InputError
+from cwamsn.files import sha256
 from cwamsn.version import code_version
 
 About = dict[str, object]
@@ -32,13 +34,56 @@ def plain(value: object, key: str = "about") -> object:
 
 def versions() -> About:
     """Versions of this package: its own, and the commit of its code where it runs from a repository."""
-    code = code_version(Path(cwamsn.__file__).parent.parent)
-    return {"cwamsn": cwamsn.__version__, "commit": code["commit"]}
+    root = Path(cwamsn.__file__).parent.parent
+    commit = code_version(root)["commit"] if (root / ".git").exists() else None  # not that of a repository around it
+    return {"cwamsn": cwamsn.__version__, "commit": commit}
 
 
 def about_screen(name: str, source: str = "", **more: object) -> About:
     """`about` of a screen: its name, its source, and whether the simulator drew it."""
     return {"name": name, "source": source or None, "simulated": source.startswith("simulated-"), **more}
+
+
+# Of section `embedding`: what decides a vector.
+_VIEW = ("view", "view_size", "tile_size", "n_crops", "seed", "antialias", "feature", "encoder")
+# Of the counts beside embeddings: what was left out, and what computed the others.
+_COUNTED = ("wells", "matched", "missing", "surplus", "repeated", "precision", "device", "channels")
+
+
+def about_embedding(
+    known: Mapping[str, object],
+    counts: Mapping[str, object],
+    wells: str | Path,
+    description: str | Path | None = None,
+    file: str | Path | None = None,
+) -> About:
+    """`about` of a run's embeddings.
+
+    Parameters
+    ----------
+    known : what the configuration says, as :meth:`cwamsn.needs.Needs.about_profiles` gives it
+    counts : content of the JSON file beside the embeddings
+    wells : the screen's wells table, whose SHA-256 is kept
+    description : of the encoder, where one was trained; its SHA-256 and features are kept
+    file : that the vectors were read from; its SHA-256 is kept
+    """
+    about = dict(known)
+    view = cast(Mapping[str, object], about.pop("view", {}))
+    method = cast(Mapping[str, object], about.pop("method"))
+    encoder: About = dict(method)
+    if description:
+        network, feature = str(view.get("encoder", "target")), str(view.get("feature", "cls_last_block"))
+        encoder = about_encoder(Path(description).parent, network, feature) | encoder
+    elif isinstance(found := counts.get("encoder"), Mapping):  # public weights
+        encoder |= {key: value for key, value in found.items() if isinstance(value, str | int | float)}
+    if file:
+        encoder |= {"file": Path(file).name, "sha256": sha256(file)}
+    about["encoder"] = encoder
+    about["screen"] = {**cast(Mapping[str, object], about["screen"]), "wells_sha256": sha256(wells)}
+    about["embedding"] = {key: view[key] for key in _VIEW if key in view} | {
+        key: counts[key] for key in _COUNTED if key in counts
+    }
+    return about
 
 
 def about_encoder(folder: str | Path, network: str = "target", feature: str = "cls_last_block") -> About:

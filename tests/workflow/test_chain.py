@@ -2,11 +2,15 @@
 
 import re
 
+import numpy as np
 import pytest
 import yaml
 
 from cwamsn import tables
 from cwamsn.files import read_json
+from cwamsn.paths import ProfilePaths
+from cwamsn.profiles import read_profiles
+from cwamsn.tables import feature_columns
 from tests.workflow.chain import TINY, csv_bytes, snakemake, tiny
 
 
@@ -118,3 +122,25 @@ def test_one_core_gives_the_same_bytes_as_two(finished, tmp_path):
     snakemake(tmp_path, cores=1)
     assert csv_bytes(tmp_path) == csv_bytes(finished)
     assert len(csv_bytes(finished)) >= 4
+
+
+def test_profiles_hold_the_vectors_of_embeddings_and_map_and_where_they_come_from(finished):
+    results, place = finished / "results" / "tiny", "rxrx3-tiny/cwa-msn/seed0"
+    said = snakemake(finished, f"results/tiny/profiles/{place}/profiles.h5ad").stderr
+    assert "profiles: results/tiny/profiles/" in said
+    paths = ProfilePaths(results / "profiles" / place)
+    wells, pooled = read_profiles(paths.anndata), read_profiles(paths.perturbations)
+    embeddings = tables.read("embeddings", results / "embeddings" / f"{place}.parquet")
+    found = tables.read("map", results / "maps" / f"{place}.parquet")
+    np.testing.assert_array_equal(wells.features, embeddings[feature_columns(embeddings.columns)])
+    np.testing.assert_allclose(pooled.features, found[feature_columns(found.columns)], rtol=1e-5, atol=1e-5)
+    assert pooled.obs["Metadata_Perturbation"].tolist() == found["perturbation"].tolist()
+    assert (wells.obs["Metadata_FieldCount"] > 0).all()
+    description, about = read_json(results / "models" / "cwa-msn" / "seed0" / "encoder.json"), read_json(paths.about)
+    assert about["encoder"]["sha256"] == description["weights_sha256"]
+    assert (about["encoder"]["name"], about["encoder"]["feature"]) == ("cwa-msn", "cls_last_block")
+    assert about["screen"]["simulated"] and about["encoder"]["trained_on_simulated"]
+    assert list(about["alignment"]) == list(wells.aligned) == ["pca-center-scale"]
+    assert about == wells.about
+    planned = snakemake(finished, "-n", "profiles").stdout
+    assert all(f"profiles/rxrx3-tiny/{name}/seed0" in planned for name in tiny()["methods"] if name != "cwa-msn")

@@ -15,6 +15,8 @@ from cwamsn.paths import ModelPaths
 
 TRAINING = "training"
 """Key of an exported `config.json` that holds the content of the `encoder.json`."""
+ENCODER = "encoder"
+"""Key of an exported `config.json` that names an encoder for any number of channels; others have none."""
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 """Files of an exported folder."""
 

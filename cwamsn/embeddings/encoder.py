@@ -7,11 +7,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from cwamsn.encoder_files import EncoderFiles, check_weights, encoder_files, read_description
+from cwamsn.encoder_files import ENCODER, EncoderFiles, check_weights, encoder_files, read_description
 from cwamsn.errors import InputError
 from cwamsn.files import read_json
-from cwamsn.models import build_encoder
-from cwamsn.models.weight_files import load_strictly
+from cwamsn.models import build_encoder, load_exported
+from cwamsn.models.exported import Exportable
 from cwamsn.training import Embedder, restore_encoder
 
 
@@ -85,11 +85,11 @@ def _restore_exported(files: EncoderFiles, network: str, feature: str) -> torch.
             f"embedding.encoder: {network!r} is not in the exported {files.weights}, which holds {held!r}; choose it, "
             "or take the folder of the training"
         )
+    options = dict(config["model_args"]) | ({"backbone": config["architecture"]} if ENCODER in config else {})
     with torch.random.fork_rng(devices=[]):
-        encoder = build_encoder(config["architecture"], len(config["channels"]), **config["model_args"])
-    inner = next(iter(encoder.children()))  # the timm model, whose own names the export uses
+        encoder = build_encoder(config.get(ENCODER, config["architecture"]), len(config["channels"]), **options)
     try:
-        load_strictly(inner, load_file(files.weights), files.weights)
+        load_exported(cast(Exportable, encoder), load_file(files.weights), files.weights)
     except SafetensorError as error:
         raise InputError(f"{files.weights}: cannot be read ({error}); export again") from None
     return Embedder(encoder, None, feature != "cls_last_block").eval().requires_grad_(False)

@@ -1,5 +1,6 @@
 """The model card of an exported encoder, from what its training and its run wrote down."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import yaml
 
 from cwamsn import tables
-from cwamsn.encoder_files import TRAINING, trained_on
+from cwamsn.encoder_files import ENCODER, TRAINING, trained_on
 from cwamsn.errors import InputError
 
 # Terms of the images of a source, as docs/data.md has them.
@@ -63,7 +64,7 @@ def model_card(config: Mapping[str, Any], preprocessing: Mapping[str, Any], publ
         *([f"**{SIMULATED}**"] if simulated else []),
         _use(config),
         _training(training, publication, simulated),
-        _scores(publication),
+        _scores(publication, training.get("seed")),
         _limits(config, preprocessing),
         "## Citation\n\n" + CITATION.format(version=config["written_by"]["cwamsn"]),
     ]
@@ -71,15 +72,23 @@ def model_card(config: Mapping[str, Any], preprocessing: Mapping[str, Any], publ
 
 
 def _use(config: Mapping[str, Any]) -> str:
+    channels, size = ", ".join(config["channels"]), config["input_size"]
+    if ENCODER in config:
+        listed = json.dumps(config["channels"])
+        text = f"Any number of channels; those of the training: {channels}. Input: {size} x {size} pixels."
+        load = f"load_encoder(channels={listed})  # those of your images, in order"
+        architecture = f"{config[ENCODER]} around {config['architecture']}"
+    else:
+        text = f"Channels, in order: {channels}. Input: {size} x {size} pixels."
+        load, architecture = "load_encoder()", config["architecture"]
     return f"""## Use
 
-{config["architecture"]}, {config["num_features"]} features: the {config["features"][config["feature"]]}. Channels, in
-order: {", ".join(config["channels"])}. Input: {config["input_size"]} x {config["input_size"]} pixels.
+{architecture}, {config["num_features"]} features: the {config["features"][config["feature"]]}. {text}
 
 ```python
 from load_encoder import load_encoder, normalised  # in this folder; needs timm, torch and safetensors
 
-encoder, config = load_encoder()
+encoder, config = {load}
 features = encoder(normalised(images, mean, std, config["input_size"]))  # uint8 (B, C, H, W); statistics of your screen
 ```
 
@@ -94,6 +103,7 @@ def _training(training: Mapping[str, Any], publication: Publication, simulated: 
     lines = {
         "Screen": trained_on(training),
         "Terms of its images": terms,
+        "Terms of the weights": publication.licence or "not stated; ask whoever gave them to you",
         "Images": training.get("images"),
         "Objective": f"{recipe['objective']}, pairs from {recipe['target_from']}",
         "Steps": training.get("steps"),
@@ -107,7 +117,8 @@ def _training(training: Mapping[str, Any], publication: Publication, simulated: 
     return f"## Training\n\n| | |\n|---|---|\n{rows}\n\nThe whole recipe: `config.json`, key `training.recipe`."
 
 
-def _scores(publication: Publication) -> str:
+def _scores(publication: Publication, seed: int | None) -> str:
+    """The scores of this encoder: of its method, and of its seed where the training names one."""
     if publication.scores is None:
         return ""
     frame = tables.read("scores", publication.scores)
@@ -117,6 +128,13 @@ def _scores(publication: Publication) -> str:
             f"{publication.scores}: holds no score of method {publication.method!r}; it has "
             f"{', '.join(sorted(frame['method'].unique()))}"
         )
+    if seed is not None and own["seed"].notna().any():
+        seeds, own = sorted(own["seed"].dropna().astype(int).unique()), own[own["seed"] == seed]
+        if own.empty:
+            raise InputError(
+                f"{publication.scores}: holds {publication.method!r} of seed {', '.join(map(str, seeds))}, the encoder "
+                f"is of seed {seed}; give the scores of its own run"
+            )
     rows = "\n".join(_score_rows(own))
     if not rows:
         return ""
@@ -141,9 +159,15 @@ def _score_rows(scores: Any) -> Iterator[str]:
 
 
 def _limits(config: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> str:
+    named = ", ".join(config["channels"])
+    stains = (
+        f"Trained on the stains {named}; what its features say of others has to be shown."
+        if ENCODER in config
+        else f"For the stains {named}, named as above; other stains mean nothing to it."
+    )
     return f"""## Limits
 
-- For the stains {", ".join(config["channels"])}, named as above; other stains mean nothing to it.
+- {stains}
 - For images at about the scale of the training: {preprocessing["view"]["name"]} views of {config["input_size"]} pixels.
 - Features hold the plate and the batch too: compare wells after an alignment on controls.
 - Compounds of its training are known to it: leave them out where a score should be of unseen ones.

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 import cwamsn
 from cwamsn.crops import CropOptions
 from cwamsn.embeddings import EmbedOptions
 from cwamsn.embeddings.encoder import load_encoder
-from cwamsn.encoder_files import CONFIG, TRAINING, WEIGHTS, check_weights, encoder_files, read_description
+from cwamsn.encoder_files import CONFIG, ENCODER, TRAINING, WEIGHTS, check_weights, encoder_files, read_description
 from cwamsn.errors import InputError
 from cwamsn.export.card import Publication, model_card
 from cwamsn.files import atomic_directory, sha256, write_json
-from cwamsn.models import PooledEncoder, ViTEncoder, encoder_arguments
+from cwamsn.models import BACKBONE, ChannelAgnosticEncoder, PooledEncoder, ViTEncoder, encoder_arguments, exported_state
 from cwamsn.training import Recipe
 
 FEATURES = {
@@ -24,6 +25,8 @@ FEATURES = {
     "cls_norm": "class token after the final LayerNorm",
 }
 POOLED = "pooled features of the network"
+LOADERS = {False: "load_encoder.py", True: "load_channels_encoder.py"}
+"""The file that loads the folder, by whether the encoder takes any channels."""
 
 
 def export_encoder(
@@ -68,11 +71,10 @@ def export_encoder(
         raise InputError(f"{to}: exists and is not empty; give a new folder, or remove it")
     description = dict(read_description(files.description))
     module = load_encoder(folder, embedding.encoder, embedding.feature).encoder
-    network = _timm_model(module.encoder, folder)
+    state = _state(module.encoder, folder)
     if to.exists():
         to.rmdir()
     with atomic_directory(to) as temporary:
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
         save_file(state, temporary / WEIGHTS, metadata={"format": "pt"})
         config = _config(module.encoder, description, embedding) | {
             "weights_sha256": sha256(temporary / WEIGHTS),
@@ -83,15 +85,14 @@ def export_encoder(
         write_json(preparation, temporary / "preprocessing.json")
         card = model_card(config, preparation, publication or Publication())
         (temporary / "README.md").write_text(card)
-        shutil.copyfile(Path(__file__).with_name("load_encoder.py"), temporary / "load_encoder.py")
+        shutil.copyfile(Path(__file__).with_name(LOADERS[ENCODER in config]), temporary / "load_encoder.py")
     return to
 
 
-def _timm_model(encoder: object, folder: str | Path) -> Any:
-    if isinstance(encoder, ViTEncoder):
-        return encoder.vit
-    if isinstance(encoder, PooledEncoder):
-        return encoder.model
+def _state(encoder: object, folder: str | Path) -> dict[str, Tensor]:
+    """The weights under the names of :func:`cwamsn.models.exported_state`, as a file takes them."""
+    if isinstance(encoder, ChannelAgnosticEncoder | ViTEncoder | PooledEncoder):
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in exported_state(encoder).items()}
     raise InputError(
         f"{folder}: its encoder is no timm model: it holds a frozen network whose weights are published elsewhere, on "
         "terms of their own; pass the folder of the training on, kind: encoder takes it"
@@ -103,15 +104,19 @@ def _config(encoder: Any, description: Mapping[str, Any], embedding: EmbedOption
     recipe = Recipe.from_config(description["recipe"])
     size, channels = description["input_size"], description["channels"]
     arguments = encoder_arguments(recipe.network.encoder, recipe.network.encoder_options, size)
-    class_token = isinstance(encoder, ViTEncoder)
-    unit = {key: [value / 255 for value in description[key]] for key in ("mean", "std")}
-    return {
-        "architecture": recipe.network.encoder,
+    agnostic = isinstance(encoder, ChannelAgnosticEncoder)
+    class_token = agnostic or isinstance(encoder, ViTEncoder)
+    # a network of one channel has no numbers of several
+    unit = {} if agnostic else {key: [value / 255 for value in description[key]] for key in ("mean", "std")}
+    named = {ENCODER: recipe.network.encoder} if agnostic else {}
+    architecture = str(arguments.pop("backbone", BACKBONE)) if agnostic else recipe.network.encoder
+    return named | {
+        "architecture": architecture,
         "num_classes": 0,
         "num_features": encoder.num_features,
         "model_args": {key: value for key, value in arguments.items() if key != "final_norm"},
         "pretrained_cfg": {
-            "input_size": [len(channels), size, size],
+            "input_size": [1 if agnostic else len(channels), size, size],
             "interpolation": "bilinear",
             "crop_pct": 1.0,
             "num_classes": 0,

@@ -2,7 +2,7 @@
 
 from cwamsn.models.agnostic import BagOfChannels, ChannelAgnosticEncoder, ChannelTokens
 from cwamsn.models.base import Encoder, PatchEncoder
-from cwamsn.models.build import AGNOSTIC, build_encoder, encoder_arguments, load_frozen, takes_image_size
+from cwamsn.models.build import AGNOSTIC, BACKBONE, build_encoder, encoder_arguments, load_frozen, takes_image_size
 from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
 from cwamsn.models.compiled import compile_encoder, compile_errors
 from cwamsn.models.deterministic import deterministic_algorithms, prepare_deterministic
@@ -19,6 +19,7 @@ from cwamsn.models.distributed import (
     sum_over_ranks,
     world,
 )
+from cwamsn.models.exported import exported_state, load_exported
 from cwamsn.models.float32 import float32_products, set_float32_products, tf32_products
 from cwamsn.models.graphs import RepeatedForward, record, say_unrecorded
 from cwamsn.models.heads import ProjectionHead, Prototypes
@@ -28,6 +29,7 @@ from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_att
 
 __all__ = [
     "AGNOSTIC",
+    "BACKBONE",
     "PRETRAINED",
     "BagOfChannels",
     "ChannelAgnosticEncoder",
@@ -54,12 +56,14 @@ __all__ = [
     "deterministic_algorithms",
     "device_name",
     "encoder_arguments",
+    "exported_state",
     "fitting",
     "float32_products",
     "gather_rows",
     "gradient_scaler",
     "is_main",
     "leased_devices",
+    "load_exported",
     "load_frozen",
     "load_pretrained",
     "mean_over_ranks",

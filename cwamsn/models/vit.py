@@ -87,7 +87,7 @@ class ViTEncoder(PatchEncoder):
 
         hidden : added to the products of queries and keys, broadcast to (B, heads, queries, keys); None for nothing.
         """
-        cls = (_present(self.vit.cls_token) + place).to(tokens.dtype).expand(len(tokens), -1, -1)
+        cls = (_present(self.vit.cls_token) + place).to(tokens.dtype).expand(tokens.shape[0], -1, -1)
         tokens = self.vit.norm_pre(self.vit.pos_drop(torch.cat([cls, tokens], dim=1)))
         *blocks, last = self.vit.blocks
         more = {} if hidden is None else {"attn_mask": hidden}

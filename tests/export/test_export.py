@@ -266,3 +266,18 @@ def test_onnx_without_its_packages_says_what_to_install(trained, tmp_path, monke
     with pytest.raises(InputError, match="onnx: onnx and onnxscript not installed; pip install onnx onnxscript"):
         to_onnx(trained, tmp_path / "encoder.onnx")
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_the_card_holds_the_scores_of_the_encoder_s_own_seed(trained, tmp_path):
+    row = {"run": "demo", "method": "ours", "screen": "rx", "alignment": "pca", "null": None, "n": 9}
+    row |= {"benchmark": "gene_gene", "metric": "recall", "source": "CORUM", "ci_low": 0.1, "ci_high": 0.3}
+    scores = tmp_path / "scores.parquet"
+    tables.write(pd.DataFrame([row | {"seed": seed, "value": seed / 10} for seed in (2, 3)]), "scores", scores)
+    card = (
+        export_encoder(trained, tmp_path / "new", publication=Publication(scores=scores, method="ours")) / "README.md"
+    ).read_text()
+    assert "| 0.3000 | 0.1000 to 0.3000 | 9 | 3 |" in card and "| 0.2000 |" not in card
+    assert "| Terms of the weights | not stated; ask whoever gave them to you |" in card
+    tables.write(pd.DataFrame([row | {"seed": 2, "value": 0.2}]), "scores", scores)
+    with pytest.raises(InputError, match=r"holds 'ours' of seed 2, the encoder is of seed 3; give the scores of its"):
+        export_encoder(trained, tmp_path / "other", publication=Publication(scores=scores, method="ours"))

@@ -1,0 +1,28 @@
+"""Weights of an encoder under the names of timm's own model, as an exported folder holds them."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from cwamsn.models.agnostic import ChannelAgnosticEncoder
+from cwamsn.models.vit import PooledEncoder, ViTEncoder
+from cwamsn.models.weight_files import load_strictly
+
+SINGLE = "single.vit."  # the transformer of one channel inside an encoder for any channels
+Exportable = ViTEncoder | PooledEncoder | ChannelAgnosticEncoder
+
+
+def exported_state(encoder: Exportable) -> dict[str, Tensor]:
+    """The weights of the timm model inside, and what an encoder for any channels has besides (`channel_embed`)."""
+    if isinstance(encoder, ChannelAgnosticEncoder):
+        return {name.removeprefix(SINGLE): tensor for name, tensor in encoder.state_dict().items()}
+    return (encoder.vit if isinstance(encoder, ViTEncoder) else encoder.model).state_dict()
+
+
+def load_exported(encoder: Exportable, state: dict[str, Tensor], path: Path) -> None:
+    """Load what :func:`exported_state` gave; a missing, surplus or differently shaped weight raises InputError."""
+    if isinstance(encoder, ChannelAgnosticEncoder):
+        own = {name for name in encoder.state_dict() if not name.startswith(SINGLE)}
+        load_strictly(encoder, {name if name in own else SINGLE + name: x for name, x in state.items()}, path)
+    else:
+        load_strictly(encoder.vit if isinstance(encoder, ViTEncoder) else encoder.model, state, path)

@@ -13,20 +13,24 @@ from cwamsn.naming import check_names
 from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs.base import HostedSpec, Retry, ScreenSpec
 from cwamsn.screen_specs.bray import BraySpec
+from cwamsn.screen_specs.folder import FolderSpec
 from cwamsn.screen_specs.listed import ListedSpec
 from cwamsn.screen_specs.load_data import LoadDataSpec
 from cwamsn.screen_specs.locations import file_url, local_path
 from cwamsn.screen_specs.rxrx3_core import RxRx3Spec
+from cwamsn.screen_specs.sample_sheet import SampleSheetSpec
 from cwamsn.screen_specs.simulated import SimulatedBraySpec, SimulatedRxRx3Spec, SimulatedSpec
 
 __all__ = [
     "SPECS",
     "BraySpec",
+    "FolderSpec",
     "HostedSpec",
     "ListedSpec",
     "LoadDataSpec",
     "Retry",
     "RxRx3Spec",
+    "SampleSheetSpec",
     "ScreenSpec",
     "SimulatedBraySpec",
     "SimulatedRxRx3Spec",
@@ -41,7 +45,8 @@ __all__ = [
 
 Section = Mapping[str, Any]
 SPECS: dict[str, type[ScreenSpec]] = {
-    spec.source: spec for spec in (BraySpec, RxRx3Spec, LoadDataSpec, SimulatedBraySpec, SimulatedRxRx3Spec)
+    spec.source: spec
+    for spec in (BraySpec, RxRx3Spec, LoadDataSpec, SampleSheetSpec, FolderSpec, SimulatedBraySpec, SimulatedRxRx3Spec)
 }
 
 

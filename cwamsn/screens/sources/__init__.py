@@ -3,15 +3,21 @@
 from typing import Any
 
 from cwamsn.errors import InputError
-from cwamsn.screen_specs import BraySpec, LoadDataSpec, RxRx3Spec, ScreenSpec
-from cwamsn.screens.sources import bray, load_data, rxrx3_core
+from cwamsn.screen_specs import BraySpec, FolderSpec, LoadDataSpec, RxRx3Spec, SampleSheetSpec, ScreenSpec
+from cwamsn.screens.sources import bray, folder, load_data, rxrx3_core, sample_sheet
 from cwamsn.screens.sources.base import Metadata, Source
 from cwamsn.screens.sources.raw import Acquired, Raw
 
 __all__ = ["SOURCES", "Acquired", "Metadata", "Raw", "Source", "source_of"]
 
 # Each source takes the options of its own kind of screen.
-SOURCES: dict[type[ScreenSpec], Source[Any]] = {BraySpec: bray, RxRx3Spec: rxrx3_core, LoadDataSpec: load_data}
+SOURCES: dict[type[ScreenSpec], Source[Any]] = {
+    BraySpec: bray,
+    RxRx3Spec: rxrx3_core,
+    LoadDataSpec: load_data,
+    SampleSheetSpec: sample_sheet,
+    FolderSpec: folder,
+}
 
 
 def source_of(spec: ScreenSpec) -> Source[Any]:

@@ -6,7 +6,13 @@ A source hands over its listing (:class:`Listing`, one per plate) and, for the w
 from cwamsn.screens.sources.listed.acquire import ListedField, Listing, acquire_listed
 from cwamsn.screens.sources.listed.hint import hint
 from cwamsn.screens.sources.listed.plate_maps import plate_map_of
-from cwamsn.screens.sources.listed.wells import PlateMaps, read_plate_maps, wells_of, wells_without_map
+from cwamsn.screens.sources.listed.wells import (
+    PlateMaps,
+    read_plate_maps,
+    say_wells_without_entry,
+    wells_of,
+    wells_without_map,
+)
 
 __all__ = [
     "ListedField",
@@ -16,6 +22,7 @@ __all__ = [
     "hint",
     "plate_map_of",
     "read_plate_maps",
+    "say_wells_without_entry",
     "wells_of",
     "wells_without_map",
 ]

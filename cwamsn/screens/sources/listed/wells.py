@@ -73,6 +73,18 @@ def _with_barcodes(table: pd.DataFrame, spec: ListedSpec) -> pd.DataFrame:
     return table.assign(barcode=table["plate"].map(cleaned).fillna(table["plate"]))
 
 
+def say_wells_without_entry(maps: PlateMaps, listed: Mapping[str, Iterable[str]], spec: ListedSpec) -> None:
+    """A note on wells with images that the plate maps lack, which are left out. listed : plate → wells with images."""
+    lost = []
+    for plate, wells in listed.items():
+        known = set(maps[plate][1]["address"])
+        addresses = parse_addresses(pd.Series(list(wells), dtype=object), plate)["address"]
+        lost += [f"{plate} {address}" for address in dict.fromkeys(addresses) if address not in known]
+    if lost:
+        shown = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
+        note(f"{spec.platemap}: lacks {len(lost)} wells that have images, which are left out: {shown}")
+
+
 def wells_without_map(addresses: Mapping[str, Iterable[str]], label: str) -> PlateMaps:
     """Plate → its wells, none with a perturbation. addresses : plate → wells in which images lie."""
     maps = {}

@@ -20,10 +20,10 @@ def stain_group(stain: str) -> str:
     return _GROUP.get(plain_name(stain), plain_name(stain))
 
 
-def find_stains(wanted: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+def find_stains(wanted: Sequence[str], known: Sequence[str], *, some: bool = False) -> dict[str, str]:
     """The name among `known` of each stain that is `wanted`: the same name, else a well-known synonym.
 
-    Raises InputError, with both lists, where one is missing, and where two could be meant.
+    Raises InputError, with both lists, where one is missing (unless `some` are enough), and where two could be meant.
     """
     found: dict[str, str] = {}
     for stain in wanted:
@@ -38,7 +38,7 @@ def find_stains(wanted: Sequence[str], known: Sequence[str]) -> dict[str, str]:
                 f"--channels {stain}={same[0]},..."
             )
     missing = [stain for stain in wanted if stain not in found]
-    if missing:
+    if missing and not some:
         raise InputError(
             f"stains: the encoder takes {', '.join(wanted)}, the screen has {', '.join(known) or 'none'}: "
             f"{', '.join(missing)} is not among them; name the screen's own, --channels {missing[0]}=NAME,..., or take "

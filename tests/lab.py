@@ -48,15 +48,16 @@ def write_lab(root: Path, plates: tuple[str, ...] = ("P1", "P2"), sites: int = 2
     return root / "load_data.csv"
 
 
-def write_encoder(folder: Path, channels=STAINS, side: int = 32, seed: int = 0, **more) -> Path:
-    """What a training leaves, without training: a vision transformer of 24 features."""
+def write_encoder(folder: Path, channels=STAINS, side: int = 32, seed: int = 0, recipe=None, **more) -> Path:
+    """What a training leaves, without training: a vision transformer of 24 features, or what `recipe` says."""
     torch.manual_seed(seed)
     options = {"embed_dim": 24, "depth": 2, "num_heads": 2, "patch_size": 8}
     sizes = {"rand_size": side, "hidden_dim": 16, "output_dim": 8, "prototypes": 4}
-    recipe = Recipe.from_config({"encoder": "vit_tiny_patch16_224", "encoder_options": options, **sizes})
-    model = Model(recipe, len(channels), classes=5)
+    vit = {"encoder": "vit_tiny_patch16_224", "encoder_options": options}
+    built = Recipe.from_config(vit | sizes | (recipe or {}))
+    model = Model(built, len(channels), classes=5)
     description = {
-        "recipe": recipe.to_config(),
+        "recipe": built.to_config(),
         "channels": list(channels),
         "classes": 5,
         "input_size": side,

@@ -88,7 +88,7 @@ class Encoder(LoadedEncoder):
         asked = Request(
             name or screen_name(screen), spec, self.folder, replace(settings, embedding=embedding), align="none"
         )
-        request, _ = matched(asked)
+        request = matched(asked)
         with tempfile.TemporaryDirectory(prefix="cwamsn-") as temporary:
             prepared = prepare(request, Path(work or temporary), jobs)
             return ScreenProfiles.of(profiles_of(request, prepared, jobs))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,12 +12,14 @@ import pandas as pd
 import cwamsn
 from cwamsn import tables
 from cwamsn.chain import inputs_digest, prepare_screen
+from cwamsn.crops import crops_of
 from cwamsn.embeddings.methods import embed_method
 from cwamsn.encoder_files import check_weights, encoder_files, read_description
 from cwamsn.errors import InputError
 from cwamsn.files import read_json, sha256, write_json
 from cwamsn.live import say
 from cwamsn.methods import method_of
+from cwamsn.models.build import AGNOSTIC
 from cwamsn.notes import collected, note
 from cwamsn.paths import ScreenPaths
 from cwamsn.profiles import (
@@ -52,6 +54,8 @@ class Request:
     settings: Settings
     align: str = AUTO
     """`auto`, `none` or an alignment, see :func:`cwamsn.alignment.align`."""
+    stains: Mapping[str, str] = field(default_factory=dict)
+    """The screen's name of each stain of the encoder, see :func:`matched`."""
 
 
 def profile_screen(
@@ -79,7 +83,7 @@ def profile_screen(
         `out` holds something else; encoder and screen have different stains; and what the stages raise.
     """
     out = Path(out)
-    request, stains = matched(request)
+    request = matched(request)
     weights = check_weights(encoder_files(request.encoder))
     with working_in(out, {"screen": request.name, "encoder": weights}):
         key = _key(request, weights)
@@ -92,7 +96,11 @@ def profile_screen(
             screen = prepare(request, Path(work or out / WORK), jobs)
             profiles = profiles_of(request, screen, jobs)
             of_perturbations = pooled(profiles, request)
-        about = dict(profiles.about) | {"stains": stains, "notes": notes, "key": key} | counts(screen, profiles)
+        about = (
+            dict(profiles.about)
+            | {"stains": dict(request.stains), "notes": notes, "key": key}
+            | counts(screen, profiles)
+        )
         about["files"] = _write(profiles, of_perturbations, out)
         write_json(about, out / ABOUT)
         if not keep_crops:
@@ -100,12 +108,14 @@ def profile_screen(
     return about
 
 
-def matched(request: Request) -> tuple[Request, dict[str, str]]:
-    """The request with crops of the channels that the encoder takes; and the screen's name of each of its stains.
+def matched(request: Request) -> Request:
+    """The request with the screen's name of each stain of the encoder, and crops of the channels that it takes.
 
-    The screen keeps its own names. What was matched by another name than its own, and what is left out, is said.
+    The screen keeps its own names. What was matched by another name than its own, and what is left out, is said. An
+    encoder for any channels is given all that the screen has.
     """
-    wanted = list(read_description(encoder_files(request.encoder).description)["channels"])
+    description = read_description(encoder_files(request.encoder).description)
+    wanted, takes_any = list(description["channels"]), description["recipe"].get("encoder") in AGNOSTIC
     spec, settings = request.spec, request.settings
     if spec.channel_map is not None and set(wanted) <= set(spec.stains()):
         spec = replace(spec, channel_map=None)  # the encoder takes the screen's own stains
@@ -115,13 +125,15 @@ def matched(request: Request) -> tuple[Request, dict[str, str]]:
         known = list(settings.channel_maps[spec.channel_map].channels)
     else:
         raise InputError(f"channel_map: there is no {spec.channel_map}; name it in channel_maps of a configuration")
-    stains = find_stains(wanted, known)
+    stains = find_stains(wanted, known, some=takes_any)
     if other := [f"{stain} is {name}" for stain, name in stains.items() if stain != name]:
         say(f"stains by synonym, the encoder's and the screen's: {', '.join(other)}")
-    if unused := [name for name in known if name not in stains.values()]:
+    channels = [name for name in known if takes_any or name in stains.values()]  # an order that encoders can share
+    if unused := [name for name in known if name not in channels]:
         say(f"stains that the encoder does not take, left out: {', '.join(unused)}")
-    crops = replace(settings.crops, channels=list(stains.values()))
-    return replace(request, spec=spec, settings=replace(settings, crops=crops)), stains
+    crops = replace(crops_of(settings.crops, spec.crops), channels=channels)
+    settings = replace(settings, crops=crops)
+    return replace(request, spec=replace(spec, crops=None), settings=settings, stains=stains)
 
 
 def prepare(request: Request, work: Path, jobs: int) -> ScreenPaths:
@@ -151,7 +163,7 @@ def profiles_of(request: Request, screen: ScreenPaths, jobs: int = 1) -> Profile
 def _embeddings(request: Request, screen: ScreenPaths, jobs: int) -> pd.DataFrame:
     """Embeddings of the wells, kept beside the crops: another alignment embeds nothing again."""
     options = replace(request.settings.embedding, threads=jobs)
-    stains = find_stains(read_description(encoder_files(request.encoder).description)["channels"], _channels(screen))
+    stains = dict(request.stains)
     weights = check_weights(encoder_files(request.encoder))
     settings = {key: value for key, value in asdict(options).items() if key not in _INCIDENTAL}
     made_of = [weights, settings, stains, sha256(screen.crops), sha256(screen.statistics), cwamsn.__version__]
@@ -179,10 +191,6 @@ def _embeddings(request: Request, screen: ScreenPaths, jobs: int) -> pd.DataFram
         for line in read_json(said):
             note(line)
     return tables.read("embeddings", path)
-
-
-def _channels(screen: ScreenPaths) -> list[str]:
-    return list(read_json(screen.statistics)["channels"])
 
 
 def counts(screen: ScreenPaths, profiles: Profiles) -> dict[str, object]:

@@ -27,7 +27,7 @@ from cwamsn.profiles import read_profiles
 from cwamsn.profiling import Request, Settings, profile_screen, screen_name
 from cwamsn.screen_specs.argument import screen_from_argument
 from cwamsn.vocabulary import BRAY_STAINS
-from tests.lab import write_encoder, write_lab
+from tests.lab import STAINS, write_encoder, write_lab
 from tests.workflow.chain import ROOT
 
 FILES = ("wells.parquet", "perturbations.parquet", "profiles.h5ad", "about.json")
@@ -107,7 +107,7 @@ def test_stains_are_matched_by_synonym_and_said(request_of, capsys):
     assert about["stains"]["Hoechst"] == "DNA" and about["stains"]["Ph_golgi"] == "AGP"
     assert "stains by synonym, the encoder's and the screen's: ERSyto is ER, " in capsys.readouterr().out
     statistics = json.loads(Path("out/work/lab/statistics.json").read_text())
-    assert statistics["channels"] == ["Mito", "ER", "RNA", "AGP", "DNA"]  # the screen keeps its own names
+    assert statistics["channels"] == list(STAINS)  # the screen keeps its own names and order
 
 
 def test_stains_that_the_encoder_does_not_take_are_left_out_and_missing_ones_refused(request_of, place, capsys):
@@ -118,11 +118,35 @@ def test_stains_that_the_encoder_does_not_take_are_left_out_and_missing_ones_ref
         profile_screen(request_of("own", channels=["DNA", "ER"]), "other")
 
 
+def test_an_encoder_for_any_channels_is_given_all_stains(request_of, place, tmp_path):
+    options = {"backbone": "vit_tiny_patch16_224", "embed_dim": 24, "depth": 2, "num_heads": 2, "patch_size": 8}
+    recipe = {"encoder": "bag-of-channels", "encoder_options": options}
+    write_encoder(place / "any", ("Hoechst", "Tubulin"), recipe=recipe)
+    about = profile_screen(request_of("any"), "out")
+    assert about["stains"] == {"Hoechst": "DNA"}
+    assert json.loads(Path("out/work/lab/statistics.json").read_text())["channels"] == [
+        "DNA",
+        "RNA",
+        "ER",
+        "AGP",
+        "Mito",
+    ]
+    assert any("RNA, ER, AGP, Mito of the screen are no stains of the encoder's training" in x for x in about["notes"])
+
+
+def test_a_screen_may_change_how_its_crops_are_made(request_of):
+    request = request_of(crops={"black_level": 50, "channels": ["DNA"]})
+    profile_screen(request, "out")
+    qc = tables.read("qc", "out/work/lab/qc.parquet")
+    profile_screen(request_of(), "plain")
+    assert qc["mean_ER"].mean() != tables.read("qc", "plain/work/lab/qc.parquet")["mean_ER"].mean()
+
+
 def test_two_encoders_share_the_crops(request_of, monkeypatch):
     profile_screen(request_of("own"), "one")
     monkeypatch.setattr("cwamsn.chain.write_crops", None)
     monkeypatch.setattr("cwamsn.chain.fetch_unit", None)
-    profile_screen(request_of("own"), "two", work="one/work")
+    profile_screen(request_of("bray"), "two", work="one/work")
     assert not Path("two/work").exists()
 
 

@@ -21,6 +21,10 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 """Files of an exported folder."""
 
 
+ANY_CHANNELS = ("bag-of-channels", "channel-tokens")
+"""Values of `training.encoder` for encoders that take any number of channels; see :mod:`cwamsn.models.agnostic`."""
+
+
 class EncoderFiles(NamedTuple):
     """Where an encoder's files lie."""
 
@@ -100,3 +104,8 @@ def trained_on(description: Mapping[str, Any]) -> str:
     if screen:
         return f"{screen['name']} (simulated)" if screen["simulated"] else str(screen["name"])
     return f"crops {str(description.get('data_sha256', {}).get('crops', 'unknown'))[:12]}"
+
+
+def takes_any_channels(description: Mapping[str, Any]) -> bool:
+    """Whether the encoder of this description takes any number of channels, of whatever stains."""
+    return description["recipe"].get("encoder") in ANY_CHANNELS

@@ -38,7 +38,7 @@ def find_stains(wanted: Sequence[str], known: Sequence[str], *, some: bool = Fal
                 f"--channels {stain}={same[0]},..."
             )
     missing = [stain for stain in wanted if stain not in found]
-    if missing and not some:
+    if missing and not (some and known):
         raise InputError(
             f"stains: the encoder takes {', '.join(wanted)}, the screen has {', '.join(known) or 'none'}: "
             f"{', '.join(missing)} is not among them; name the screen's own, --channels {missing[0]}=NAME,..., or take "

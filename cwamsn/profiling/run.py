@@ -14,12 +14,11 @@ from cwamsn import tables
 from cwamsn.chain import inputs_digest, prepare_screen
 from cwamsn.crops import crops_of
 from cwamsn.embeddings.methods import embed_method
-from cwamsn.encoder_files import check_weights, encoder_files, read_description
+from cwamsn.encoder_files import check_weights, encoder_files, read_description, takes_any_channels
 from cwamsn.errors import InputError
 from cwamsn.files import read_json, sha256, write_json
 from cwamsn.live import say
 from cwamsn.methods import method_of
-from cwamsn.models.build import AGNOSTIC
 from cwamsn.notes import collected, note
 from cwamsn.paths import ScreenPaths
 from cwamsn.profiles import (
@@ -115,7 +114,7 @@ def matched(request: Request) -> Request:
     encoder for any channels is given all that the screen has.
     """
     description = read_description(encoder_files(request.encoder).description)
-    wanted, takes_any = list(description["channels"]), description["recipe"].get("encoder") in AGNOSTIC
+    wanted, takes_any = list(description["channels"]), takes_any_channels(description)
     spec, settings = request.spec, request.settings
     if spec.channel_map is not None and set(wanted) <= set(spec.stains()):
         spec = replace(spec, channel_map=None)  # the encoder takes the screen's own stains

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from cwamsn.encoder_files import ANY_CHANNELS
 from cwamsn.errors import InputError
-from cwamsn.models import BagOfChannels, ChannelTokens, build_encoder, encoder_arguments, set_attention
+from cwamsn.models import AGNOSTIC, BagOfChannels, ChannelTokens, build_encoder, encoder_arguments, set_attention
 from cwamsn.models.compiled import _repeated
 
 OPTIONS = {"backbone": "vit_tiny_patch16_224", "embed_dim": 24, "depth": 2, "num_heads": 2, "patch_size": 8}
@@ -117,6 +118,10 @@ def test_half_precision_is_near_to_float32(name, attention):
 def test_the_blocks_of_the_shared_transformer_are_what_is_compiled(name):
     encoder = build(name)
     assert _repeated(encoder) == list(encoder.single.vit.blocks)
+
+
+def test_their_names_are_known_without_torch():
+    assert tuple(AGNOSTIC) == ANY_CHANNELS
 
 
 def test_options_are_those_of_the_backbone():

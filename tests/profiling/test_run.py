@@ -142,6 +142,26 @@ def test_a_screen_may_change_how_its_crops_are_made(request_of):
     assert qc["mean_ER"].mean() != tables.read("qc", "plain/work/lab/qc.parquet")["mean_ER"].mean()
 
 
+@pytest.mark.parametrize("name", ["bag-of-channels", "channel-tokens"])
+@pytest.mark.parametrize("stains", [3, 4, 6, 8])
+def test_an_encoder_for_any_channels_embeds_a_screen_of_three_to_eight_stains(name, stains, tmp_path, monkeypatch):
+    """Trained on five of Bray's names; the screen has some of them, under synonyms, and others."""
+    monkeypatch.chdir(tmp_path)
+    own = ("Actin", "DNA", "Mito", "Tubulin", "ER", "Golgi", "Lysosome", "Lipid")[:stains]
+    listed = write_lab(tmp_path / "lab", ("P1",), sites=1, stains=own)
+    options = {"backbone": "vit_tiny_patch16_224", "embed_dim": 24, "depth": 2, "num_heads": 2, "patch_size": 8}
+    recipe = {"encoder": name, "encoder_options": options, "channel_sampling": "hierarchical"}
+    encoder = write_encoder(tmp_path / "encoder", BRAY_STAINS, recipe=recipe)
+    spec = screen_from_argument(listed, platemap=tmp_path / "lab" / "platemap.csv")
+    about = profile_screen(Request("lab", spec, encoder, Settings(), "none"), "out")
+    profiles = read_profiles("out/wells.parquet")
+    assert profiles.features.shape == (8, 24) and np.isfinite(profiles.features).all()
+    assert about["stains"] == {"Mito": "Mito", "Hoechst": "DNA"} | ({"ERSyto": "ER"} if stains > 4 else {})
+    new = [stain for stain in own if stain not in ("DNA", "Mito", "ER")]
+    assert any(f"{', '.join(new)} of the screen are no stains of the encoder's training" in x for x in about["notes"])
+    assert json.loads(Path("out/work/lab/statistics.json").read_text())["channels"] == list(own)
+
+
 def test_two_encoders_share_the_crops(request_of, monkeypatch):
     profile_screen(request_of("own"), "one")
     monkeypatch.setattr("cwamsn.chain.write_crops", None)

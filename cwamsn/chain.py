@@ -184,7 +184,7 @@ class _Work:
         of_map = self.channel_maps.get(self.spec.channel_map) if self.spec.channel_map else None
         return {
             "spec": _section(self.source),
-            "state": self.source.state(unit),
+            "state": self.source.whole_state(unit),
             "crops": {name: value for name, value in asdict(self.crops).items() if name != "plates"},
             "channel_map": [self.spec.channel_map, asdict(of_map) if of_map else None],
         }

@@ -2,6 +2,7 @@
 
 from cwamsn.crops.channels import channel_sources
 from cwamsn.crops.conversion import compress_to_uint8
+from cwamsn.crops.corrections import Corrections, corrections_of
 from cwamsn.crops.gather import gather_crops
 from cwamsn.crops.options import ChannelMap, CropOptions, PlateOptions, QcOptions, crops_of
 from cwamsn.crops.store import CropStore
@@ -9,6 +10,7 @@ from cwamsn.crops.write import FieldReader, judge_field, write_crops
 
 __all__ = [
     "ChannelMap",
+    "Corrections",
     "CropOptions",
     "CropStore",
     "FieldReader",
@@ -16,6 +18,7 @@ __all__ = [
     "QcOptions",
     "channel_sources",
     "compress_to_uint8",
+    "corrections_of",
     "crops_of",
     "gather_crops",
     "judge_field",

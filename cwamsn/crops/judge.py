@@ -29,6 +29,7 @@ ADVICE = {
     "constant border": "a broken upload or a shifted image?",
     "mixed depths": "8-bit pixels are taken as they are, 16-bit ones are scaled; export both alike, or set "
     "crops.convert_uint8",
+    "outside the range": "they were brought to its nearer end; images.range of the screen says where that is",
     "repeated": "the same image under two names?",
     "repeated channel": "a file that is named for two fields?",
 }

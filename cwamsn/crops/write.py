@@ -14,6 +14,7 @@ import pandas as pd
 from cwamsn import tables
 from cwamsn.crops.channels import channel_sources, combine_planes
 from cwamsn.crops.conversion import compress_to_uint8
+from cwamsn.crops.corrections import Corrections, corrections_of
 from cwamsn.crops.judge import broken_tail, same_planes, suspicions
 from cwamsn.crops.options import ChannelMap, CropOptions
 from cwamsn.crops.plates import commonest
@@ -57,16 +58,18 @@ def write_crops(
     Raises
     ------
     InputError
-        For what makes every field wrong: an unknown stain or channel map.
+        For what makes every field wrong: an unknown stain or channel map, a plate without a range, an illumination
+        function that cannot be read.
     """
-    if images is not None and (images.range is not None or images.illumination is not None):
-        raise InputError("images: range and illumination are not applied yet; leave them out")
     fields = tables.read("fields", unit.fields)
     wells = tables.read("wells", ScreenPaths(unit.root).wells)
+    barcode = barcode_of(wells, unit.name)
     wells = wells[wells["well_id"].isin(fields["well_id"])].set_index("well_id").to_dict("index")
     channels, rows = list(options.channels), _skipped_rows(unit.skipped)
     stains = [c.removeprefix("uri_") for c in fields.columns if c.startswith("uri_")]
     sources, combine = channel_sources(channels, channel_map, channel_maps, stains, str(unit.fields))
+    used = list(dict.fromkeys(stain for source in sources for stain in source))
+    corrections = corrections_of(images or ImageOptions(), options, used, unit, barcode)
 
     kept: list[tuple[dict, Measures]] = []
     first_with: dict[tuple, str] = {}
@@ -75,8 +78,11 @@ def write_crops(
         PlaneReader(images) as planes,
         ShardWriter(temporary / SHARD, channels, options.codec) as writer,
     ):
-        reader = FieldReader(sources, combine, planes, options)
-        for field in progress(fields.to_dict("records"), f"crops {unit.name}", unit="field"):
+        records = fields.to_dict("records")
+        if corrections is not None:
+            corrections.estimate(records, used, planes)
+        reader = FieldReader(sources, combine, planes, options, corrections)
+        for field in progress(records, f"crops {unit.name}", unit="field"):
             well = wells.get(field["well_id"])
             row = {
                 "field_id": field["field_id"],
@@ -134,7 +140,7 @@ def judge_field(
         return None, None, {"reason": str(error)}
     measures = measure(crop)
     row: dict[str, object] = {
-        "warning": "; ".join(suspicions(raw, crop, channels, options.convert_uint8)) or None,
+        "warning": "; ".join([*reader.warnings(), *suspicions(raw, crop, channels, options.convert_uint8)]) or None,
         "bits": None if options.convert_uint8 else _bits(raw),
     }
     for name in ("focus", "saturation", "mean"):
@@ -153,8 +159,15 @@ def judge_field(
 class FieldReader:
     """Reads every field into the same array, since fresh memory costs as much as converting a plane."""
 
-    def __init__(self, sources: list[list[str]], combine: str, planes: PlaneReader, options: CropOptions) -> None:
-        self.sources, self.combine, self.planes = sources, combine, planes
+    def __init__(
+        self,
+        sources: list[list[str]],
+        combine: str,
+        planes: PlaneReader,
+        options: CropOptions,
+        corrections: Corrections | None = None,
+    ) -> None:
+        self.sources, self.combine, self.planes, self.corrections = sources, combine, planes, corrections
         self.convert = partial(
             compress_to_uint8,
             convert_uint8=options.convert_uint8,
@@ -164,8 +177,14 @@ class FieldReader:
         self._crop = np.empty((len(sources), 0, 0), np.uint8)
 
     def read(self, field: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """(C, H, W) uint8, valid until the next call, and the planes by stain. Raises InputError naming a bad plane."""
+        """(C, H, W) uint8, valid until the next call, and the planes by stain. Raises InputError naming a bad plane.
+
+        The planes are those of the files under the declared range; an illumination function is divided out of the crop
+        alone, since a broken or repeated image is told by equal pixels.
+        """
         planes: dict[str, np.ndarray] = {}
+        if self.corrections is not None:
+            self.corrections.begin()
         named: dict[str, str] = {}
         for stain in dict.fromkeys(stain for stains in self.sources for stain in stains):
             uri = field[f"uri_{stain}"]
@@ -173,18 +192,38 @@ class FieldReader:
                 raise InputError(f"plane {stain} is missing")
             if (other := named.setdefault(uri, stain)) != stain:
                 raise InputError(f"{uri}: named for {other} and {stain}; correct the columns of one of them")
-            planes[stain] = self.planes.read(uri)
+            planes[stain] = self._plane(stain, uri)
             shape, expected = planes[stain].shape, next(iter(planes.values())).shape
             if shape != expected:
                 raise InputError(f"{uri}: {_text(shape)} pixels, other planes of the field have {_text(expected)}")
         if self._crop.shape[1:] != shape:
             self._crop = np.empty((len(self.sources), *shape), np.uint8)
+        lit = planes
+        if self.corrections is not None:
+            lit = {stain: self.corrections.lit(stain, plane, field[f"uri_{stain}"]) for stain, plane in planes.items()}
         for stains, out in zip(self.sources, self._crop):
             if len(stains) == 1:
-                self.convert(planes[stains[0]], out=out)
+                self.convert(lit[stains[0]], out=out)
             else:
-                out[...] = combine_planes([self.convert(planes[s]) for s in stains], self.combine)
+                out[...] = combine_planes([self.convert(lit[s]) for s in stains], self.combine)
         return self._crop, planes
+
+    def _plane(self, stain: str, uri: str) -> np.ndarray:
+        plane = self.planes.read(uri)
+        return plane if self.corrections is None else self.corrections.ranged(stain, plane, uri)
+
+    def warnings(self) -> list[str]:
+        """What the corrections of the last field say, each `kind: details`."""
+        found = self.corrections.warning() if self.corrections is not None else None
+        return [] if found is None else [found]
+
+
+def barcode_of(wells: pd.DataFrame, plate: str) -> str:
+    """What the user calls a plate, by the name of its files. wells: the wells table."""
+    if "barcode" not in wells:
+        return plate
+    found = wells.loc[wells["plate"] == plate, "barcode"].dropna()
+    return str(found.iloc[0]) if len(found) else plate
 
 
 def _bits(planes: Mapping[str, np.ndarray]) -> str:

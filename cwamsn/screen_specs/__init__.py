@@ -72,7 +72,7 @@ def units(screen: str, section: Section) -> list[str]:
 
 def unit_state(section: Section, unit: str) -> str:
     """A text that changes when the user's own files behind a unit do; '' where none of them is local."""
-    return parse_spec(section).state(unit)
+    return parse_spec(section).whole_state(unit)
 
 
 def local_files(section: Section, kind: Literal["metadata", "truth", "released"]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from cwamsn.options import Options
 from cwamsn.screen_specs.image_options import ImageOptions
+from cwamsn.screen_specs.watch import state_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,15 @@ class ScreenSpec(Options):
     def image_options(self) -> ImageOptions:
         """What the image files hold; the key `images` where the kind of screen has it."""
         return ImageOptions()
+
+    def barcode(self, unit: str) -> str:
+        """What the user calls a plate."""
+        return unit
+
+    def whole_state(self, unit: str) -> str:
+        """:meth:`state`, and that of the illumination functions of the unit."""
+        functions = self.image_options().illumination_of(self.barcode(unit))
+        return state_of(functions.values(), self.state(unit)) if functions else self.state(unit)
 
     def state(self, unit: str) -> str:
         """A text that changes when the user's own files behind a unit do; '' where none of them is local."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cwamsn.errors import InputError
 from cwamsn.options import Options
+from cwamsn.screen_specs.images import known_location
 
 ESTIMATE = "estimate"
 STACKS = ("refuse", "max", "sharpest")
@@ -41,14 +42,30 @@ class ImageOptions(Options):
             return {f".{plate}": pair for plate, pair in self.range.items()}
         return {"": self.range}
 
-    def range_of(self, plate: str) -> tuple[float, float] | None:
-        """(low, high) of a plate's pixels as stored, None where none is declared. InputError for a plate left out."""
+    def range_of(self, *plate: str) -> tuple[float, float] | None:
+        """(low, high) of a plate's pixels as stored, None where none is declared. InputError for a plate left out.
+
+        plate : names of the plate; the first that has a range counts.
+        """
         if not isinstance(self.range, Mapping):
             return None if self.range is None else (self.range[0], self.range[1])
-        if plate not in self.range:
+        name = next((name for name in plate if name in self.range), None)
+        if name is None:
             raise InputError(
-                f"images.range: has no plate {plate}, only {', '.join(list(self.range)[:8])}; add it, or give one "
+                f"images.range: has no plate {plate[0]}, only {', '.join(list(self.range)[:8])}; add it, or give one "
                 "range for all"
             )
-        low, high = self.range[plate]
+        low, high = self.range[name]
         return low, high
+
+    def illumination_of(self, barcode: str) -> dict[str, str]:
+        """Location of the illumination function of each stain of a plate; none where they are not files."""
+        if not isinstance(self.illumination, Mapping):
+            return {}
+        texts = {stain: text.replace("{plate}", barcode) for stain, text in self.illumination.items()}
+        return {stain: known_location(text, f"images.illumination.{stain}") for stain, text in texts.items()}
+
+
+def illumination_name(stain: str) -> str:
+    """Where a fetched illumination function lies in the raw folder of a unit."""
+    return f"illumination/{stain}.npy"

@@ -75,6 +75,10 @@ class ListedSpec(HostedSpec):
             raise InputError(f"plates: {repeated} is listed twice; list each once")
         return found
 
+    def barcode(self, unit: str) -> str:
+        """What the user calls a plate."""
+        return self.barcodes().get(unit, unit)
+
     def check_stains(self) -> None:
         """InputError for a stain that cannot name a file."""
         check_stains(self.stains())

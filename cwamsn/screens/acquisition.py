@@ -5,6 +5,7 @@ A simulated screen has no source of its own: the simulator writes files in the l
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +14,9 @@ from cwamsn import tables
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, write_json
 from cwamsn.paths import ScreenPaths, UnitPaths
-from cwamsn.screen_specs import RxRx3Spec, ScreenSpec
-from cwamsn.screens.hosts import Fetched, forget
+from cwamsn.screen_specs import HostedSpec, RxRx3Spec, ScreenSpec
+from cwamsn.screen_specs.image_options import illumination_name
+from cwamsn.screens.hosts import Fetched, fetch, forget
 from cwamsn.screens.sources import Raw, rxrx3_core, source_of
 from cwamsn.screens.splits import write_fields
 
@@ -65,12 +67,21 @@ def fetch_unit(unit: UnitPaths, spec: ScreenSpec, cache: str | Path) -> None:
     """
     screen, raw = ScreenPaths(unit.root), Raw(unit)
     found = source_of(spec).acquire(spec, raw, tables.read("wells", screen.wells), Path(cache))
+    if isinstance(spec, HostedSpec):
+        _fetch_illumination(spec, raw, found.channels, Path(cache))
     raw.finish()
     found.write_skipped(unit.skipped)
     tables.write(found.fields_frame(), "fields", unit.fields)
     for fetched in raw.files.values():
         forget(fetched, cache)
     print(f"{screen.root.name} {unit.name}: {found.summary()}")
+
+
+def _fetch_illumination(spec: HostedSpec, raw: Raw, stains: Sequence[str], cache: Path) -> None:
+    """Fetch the illumination functions of a unit; remote ones lie in its raw folder then (`illumination_files`)."""
+    for stain, location in spec.image_options().illumination_of(spec.barcode(raw.unit.name)).items():
+        if stain in stains:
+            raw.add(fetch(location, cache, spec.retry), illumination_name(stain))
 
 
 def fetch_truth(spec: ScreenSpec, cache: str | Path, path: str | Path) -> None:

@@ -100,7 +100,7 @@ def show_layouts() -> None:
             wells = wells_of(plates, 1, PERTURBATIONS, controls)
             features = np.random.default_rng(seed).normal(size=(len(wells), 64))
             for null, values in found.items():
-                table = activity(features, wells, ActivityOptions(null=null, null_size=999))
+                table = activity(features, wells, ActivityOptions(p_values=null, null_size=999))
                 values.append(table["p_value"].to_numpy())
         print(f"{plates:6} {controls:8}  {shares(found['permutation']):>18}  {shares(found['copairs']):>17}")
 

@@ -10,7 +10,7 @@ from cwamsn.cli import base
 from cwamsn.cli._profiles import check_suffix, digits, in_columns, profiles_at, short, whole, written
 from cwamsn.cli.output import Answer
 from cwamsn.hits import ActivityOptions, activity_of_profiles
-from cwamsn.hits.against_controls import NULLS
+from cwamsn.hits.against_controls import P_VALUES
 from cwamsn.hits.options import STRATA
 
 DEFAULT = ActivityOptions()
@@ -43,11 +43,11 @@ HITS = {
     help="Negatives are the controls of a well's own plate or batch.",
 )
 @click.option(
-    "--null",
-    type=click.Choice(NULLS),
-    default=DEFAULT.null,
+    "--p-values",
+    type=click.Choice(P_VALUES),
+    default=DEFAULT.p_values,
     show_default=True,
-    help="p-values by permuted labels, or by random ranks as copairs gives them.",
+    help="By permuted labels, or by random ranks as copairs gives them.",
 )
 @click.option(
     "--held-out",

@@ -1,7 +1,7 @@
 """Which perturbations differ from their controls: mean average precision with p-values against permuted labels.
 
 The null: a perturbation's labels are put on controls, as many on each plate as it has wells there, and its wells become
-controls in their place. AP and mAP are copairs'; so are its p-values with `null: copairs`.
+controls in their place. AP and mAP are copairs'; so are its p-values with `p_values: copairs`.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from cwamsn.notes import note
 from cwamsn.vocabulary import NEGATIVE
 from cwamsn.wells import in_order_of_ids, is_negative
 
-NULLS = ("permutation", "copairs")
+P_VALUES = ("permutation", "copairs")
 EQUAL = 1e-12  # mean average precisions that differ by less are equal but for rounding
 DRAWN = 1000  # permutations after which one that is clearly not active is left
 SAME_PLATE = "same plate"
@@ -91,7 +91,7 @@ def activity(
     if (table["reason"] != "").all():
         why = table["reason"].value_counts().index[0]
         raise InputError(f"hits: none of {len(table)} perturbations can be tested ({why}); {_remedy(why)}")
-    if options.null == "copairs":
+    if options.p_values == "copairs":
         table["p_value"] = _copairs_p([queries for _, queries in scored], options)
     tested = table["p_value"].notna().to_numpy()
     table["corrected_p_value"] = np.nan
@@ -102,7 +102,7 @@ def activity(
 
 
 def _check(options: ActivityOptions) -> None:
-    for key, value, known in (("within", options.within, STRATA), ("null", options.null, NULLS)):
+    for key, value, known in (("within", options.within, STRATA), ("p_values", options.p_values, P_VALUES)):
         if value not in known:
             raise InputError(f"hits.{key}: {value!r} is not known; known: {', '.join(known)}")
 
@@ -180,7 +180,7 @@ def _score(
     normal = (precision[scored] - expected) / (1 - expected)
     value = float(precision[scored].mean())
     layout = _layout(local, len(members))
-    permuted = options.null == "permutation"
+    permuted = options.p_values == "permutation"
     queries = pd.DataFrame(
         {
             "average_precision": precision[scored], "normalized_average_precision": normal,
@@ -261,7 +261,7 @@ def _say(table: pd.DataFrame, options: ActivityOptions) -> None:
             "of position and handling"
         )
     weak = int((tested["least_p_value"] > options.level).sum())
-    if weak and options.null == "permutation":
+    if weak and options.p_values == "permutation":
         note(
             f"hits: {weak} of {len(tested)} perturbations cannot reach p <= {options.level:g} whatever they do: too "
             "few wells and controls; give more, or set hits.held_out lower"

@@ -29,7 +29,7 @@ class ActivityOptions(Options):
 
     within: str = "plate"
     """`plate` or `batch`: a well's negatives are the controls of it, and labels are permuted within it."""
-    null: str = "permutation"
+    p_values: str = "permutation"
     """`permutation` of labels between a perturbation's wells and controls; `copairs`: random ranks, as that package."""
     held_out: float = 0.5
     """Share of the controls that the alignment is not fitted on, which are then the negatives; 0: all are both."""

@@ -70,7 +70,7 @@ def test_activity_lists_hits_and_writes_both_tables(folder, tmp_path, capsys):
         (["neighbours", "{}", "t03", "--alignment", "sphering"], "have no alignment 'sphering'"),
         (["neighbours", "{}/..", "t03"], "or what cwamsn embed wrote"),
         (["activity", "{}/perturbations.parquet"], "give profiles of wells"),
-        (["activity", "{}", "--null", "normal"], "'normal' is not one of"),
+        (["activity", "{}", "--p-values", "normal"], "'normal' is not one of"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(folder, capsys, words, said):

@@ -48,7 +48,7 @@ def test_average_precision_and_its_p_value_equal_copairs(across, tmp_path, monke
     if not across:  # one plate with three wells each
         wells["plate"] = "p0"
     expected = by_copairs(features, wells, across).set_index("perturbation")
-    found = activity(features, wells, ActivityOptions(null="copairs", null_size=300)).set_index("perturbation")
+    found = activity(features, wells, ActivityOptions(p_values="copairs", null_size=300)).set_index("perturbation")
     found = found[found["p_value"].notna()]
     assert sorted(found.index) == sorted(expected.index) and len(found) > 10
     for name in ("mean_average_precision", "mean_normalized_average_precision", "p_value", "corrected_p_value"):
@@ -72,7 +72,7 @@ def test_a_layout_that_proves_nothing_says_so_where_random_ranks_claim_a_hit():
         features, wells = screen(plates=2, perturbations=10, controls=4, seed=seed, spread=0)
         with collected() as lines:
             small.append(activity(features, wells, ActivityOptions(null_size=500)))
-        claimed.append(activity(features, wells, ActivityOptions(null="copairs", null_size=500)))
+        claimed.append(activity(features, wells, ActivityOptions(p_values="copairs", null_size=500)))
         assert sum("cannot reach" in line for line in lines) == 0
     small, claimed = pd.concat(small), pd.concat(claimed)
     assert (small["p_value"] <= 0.01).mean() == 0 and (claimed["p_value"] <= 0.01).mean() > 0.04
@@ -144,8 +144,8 @@ def test_screens_without_controls_or_replicates_are_refused_in_one_line():
     first = (wells["plate"] == "p0").to_numpy()
     with pytest.raises(InputError, match=r"none of 20 perturbations can be tested \(one well\)"):
         activity(features[first], wells[first], FEW)
-    with pytest.raises(InputError, match=r"hits\.null: 'normal' is not known; known: permutation, copairs"):
-        activity(features, wells, ActivityOptions(null="normal"))
+    with pytest.raises(InputError, match=r"hits\.p_values: 'normal' is not known; known: permutation, copairs"):
+        activity(features, wells, ActivityOptions(p_values="normal"))
 
 
 def dosed(strengths, seed=0):

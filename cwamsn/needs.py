@@ -293,6 +293,14 @@ class Needs:
         """Profiles of every method with embeddings, on every screen."""
         return [str(self.plan.profiles(screen, m.name, seed).anndata) for screen, m, seed in self.embedded()]
 
+    def neighbours(self) -> list[str]:
+        """Neighbours by every method with embeddings, on every screen."""
+        return [str(self.plan.profiles(screen, m.name, seed).neighbours) for screen, m, seed in self.embedded()]
+
+    def hits(self) -> list[str]:
+        """Hit lists of every method with embeddings, on every screen."""
+        return [str(self.plan.profiles(screen, m.name, seed).hits) for screen, m, seed in self.embedded()]
+
     def of_profiles(self, screen: str, method: str, seed: str) -> dict[str, str]:
         """What profiles are made from: embeddings, wells, and what says more of them where the method has it."""
         kind = self.plan.defined[method].kind

@@ -133,6 +133,22 @@ class ProfilePaths:
     """Where the profiles come from, JSON."""
     notes = _Below("notes.json")
     """Notes of the job, JSON."""
+    neighbours = _Below("neighbours.csv")
+    """Nearest perturbations of each."""
+    replicates = _Below("replicates.csv")
+    """Whether the replicates of those whose neighbours are listed agree."""
+    activity = _Below("activity.csv")
+    """How well each perturbation and dose is told from its controls."""
+    hits = _Below("hits.csv")
+    """The hit list, one row per perturbation."""
+    about_neighbours = _Below("neighbours.json")
+    """How the neighbours were found."""
+    about_hits = _Below("hits.json")
+    """How the hits were found."""
+    notes_neighbours = _Below("neighbours.notes.json")
+    """Notes of the job that found the neighbours."""
+    notes_hits = _Below("hits.notes.json")
+    """Notes of the job that found the hits."""
 
 
 def notes_of(table: str) -> str:

@@ -35,3 +35,65 @@ rule profiles:
     """Target: profiles of every method with embeddings, on every screen."""
     input:
         needs.profiles(),
+
+
+rule neighbours_of_method:
+    """Nearest perturbations of each, by a method's profiles of wells."""
+    input:
+        profiles=plan.profiles().anndata,
+    output:
+        neighbours=plan.profiles().neighbours,
+        replicates=plan.profiles().replicates,
+        about=plan.profiles().about_neighbours,
+        notes=plan.profiles().notes_neighbours,
+    log:
+        plan.log("neighbours/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("neighbours/{screen}/{method}/seed{seed}")
+    conda:
+        "../envs/profiles.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=runtime(60),
+    params:
+        options=config["neighbours"],
+    script:
+        "../workflow_scripts/profiles_neighbours.py"
+
+
+rule neighbours:
+    """Target: nearest perturbations by every method with embeddings, on every screen."""
+    input:
+        needs.neighbours(),
+
+
+rule hits_of_method:
+    """Perturbations that differ from their controls, by a method's profiles of wells."""
+    input:
+        profiles=plan.profiles().anndata,
+    output:
+        activity=plan.profiles().activity,
+        hits=plan.profiles().hits,
+        about=plan.profiles().about_hits,
+        notes=plan.profiles().notes_hits,
+    log:
+        plan.log("hits/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("hits/{screen}/{method}/seed{seed}")
+    conda:
+        "../envs/profiles.yaml"
+    threads: config["alignment"]["threads"]
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=runtime(60),
+    params:
+        options=config["hits"],
+    script:
+        "../workflow_scripts/profiles_hits.py"
+
+
+rule hits:
+    """Target: hit lists by every method with embeddings, on every screen."""
+    input:
+        needs.hits(),

@@ -6,10 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cwamsn.errors import InputError
-from cwamsn.files import atomic_path
 from cwamsn.profiles import Profiles, read_profiles
-
-SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
 def profiles_at(path: Path, *, names: Sequence[str]) -> Profiles:
@@ -22,23 +19,6 @@ def profiles_at(path: Path, *, names: Sequence[str]) -> Profiles:
             f"{path}: holds none of {', '.join(names)}; give a table of profiles, or what cwamsn embed wrote"
         )
     return read_profiles(found[0])
-
-
-def written(table: pd.DataFrame, path: Path) -> Path:
-    """Write a table in the format of the suffix."""
-    check_suffix(path)
-    with atomic_path(path) as temporary:
-        if path.suffix == ".parquet":
-            table.to_parquet(temporary, index=False)
-        else:
-            table.to_csv(temporary, index=False, sep="\t" if path.suffix == ".tsv" else ",", lineterminator="\n")
-    return path
-
-
-def check_suffix(path: Path | None) -> None:
-    """Refuse a file that could not be written, before anything is computed."""
-    if path is not None and path.suffix not in SUFFIXES:
-        raise InputError(f"--out {path}: end the name with {', '.join(SUFFIXES)}")
 
 
 def in_columns(table: pd.DataFrame, columns: Mapping[str, tuple[str, Callable[[object], str]]]) -> list[str]:

@@ -7,10 +7,11 @@ import click
 import pandas as pd
 
 from cwamsn.cli import base
-from cwamsn.cli._profiles import check_suffix, digits, in_columns, profiles_at, short, whole, written
+from cwamsn.cli._profiles import digits, in_columns, profiles_at, short, whole
 from cwamsn.cli.output import Answer
 from cwamsn.hits import ActivityOptions, activity_of_profiles
 from cwamsn.hits.against_controls import P_VALUES
+from cwamsn.hits.files import check_suffix, write_table
 from cwamsn.hits.options import STRATA
 
 DEFAULT = ActivityOptions()
@@ -91,7 +92,7 @@ def command(
         lines += [f"... and {len(active) - top} more (--hits FILE writes all)"] if len(active) > top else []
     for frame, path in ((table, out), (listed, hits)):
         if path is not None:
-            lines.append(f"written to {written(frame, path)}")
+            lines.append(f"written to {write_table(frame, path)}")
     return Answer(
         {"about": found.about, "hits": listed.to_dict("records"), "activity": table.to_dict("records")}, lines
     )

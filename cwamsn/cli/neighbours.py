@@ -6,10 +6,11 @@ import click
 import pandas as pd
 
 from cwamsn.cli import base
-from cwamsn.cli._profiles import check_suffix, digits, in_columns, profiles_at, short, whole, written
+from cwamsn.cli._profiles import digits, in_columns, profiles_at, short, whole
 from cwamsn.cli.output import Answer
 from cwamsn.errors import InputError
 from cwamsn.hits import NeighbourOptions, neighbours_of_profiles
+from cwamsn.hits.files import check_suffix, write_table
 from cwamsn.hits.options import STRATA
 
 DEFAULT = NeighbourOptions()
@@ -76,7 +77,7 @@ def command(
     table, queries = found.tables["neighbours"], found.tables["queries"]
     lines = [f"{len(table)} neighbours of {len(queries)} perturbations and doses"] if every else []
     if out is not None:
-        lines.append(f"written to {written(table, out)}")
+        lines.append(f"written to {write_table(table, out)}")
     if not every:
         lines = [
             line for i in range(len(queries)) for line in (*_query(queries.iloc[i]), *_listed(table, i, k))

@@ -6,6 +6,7 @@ up the doses of each. Method, formulas and limits: docs/hits.md.
 
 from cwamsn.hits.against_controls import activity
 from cwamsn.hits.doses import hit_list
+from cwamsn.hits.files import write_table
 from cwamsn.hits.nearest import Neighbours, neighbours, neighbours_of, perturbations
 from cwamsn.hits.of_profiles import activity_of_profiles, neighbours_of_profiles
 from cwamsn.hits.options import ActivityOptions, NeighbourOptions
@@ -21,4 +22,5 @@ __all__ = [
     "neighbours_of",
     "neighbours_of_profiles",
     "perturbations",
+    "write_table",
 ]

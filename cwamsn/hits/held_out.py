@@ -41,7 +41,7 @@ def split_controls(wells: pd.DataFrame, share: float, seed: int = 0) -> tuple[np
 
 
 def fair_vectors(
-    profiles: Profiles, share: float, seed: int = 0, alignment: str | None = None
+    profiles: Profiles, share: float, seed: int = 0, alignment: str | None = None, *, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray | None, str]:
     """Vectors of the wells, the controls that may serve as negatives, and how they were come by.
 
@@ -51,6 +51,7 @@ def fair_vectors(
     share : of the controls that the alignment is not fitted on; 0: they are as they stand in the profiles
     seed : of the choice
     alignment : name of one that the profiles have; None: the first
+    threads : threads of Harmony
 
     Returns
     -------
@@ -83,7 +84,7 @@ def fair_vectors(
     except InputError:
         return vectors, None, _seen(f"{seen}; too few to hold some out, 2 per batch must remain to fit")
     options = AlignOptions.from_config(said)
-    return align(profiles.features, wells, options=options, fit=fit, say=False), held, "held out"
+    return align(profiles.features, wells, options=options, threads=threads, fit=fit, say=False), held, "held out"
 
 
 def _seen(why: str) -> str:

@@ -71,7 +71,11 @@ def neighbours_of_profiles(
 
 
 def activity_of_profiles(
-    profiles: Profiles, options: ActivityOptions | None = None, alignment: str | None = None
+    profiles: Profiles,
+    options: ActivityOptions | None = None,
+    alignment: str | None = None,
+    *,
+    threads: int = 1,
 ) -> Found:
     """Which perturbations differ from their controls, with negatives that the alignment has not seen.
 
@@ -80,6 +84,7 @@ def activity_of_profiles(
     profiles : of wells; their alignment is fitted anew on some of the controls
     options : default: those of the configuration
     alignment : name of one that the profiles have; None: the first
+    threads : threads of Harmony
 
     Returns
     -------
@@ -90,7 +95,7 @@ def activity_of_profiles(
         raise InputError("hits: the profiles are of perturbations; give profiles of wells, which hold the controls")
     wells = wells_of(profiles.obs)
     shared = note_positions(wells)
-    vectors, negatives, how = fair_vectors(profiles, options.held_out, options.seed, alignment)
+    vectors, negatives, how = fair_vectors(profiles, options.held_out, options.seed, alignment, threads=threads)
     table = activity(vectors, wells, options, negatives=negatives)
     about: dict[str, object] = {
         "options": asdict(options), "alignment": _alignment(profiles, alignment), "negatives": how,

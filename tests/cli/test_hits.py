@@ -66,7 +66,7 @@ def test_activity_lists_hits_and_writes_both_tables(folder, tmp_path, capsys):
         (["neighbours", "{}"], "give the NAME of a perturbation, or --all with --out FILE"),
         (["neighbours", "{}", "--all"], "--all with --out FILE"),
         (["neighbours", "{}", "t3"], "no perturbation 't3' in the profiles; nearest: "),
-        (["neighbours", "{}", "t03", "--out", "x.xlsx"], "--out x.xlsx: end the name with .csv, .tsv, .parquet"),
+        (["neighbours", "{}", "t03", "--out", "x.xlsx"], "x.xlsx: end the name of a table with .csv, .tsv, .parquet"),
         (["neighbours", "{}", "t03", "--alignment", "sphering"], "have no alignment 'sphering'"),
         (["neighbours", "{}/..", "t03"], "or what cwamsn embed wrote"),
         (["activity", "{}/perturbations.parquet"], "give profiles of wells"),

@@ -3,11 +3,13 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from cwamsn import tables
 from cwamsn.files import read_json
+from cwamsn.hits import activity_of_profiles
 from cwamsn.paths import ProfilePaths
 from cwamsn.profiles import read_profiles
 from cwamsn.tables import feature_columns
@@ -144,3 +146,18 @@ def test_profiles_hold_the_vectors_of_embeddings_and_map_and_where_they_come_fro
     assert about == wells.about
     planned = snakemake(finished, "-n", "profiles").stdout
     assert all(f"profiles/rxrx3-tiny/{name}/seed0" in planned for name in tiny()["methods"] if name != "cwa-msn")
+
+
+def test_neighbours_and_hits_are_targets_of_the_run(finished):
+    results, place = finished / "results" / "tiny", "rxrx3-tiny/cwa-msn/seed0"
+    paths = ProfilePaths(results / "profiles" / place)
+    snakemake(finished, *(str(path.relative_to(finished)) for path in (paths.neighbours, paths.hits)))
+    wells = read_profiles(paths.anndata)
+    near, hits, activity = (pd.read_csv(path) for path in (paths.neighbours, paths.hits, paths.activity))
+    expected = activity_of_profiles(wells).tables["activity"]
+    pd.testing.assert_frame_equal(activity.fillna({"reason": ""}), expected, check_dtype=False, rtol=1e-12)
+    assert set(near["query"]) == set(pd.read_csv(paths.replicates)["perturbation"]) == set(hits["perturbation"])
+    assert read_json(paths.about_hits)["negatives"] == "held out" and isinstance(read_json(paths.notes_hits), list)
+    for target in ("neighbours", "hits"):
+        planned = snakemake(finished, "-n", target).stdout
+        assert all(f"/{name}/seed0/{target}.csv" in planned for name in tiny()["methods"] if name != "cwa-msn")

@@ -188,7 +188,11 @@ def read_json(path: str | Path) -> Any:
 
 
 def sha256(path: str | Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Hexadecimal SHA-256 of a file's bytes; of a folder, that of the names and digests of its files."""
+    if (folder := Path(path)).is_dir():
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        lines = "".join(f"{sha256(file)}  {file.relative_to(folder).as_posix()}\n" for file in files)
+        return hashlib.sha256(lines.encode()).hexdigest()
     with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 

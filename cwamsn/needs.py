@@ -197,6 +197,10 @@ class Needs:
         where = f"; published at {entry['url']}" if entry.get("url") else ""
         raise InputError(f"definitions.{method}.path: is missing; give the path of a local copy{where}")
 
+    def embedding_table(self, method: str) -> list[str]:
+        """The table with the ids of a file's rows, where a method names one."""
+        return [table] if (table := self.entry(method).get("table")) else []
+
     def file_of(self, method: Method, screen: str) -> str | None:
         """File of embeddings or weights that a method names; of a released one perhaps beside the screen's images."""
         if method.kind.brings_encoder:

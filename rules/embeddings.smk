@@ -102,6 +102,7 @@ use rule random_embedding as latent_embedding with:
 use rule random_embedding as import_embedding with:
     input:
         file=of(needs.embedding_file),
+        table=of(needs.embedding_table),
         wells=plan.screen().wells,
     wildcard_constraints:
         method=plan.pattern(*EMBEDDING_FILES),
@@ -147,6 +148,7 @@ rule import_map:
     """A finished map from a file, one vector per perturbation."""
     input:
         file=of(needs.embedding_file),
+        table=of(needs.embedding_table),
     output:
         map=plan.map(),
         notes=notes_of(plan.embeddings()),

@@ -48,6 +48,8 @@ class FileOptions(Options):
     format: str | None = None
     feature_columns: list[str] | str | None = None
     array: str | None = None
+    table: str | None = None
+    on_missing: str = "refuse"
     sha256: str | None = None
 
 
@@ -55,7 +57,7 @@ class FileOptions(Options):
 class WellsFile(FileOptions):
     """A file with one vector per well."""
 
-    well_column: str | None = None
+    well_column: str | list[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,32 @@
 """Which format a file of embeddings has, and its reader."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from cwamsn.embeddings.files.arrays import read_h5, read_h5ad, read_npz
+from cwamsn.embeddings.files.arrays import read_h5, read_h5ad, read_npy, read_npz, read_zarr
 from cwamsn.embeddings.files.source import Piece, Source, refusing
-from cwamsn.embeddings.files.tabular import read_csv, read_parquet
+from cwamsn.embeddings.files.tabular import read_csv, read_feather, read_parquet
 from cwamsn.embeddings.options import FileOptions, WellsFile
 from cwamsn.errors import InputError
 
 SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".npz": "npz", ".h5ad": "h5ad"}
-SUFFIXES |= {".h5": "h5", ".hdf5": "h5", ".tsv": "csv"}
-_READERS = {"parquet": read_parquet, "csv": read_csv, "npz": read_npz, "h5": read_h5, "h5ad": read_h5ad}
+SUFFIXES |= {".h5": "h5", ".hdf5": "h5", ".tsv": "csv", ".feather": "feather", ".arrow": "feather", ".npy": "npy"}
+SUFFIXES |= {".zarr": "zarr"}
+ZARR = ("zarr.json", ".zgroup", ".zattrs")  # files at the top of a Zarr store
+FOLDERS = ("parquet", "zarr")  # formats whose files may be a folder
+_READERS = {
+    "parquet": read_parquet,
+    "csv": read_csv,
+    "feather": read_feather,
+    "npz": read_npz,
+    "npy": read_npy,
+    "h5": read_h5,
+    "h5ad": read_h5ad,
+    "zarr": read_zarr,
+}
 
 
 def open_source(path: Path, entry: WellsFile) -> Source:
@@ -35,17 +48,24 @@ def open_source(path: Path, entry: WellsFile) -> Source:
         with refusing(path, kind):
             yield from source.pieces
 
-    return Source(source.ids, source.n_features, pieces(), source.names)
+    return replace(source, pieces=pieces())
 
 
 def file_format(path: Path, entry: FileOptions) -> str:
     """The format that `entry` names, else that of the suffix."""
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file; check the path of this method")
     suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
     found = entry.format or SUFFIXES.get(suffix.lower())
     if found != "csv" and path.suffix.lower() == ".gz":
         raise InputError(f"{path}: only CSV is read compressed; uncompress it")
+    if path.is_dir():
+        found = found or ("zarr" if any((path / name).exists() for name in ZARR) else "parquet")
+        if found not in FOLDERS:
+            raise InputError(f"{path}: is a folder, which {found} is not; give a file")
+    elif found == "zarr":
+        raise InputError(f"{path}: is a file, Zarr is a folder; unpack it")
     if found is None:
-        raise InputError(f"{path}: format not known by its suffix; set format to parquet, csv, npz, h5 or h5ad")
+        *others, last = _READERS
+        raise InputError(f"{path}: format not known by its suffix; set format to {', '.join(others)} or {last}")
     return found

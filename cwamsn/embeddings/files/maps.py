@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from cwamsn.embeddings.files import arrays, columns, formats, tabular
@@ -20,16 +21,24 @@ from cwamsn.notes import note
 from cwamsn.tables import check, feature_columns
 
 MAP_KEYS = ("perturbation_type", "concentration", "n_wells")
+# The same in a table of profiles.
+OF_PROFILES = {
+    "Metadata_PerturbationType": "perturbation_type",
+    "Metadata_Concentration": "concentration",
+    "Metadata_WellCount": "n_wells",
+}
+PERTURBATION = "Metadata_Perturbation"
 
 
 def read_map(path: str | Path, entry: Mapping[str, Any] | MapFile) -> tuple[pd.DataFrame, dict[str, int]]:
     """Read a finished map, one vector per perturbation.
 
-    The file's columns `perturbation_type`, `concentration` (µM) and `n_wells` are used where it has them.
+    The file's columns `perturbation_type`, `concentration` (µM) and `n_wells` are used where it has them, and so are
+    the `Metadata_` columns of a table of profiles.
 
     Parameters
     ----------
-    path : Parquet, CSV, npz, HDF5 or AnnData file
+    path : file or folder of a format that :mod:`cwamsn.embeddings.files.formats` knows
     entry : how to read it; a mapping may have the keys of :class:`~cwamsn.embeddings.options.MapFile`, or none
 
     Returns
@@ -48,6 +57,9 @@ def read_map(path: str | Path, entry: Mapping[str, Any] | MapFile) -> tuple[pd.D
     given, features = _table(path, entry)
     values = np.column_stack([tabular.to_float(path, name, given.column(name)) for name in features])
     values = values.astype(np.float64)
+    if entry.on_missing == "drop" and not (good := np.isfinite(values).all(axis=1)).all():
+        note(f"{path.name}: {int((~good).sum())} of {len(good)} rows with NaN or infinite values are left out")
+        given, values = given.filter(pa.array(good)), values[good]
     names = _names(path, given, column)
     keyed = {
         "perturbation_type": _types(path, given, entry.perturbation_type),
@@ -109,13 +121,15 @@ def _table(path: Path, entry: MapFile) -> tuple[pa.Table, list[str]]:
     """A small table of any accepted format, and its feature columns."""
     kind, wanted, column = formats.file_format(path, entry), entry.feature_columns, entry.perturbation_column
     with refusing(path, kind):
-        if kind in ("npz", "h5"):
-            source = formats.open_source(path, WellsFile(format=kind, well_column=column, feature_columns=wanted))
+        annotated = kind == "h5ad" or (kind == "zarr" and arrays.is_anndata(path))
+        if kind in ("npz", "npy", "h5") or (kind == "zarr" and not annotated):
+            file = WellsFile(format=kind, well_column=column, feature_columns=wanted, table=entry.table)
+            source = formats.open_source(path, file)
             values = np.concatenate([block for _, _, block in source.pieces])
             return _dense_table(column, source.ids, values)
-        if kind == "h5ad":
+        if annotated:
             return _annotated_table(path, entry)
-        table = pq.read_table(path) if kind == "parquet" else _csv_table(path, column)
+        table = _of_profiles(_read_table(path, kind, column), column)
         if not len(table):
             raise InputError(f"{path}: has no row; fill it in")
         if column not in table.column_names:
@@ -125,20 +139,35 @@ def _table(path: Path, entry: MapFile) -> tuple[pa.Table, list[str]]:
         return table, columns.choose(path, wanted, table.schema, keys, table.column)
 
 
+def _read_table(path: Path, kind: str, column: str) -> pa.Table:
+    if kind == "parquet":
+        return tabular.open_folder(path).to_table() if path.is_dir() else pq.read_table(path)
+    return feather.read_table(path) if kind == "feather" else _csv_table(path, column)
+
+
+def _of_profiles(table: pa.Table, column: str) -> pa.Table:
+    """A table of profiles with the names that maps have."""
+    names = {old: new for old, new in {**OF_PROFILES, PERTURBATION: column}.items() if new not in table.column_names}
+    return table.rename_columns([names.get(name, name) for name in table.column_names])
+
+
 def _csv_table(path: Path, column: str) -> pa.Table:
     """A CSV file with types inferred from all rows; perturbations stay text (`NA` and `1` are names)."""
     times = 16 if path.suffix.lower() == ".gz" else 1  # compressed text is longer than its file
     block = pacsv.ReadOptions(block_size=min(max(times * path.stat().st_size + 1, 1 << 20), 2**31 - 1))
-    convert = pacsv.ConvertOptions(column_types={column: pa.string()})
+    convert = pacsv.ConvertOptions(column_types={column: pa.string(), PERTURBATION: pa.string()})
     table = pacsv.read_csv(path, block, tabular.csv_dialect(path), convert)
-    return tabular.without_empty_rows(table, column) if column in table.column_names else table
+    names = [name for name in (column, PERTURBATION) if name in table.column_names]
+    return tabular.without_empty_rows(table, names[:1]) if names else table
 
 
 def _annotated_table(path: Path, entry: MapFile) -> tuple[pa.Table, list[str]]:
     """Vectors and the keys of obs; its other columns (counts, clusters) are not features."""
     import anndata  # only for this format
 
-    column, data = entry.perturbation_column, anndata.read_h5ad(path)
+    column, data = entry.perturbation_column, anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
+    names = {old: new for old, new in {**OF_PROFILES, PERTURBATION: column}.items() if new not in data.obs}
+    data.obs = arrays.metadata_of(data).rename(columns=names)
     if column in data.obs:
         ids = data.obs[column].astype(object).to_numpy()
     elif data.obs.index.name == column:

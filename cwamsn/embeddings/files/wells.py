@@ -1,6 +1,7 @@
 """Embeddings of wells from a file: matched with the wells of the evaluation screen, counted, checked."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ import pandas as pd
 from cwamsn.embeddings.files.degenerate import refuse_degenerate
 from cwamsn.embeddings.files.formats import open_source
 from cwamsn.embeddings.files.match import check_missing, match, note_counts
+from cwamsn.embeddings.files.source import KEYS, Source
 from cwamsn.embeddings.options import WellsFile
 from cwamsn.errors import InputError
 from cwamsn.files import sha256
+from cwamsn.notes import note
 
 
 def read_embeddings(
     path: str | Path, entry: Mapping[str, Any] | WellsFile, wells: pd.DataFrame, max_missing_share: float = 0.05
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Read an embeddings file and match it with `wells` by well_id.
+    """Read an embeddings file and match it with `wells` by well_id, or by plate and well.
 
     Several rows of one well are averaged; rows of wells that the screen does not have are left out.
 
@@ -32,7 +35,8 @@ def read_embeddings(
     Returns
     -------
     Embeddings (contract `embeddings`) sorted by well_id, and the counts `wells`, `rows`, `matched`, `missing`,
-    `surplus` (rows of unknown wells) and `repeated` (wells with several rows).
+    `surplus` (rows of unknown wells) and `repeated` (wells with several rows); where `on_missing` is `drop`, also
+    `undefined` (rows that hold NaN, left out).
 
     Raises
     ------
@@ -41,10 +45,15 @@ def read_embeddings(
     """
     path, entry = Path(path), entry if isinstance(entry, WellsFile) else WellsFile.from_config(entry)
     check_digest(path, entry.sha256)
-    names = pd.Index(np.sort(wells["well_id"].to_numpy(dtype=object)))
+    wells = wells.sort_values("well_id")
+    names = pd.Index(wells["well_id"].to_numpy(dtype=object))
     source = open_source(path, entry)
-    place, spelt = match(source.ids, names)
+    place, spelt = place_of(path, source, wells)
     known = place >= 0
+    dropping = entry.on_missing == "drop"
+    if dropping:
+        source, undefined = without_undefined(path, source)
+        known &= ~undefined
     hits = np.bincount(place[known], minlength=len(names))
     present = hits > 0
     counts = {
@@ -52,11 +61,17 @@ def read_embeddings(
         "rows": len(place),
         "matched": int(present.sum()),
         "missing": int((~present).sum()),
-        "surplus": int((~known).sum()),
+        "surplus": int((place < 0).sum()),
         "repeated": int((hits > 1).sum()),
     }
-    check_missing(path, counts, max_missing_share, names[~present], source.ids[~known])
-    note_counts(path, counts, names[~present], source.ids[~known], source.ids[spelt])
+    if dropping:
+        counts["undefined"] = int(undefined.sum())
+        if counts["undefined"]:
+            example = source.ids[int(undefined.argmax())]
+            note(f"{path.name}: {counts['undefined']} rows with NaN or infinite values are left out (as {example})")
+    surplus = source.ids[place < 0]
+    check_missing(path, counts, 1.0 if dropping else max_missing_share, names[~present], surplus)
+    note_counts(path, counts, names[~present], surplus, source.ids[spelt])
     repeated = counts["repeated"] > 0
     values = np.zeros((len(names), source.n_features), dtype=np.float64 if repeated else np.float32)
     for rows, columns_, block in source.pieces:
@@ -73,6 +88,46 @@ def read_embeddings(
         names, values = names[present], values[present]
     refuse_degenerate(path, values, names, "wells", features=source.names)
     return features_frame(names, values), counts
+
+
+def place_of(path: Path, source: Source, wells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`match`: where each row of the file is among `wells`, by id or by plate and well.
+
+    A plate goes by the name that files have, or by its barcode as the user wrote it.
+    """
+    if source.key == KEYS[1]:
+        return match(source.ids, pd.Index(wells["well_id"].to_numpy(dtype=object)))
+    place = np.full(len(source.ids), -1)
+    spelt = np.zeros(len(source.ids), dtype=bool)
+    for plate in [name for name in ("plate", "barcode") if name in wells]:
+        columns = [wells[plate if name == "plate" else name].astype(object) for name in source.key]
+        names = pd.Index(["_".join(map(str, row)) for row in zip(*columns)])
+        if not names.is_unique:
+            example = names[names.duplicated()][0]
+            raise InputError(
+                f"{path}: {example} is several wells of the screen, whose experiments have plates of one name; name "
+                "the column of the experiment too, well_column: [experiment, plate, well], or one of well ids"
+            )
+        rows = np.flatnonzero(place < 0)
+        place[rows], spelt[rows] = match(source.ids[rows], names)
+    return place, spelt
+
+
+def without_undefined(path: Path, source: Source) -> tuple[Source, np.ndarray]:
+    """The file with 0 in place of what is NaN or infinite, and (N,) bool, which rows held such a value.
+
+    Raises InputError for a column that holds nothing else.
+    """
+    values = np.zeros((len(source.ids), source.n_features), dtype=np.float32)
+    undefined = np.zeros(len(values), dtype=bool)
+    for rows, columns_, block in source.pieces:
+        good = np.isfinite(block)
+        if not good.any(axis=0).all():
+            check_finite(path, source.ids[rows], block, rows.start, source.names[columns_])
+        undefined[rows] |= ~good.all(axis=1)
+        values[rows, columns_] = np.where(good, block, 0)
+    whole = (slice(0, len(values)), slice(0, source.n_features), values)
+    return replace(source, pieces=iter([whole])), undefined
 
 
 def load_features(path: str | Path, wells: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
@@ -114,7 +169,7 @@ def features_frame(well_ids: np.ndarray | pd.Index, values: np.ndarray) -> pd.Da
 
 def check_digest(path: Path, wanted: str | None) -> None:
     """Raise InputError when `path` has another SHA-256 than the one wanted, if any."""
-    if wanted and path.is_file() and sha256(path) != wanted.lower():
+    if wanted and path.exists() and sha256(path) != wanted.lower():
         raise InputError(
             f"{path}: its sha256 is {sha256(path)}, not the {wanted} that is configured; download it again"
         )

@@ -8,8 +8,11 @@ import pytest
 from cwamsn import tables
 from cwamsn.embeddings import read_map
 from cwamsn.errors import InputError
+from cwamsn.profiles import pool_profiles, write_profiles
+from cwamsn.profiles.write import flat, to_anndata
 from cwamsn.tables import feature_columns
 from tests.embeddings.files.samples import GENES, D, N, read_genes, table, values, write
+from tests.profiles.samples import profiles
 
 
 def gene_map(values):
@@ -128,3 +131,33 @@ def test_counts_in_obs_are_no_features(tmp_path):
     anndata.AnnData(values(), obs=obs).write_h5ad(tmp_path / "map.h5ad")
     found, said = read_genes(tmp_path / "map.h5ad")
     assert found == D and "'n_counts', 'quality'" in said
+
+
+@pytest.mark.parametrize("name", ["p.parquet", "p.csv.gz", "p.h5ad", "p.feather", "folder", "p.zarr"])
+def test_profiles_of_perturbations_are_a_map(tmp_path, name):
+    found, path = pool_profiles(profiles()), tmp_path / name
+    if name in ("p.feather", "folder"):
+        frame, _ = flat(found, "none")
+        path.mkdir() if name == "folder" else None
+        frame.to_feather(path) if name == "p.feather" else frame.to_parquet(path / "part.parquet")
+    elif name == "p.zarr":
+        to_anndata(found).write_zarr(path)
+    else:
+        write_profiles(found, path, "none")
+    frame, counts = read_map(path, {})
+    assert counts == {"rows": len(found), "features": found.features.shape[1]}
+    assert frame["perturbation"].tolist() == found.obs["Metadata_Perturbation"].tolist()
+    assert frame["perturbation_type"].unique().tolist() == ["COMPOUND"]
+    assert frame["concentration"].tolist() == found.obs["Metadata_Concentration"].tolist()
+    assert frame["n_wells"].tolist() == found.obs["Metadata_WellCount"].tolist()
+    np.testing.assert_allclose(frame[feature_columns(frame.columns)], found.features, rtol=1e-6)
+
+
+def test_perturbations_without_a_value_are_left_out_where_wanted(tmp_path):
+    frame = table().assign(gene=GENES, Cells_F1=[np.nan, *range(1, N)])
+    path = write(frame.drop(columns="well_id"), tmp_path / "mine.csv")
+    with pytest.raises(InputError, match="NaN or infinite feature in row 0"):
+        read_map(path, {"perturbation_column": "gene"})
+    found, counts = read_map(path, {"perturbation_column": "gene", "on_missing": "drop"})
+    assert counts["rows"] == N - 1
+    assert GENES[0] not in set(found["perturbation"])

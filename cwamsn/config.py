@@ -17,6 +17,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from cwamsn.alignment_names import check_recipes, steps_of
 from cwamsn.errors import InputError, nearest
 from cwamsn.naming import check_name, check_names
 from cwamsn.paths import INCOMPLETE, NO_SCREEN, evaluated
@@ -68,6 +69,7 @@ def resolve(given: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, An
         if method not in known:
             raise InputError(f"{key}: no method is called {method!r}; {nearest(method, known)}")
     _check_names(config)
+    _check_alignments(config.get("alignment", {}))
     return config
 
 
@@ -92,6 +94,20 @@ def _check_names(config: dict[str, Any]) -> None:
     check_names(config.get("screens", {}), "screens: the name", (*SHARED_FOLDERS, NO_SCREEN, INCOMPLETE))
     check_names([*config.get("definitions", {}), *config.get("embeddings", {})], "methods: the name")
     check_names(config.get("study", {}).get("points", {}), "study.points: the name")
+
+
+def _check_alignments(section: Mapping[str, Any]) -> None:
+    """InputError for an alignment that is not known, before anything is computed."""
+    recipes = section.get("recipes", {})
+    check_names(recipes, "alignment.recipes: the name")
+    check_recipes(recipes)
+    for key, name in [("method", section.get("method")), *(("also", name) for name in section.get("also", []))]:
+        if name is None:
+            continue
+        try:
+            steps_of(name, recipes)
+        except InputError as error:
+            raise InputError(f"alignment.{key}: {error}") from None
 
 
 # Options that belong to the value of another key beside them: another encoder brings its own options.

@@ -58,6 +58,7 @@ CONTRACTS: dict[str, Contract] = {
             "smiles": TEXT,
             "inchikey": TEXT,
             "concentration": REAL,  # µM
+            "cell_count": REAL,  # cells of all fields of the well
         },
         key=("well_id",),
     ),

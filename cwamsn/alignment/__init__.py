@@ -5,9 +5,10 @@ of each perturbation into a map. Both return the same digits for any order of th
 """
 
 from cwamsn.alignment.holdout import control_holdout_report
-from cwamsn.alignment.methods import METHODS, align, parse_method
+from cwamsn.alignment.methods import align
 from cwamsn.alignment.options import AlignOptions
 from cwamsn.alignment.pooling import aggregate
+from cwamsn.alignment_names import METHODS
 from cwamsn.vocabulary import RXRX3_DOSES as CONCENTRATIONS
 
-__all__ = ["CONCENTRATIONS", "METHODS", "AlignOptions", "aggregate", "align", "control_holdout_report", "parse_method"]
+__all__ = ["CONCENTRATIONS", "METHODS", "AlignOptions", "aggregate", "align", "control_holdout_report"]

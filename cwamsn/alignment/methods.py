@@ -13,11 +13,10 @@ from cwamsn.alignment import linear
 from cwamsn.alignment.controls import Batches, batches, refuse_constant
 from cwamsn.alignment.harmony import harmonize
 from cwamsn.alignment.options import AlignOptions
+from cwamsn.alignment.steps import apply_step
+from cwamsn.alignment_names import METHODS, PROJECTING, steps_of
 from cwamsn.errors import InputError
 from cwamsn.notes import note
-
-PROJECTING = ("pca-center-scale", "tvn-coral", "harmony")  # through a PCA of the controls
-METHODS = ("none", "center-scale", "pca-center-scale", "sphering", "tvn-coral", "harmony")
 
 
 def align(
@@ -37,8 +36,8 @@ def align(
     ----------
     features : (N, D) float array, one row per well
     wells : wells table, N rows in the same order; needs well_id, experiment and control
-    method : one of `METHODS`, or such a name with the number of components, as `pca-center-scale@64`; default: that of
-        `options`
+    method : one of `METHODS`, or such a name with the number of components, as `pca-center-scale@64`; a step or recipe
+        of :mod:`cwamsn.alignment_names`, or a recipe of `options`. Default: that of `options`
     options : section `alignment`; default: :class:`AlignOptions` as it is
     threads : threads of Harmony
     fit : (N,) bool, the controls to fit on; default: all wells with control `negative`
@@ -52,14 +51,27 @@ def align(
     Raises
     ------
     InputError
-        For an unknown method, and for an experiment with fewer than 2 controls or with controls that all have the same
-        vector.
+        For an unknown method, for an experiment with fewer than 2 controls or with controls that all have the same
+        vector, and for what a step cannot do.
     """
     options = replace(options or AlignOptions(), **own)
-    name, components = parse_method(method or options.method)
-    options = replace(options, method=name, n_components=components or options.n_components)
     if len(features) != len(wells):
         raise InputError(f"alignment: {len(features)} embeddings for {len(wells)} wells; match them by well_id first")
+    values = features
+    for step in steps_of(method or options.method, options.recipes):
+        if step.name in METHODS:
+            how = replace(options, method=step.name, n_components=step.components or options.n_components)
+            values = _fitted_on_controls(values, wells, how, threads, fit, say)
+        else:
+            values = apply_step(values, wells, step, fit, say)
+    return values
+
+
+def _fitted_on_controls(
+    features: np.ndarray, wells: pd.DataFrame, options: AlignOptions, threads: int, fit: np.ndarray | None, say: bool
+) -> np.ndarray:
+    """One of :data:`METHODS`, which `options` name."""
+    name = options.method
     if name == "none":
         return np.array(features, dtype=np.float64)
     groups = batches(wells, fit, say)
@@ -149,19 +161,3 @@ def _note_losses(groups: Batches, features: int, kept: int, options: AlignOption
             f"{len(sizes)} experiments have fewer than {options.pool_deviation_below}): its deviation is taken in part "
             "from all experiments (alignment.pool_deviation_below)"
         )
-
-
-def parse_method(name: str) -> tuple[str, int | None]:
-    """Split `pca-center-scale@64` into (`pca-center-scale`, 64).
-
-    Raises InputError for an unknown name, and for components of a method that has none.
-    """
-    method, at, kept = name.partition("@")
-    if method not in METHODS or (at and not (kept.isdigit() and int(kept))):
-        raise InputError(
-            f"alignment {name!r} is not known; known: {', '.join(METHODS)}; {', '.join(PROJECTING)} also with "
-            "@components"
-        )
-    if at and method not in PROJECTING:
-        raise InputError(f"alignment {name!r}: {method} has no components; leave out @{kept}")
-    return method, int(kept) if kept else None

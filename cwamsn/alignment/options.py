@@ -1,7 +1,7 @@
 """What the configuration says about alignment, as a type."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from cwamsn.options import Options
 from cwamsn.vocabulary import doses_kept
@@ -12,6 +12,8 @@ class AlignOptions(Options):
     """Section `alignment`, without the further alignments of a run and the threads of a job."""
 
     method: str = "pca-center-scale"
+    recipes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Steps of the user's own recipes, by name, see :mod:`cwamsn.alignment_names`."""
     prescale: bool = False
     n_components: int | None = None
     sphering_epsilon: float = 0.01

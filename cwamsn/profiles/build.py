@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from cwamsn import tables
-from cwamsn.alignment import AlignOptions, aggregate, align, parse_method
+from cwamsn.alignment import METHODS, AlignOptions, aggregate, align
 from cwamsn.alignment.pooling import KEYS, group_codes, kept_rows, listed_doses
+from cwamsn.alignment_names import steps_of
 from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.profiles.about import plain, versions
@@ -77,10 +78,13 @@ def align_profiles(
         )
     options = options or AlignOptions()
     method = method or options.method
-    name, components = parse_method(method)
-    if name == UNALIGNED:
+    steps = steps_of(method, options.recipes)
+    if [step.name for step in steps] == [UNALIGNED]:
         return profiles
-    used = replace(options, method=name, n_components=components or options.n_components)
+    used = replace(options, method=method)
+    if len(steps) == 1 and steps[0].name in METHODS:
+        components = steps[0].components or options.n_components
+        used = replace(options, method=steps[0].name, n_components=components)
     vectors = align(profiles.features, wells_of(profiles.obs), method, options, threads=threads)
     others = {key: values for key, values in profiles.aligned.items() if key != method}
     known = profiles.about.get("alignment")

@@ -188,7 +188,7 @@ def test_few_controls_are_a_warning(caplog):
 
 @pytest.mark.parametrize("name", ["pcaa", "pca-center-scale@", "pca-center-scale@0", "pca-center-scale@x"])
 def test_unknown_method(name):
-    with pytest.raises(InputError, match="is not known|is no number of components"):
+    with pytest.raises(InputError, match=r"is not known|is no number of components"):
         align(*screen(n=20), name)
 
 

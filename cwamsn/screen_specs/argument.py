@@ -12,16 +12,20 @@ import yaml
 from cwamsn.config import load_schema, merge, resolve
 from cwamsn.config_files import check_text, read_layers
 from cwamsn.errors import InputError, nearest
-from cwamsn.screen_specs import SPECS, RxRx3Spec, ScreenSpec, parse_spec
-from cwamsn.screen_specs.load_data import LoadDataSpec, image_channels
+from cwamsn.notes import note
+from cwamsn.screen_specs import SPECS, FolderSpec, LoadDataSpec, RxRx3Spec, SampleSheetSpec, ScreenSpec, parse_spec
+from cwamsn.screen_specs.folders import look_again
+from cwamsn.screen_specs.load_data import image_channels, is_no_stain
 from cwamsn.screen_specs.locations import local_path
 from cwamsn.screen_specs.platemap_columns import guessed_columns
+from cwamsn.screen_specs.sheet_columns import is_sheet, sheet_columns, sheet_words
 from cwamsn.screen_specs.text import read_rows
 
 __all__ = ["screen_from_argument"]
 _CONFIGURATION = re.compile(r"(?P<path>.+\.ya?ml)(:(?P<screen>[^/\\:]+))?")
 _LICENCE = "accept_noncommercial_licence"  # a key of the run
 _SCHEMAS = Path(__file__).resolve().parents[2] / "config" / "schemas"
+_NAME_ONE = "a load_data.csv, a sample sheet, a folder of images, an OME-Zarr plate or a configuration (my.yaml)"
 _TABLES = (".csv", ".csv.gz", ".tsv", ".txt")
 
 Channels = Sequence[str] | Mapping[str, str]
@@ -39,11 +43,12 @@ def screen_from_argument(
 
     Parameters
     ----------
-    argument : a load_data.csv (path or URL), or a configuration file, whose only screen is meant, or `my.yaml:screen`.
+    argument : a load_data.csv or a sample sheet with one row per image (path or URL); a folder of images; an OME-Zarr
+        plate; or a configuration file, whose only screen is meant, or `my.yaml:screen`.
     platemap : path or URL of the plate map; None: wells without perturbation, unless `argument` names one.
-    pattern : how file names are built, for a folder of images.
-    channels : stains to use; a mapping gives each stain the word that stands for it in the list. None: all that the
-        list has.
+    pattern : how file names are built, for a folder of images; None: a known pattern is looked for.
+    channels : stains to use; a mapping gives each stain the word that stands for it in the list or in file names. Of a
+        folder, a list names the stains in the order of the words (ch1, ch2, ...). None: all that there are.
     keys : further keys of the screen, as in the configuration.
 
     Raises
@@ -55,35 +60,101 @@ def screen_from_argument(
     if given := _CONFIGURATION.fullmatch(text):
         if channels is not None:
             keys["channels"] = _as_mapping(channels)
+        if pattern is not None:
+            keys["pattern"] = pattern
         return _from_configuration(Path(given["path"]), given["screen"], _with_platemap(keys, platemap))
+    keys = _with_platemap(keys, platemap)
     path = local_path(text)
     if path is not None and not path.exists():
-        raise InputError(f"{text}: no such file or folder; name a load_data.csv or a configuration (my.yaml)")
+        raise InputError(f"{text}: no such file or folder; name {_NAME_ONE}")
+    if _is_zarr(text, path):
+        return _from_zarr(text, keys, channels)
+    if path is not None and path.is_dir():
+        return _from_folder(text, pattern, keys, channels)
     if not text.lower().endswith(_TABLES):
-        raise InputError(f"{text}: is no screen; name a load_data.csv or a configuration (my.yaml)")
+        raise InputError(f"{text}: is no screen; name {_NAME_ONE}")
     if pattern is not None:
         raise InputError(f"{text}: is a table, which needs no pattern of file names; leave the pattern out")
-    return _from_load_data(text, _with_platemap(keys, platemap), channels)
+    return _from_table(text, path, keys, channels)
 
 
 def _with_platemap(keys: dict[str, object], platemap: str | Path | None) -> dict[str, object]:
     return keys if platemap is None else {**keys, "platemap": str(platemap)}
 
 
-def _from_load_data(location: str, keys: dict[str, object], channels: Channels | None) -> ScreenSpec:
-    section = {"source": LoadDataSpec.source, "load_data": location} | keys
-    path = local_path(location)
-    known = image_channels(read_rows(path, location, str(keys.get("separator", ","))).columns) if path else None
+def _is_zarr(text: str, path: Path | None) -> bool:
+    """Whether a location is a Zarr store."""
+    inside = ("zarr.json", ".zattrs", ".zgroup")
+    return text.rstrip("/").lower().endswith(".zarr") or (path is not None and any((path / f).exists() for f in inside))
+
+
+def _from_zarr(location: str, keys: Mapping[str, object], channels: Channels | None) -> ScreenSpec:
+    section = {"source": "ome-zarr", "store": location, **keys}
     if channels is not None:
         section["channels"] = _as_mapping(channels)
-    elif known is None:
+    return checked_spec(section | _columns_of(section), location)
+
+
+def _from_folder(
+    location: str, pattern: str | None, keys: Mapping[str, object], channels: Channels | None
+) -> ScreenSpec:
+    section = {"source": FolderSpec.source, "folder": location, "pattern": pattern, **keys}
+    looked = look_again(Path(location), pattern)
+    if channels is not None:
+        section["channels"] = in_order(channels, looked.channels(), location)
+    if looked.unmatched:
+        note(
+            f"{location}: {len(looked.unmatched)} image files do not match the pattern {looked.pattern.name} and are "
+            f"left out, such as {looked.unmatched[0]}"
+        )
+    return checked_spec(section | _columns_of(section), location)
+
+
+def in_order(channels: Channels, words: Sequence[str], label: str) -> dict[str, str]:
+    """Stain → word of file names: as mapped, or names that are words themselves, or one name per word in order."""
+    if isinstance(channels, Mapping) or all(name in words for name in channels):
+        return _as_mapping(channels)
+    if len(channels) != len(words):
+        raise InputError(
+            f"channels: {len(channels)} stains are named ({', '.join(channels)}), but {label} has {len(words)} "
+            f"({', '.join(words)}); name one for each, or say which: {channels[0]}={words[0]},..."
+        )
+    return dict(zip(_as_mapping(channels), words))
+
+
+def _from_table(location: str, path: Path | None, keys: Mapping[str, object], channels: Channels | None) -> ScreenSpec:
+    """A load_data.csv has a column per stain, a sample sheet a row per image."""
+    columns = read_rows(path, location, str(keys.get("separator", ","))).columns if path else []
+    if keys.get("source") == SampleSheetSpec.source or (columns and is_sheet(columns)):
+        return _from_sheet(location, path, columns, keys, channels)
+    section = {"source": LoadDataSpec.source, "load_data": location, **keys}
+    known = image_channels(columns)
+    if channels is not None:
+        section["channels"] = _as_mapping(channels)
+    elif path is None:
         raise InputError(f"{location}: channels: name the stains of a list that is not on this machine")
     elif not known:
-        raise InputError(f"{location}: has no image column; name them FileName_OrigDNA or URL_OrigDNA (a stain each)")
+        raise InputError(
+            f"{location}: has no image column; a load_data.csv has FileName_OrigDNA or URL_OrigDNA (one per stain), a "
+            "sample sheet plate, well, site, channel, path"
+        )
     else:
         section["channels"] = {name: name for name in known}
-    section |= _columns_of(section)
-    return checked_spec(section, location)
+    return checked_spec(section | _columns_of(section), location)
+
+
+def _from_sheet(
+    location: str, path: Path | None, columns: list[str], keys: Mapping[str, object], channels: Channels | None
+) -> ScreenSpec:
+    section = {"source": SampleSheetSpec.source, "sheet": location, **keys}
+    if path is not None:
+        section |= sheet_columns(columns, section, location)
+        words = sheet_words(path, section)
+        if channels is None:
+            section["channels"] = {word: word for word in words if not is_no_stain(word)}
+    if channels is not None:
+        section["channels"] = _as_mapping(channels)
+    return checked_spec(section | _columns_of(section), location)
 
 
 def _columns_of(section: Mapping[str, Any]) -> dict[str, object]:
@@ -106,7 +177,7 @@ def _as_mapping(channels: Channels) -> dict[str, str]:
 def _from_configuration(path: Path, name: str | None, keys: dict[str, object]) -> ScreenSpec:
     """The screen `name`, or the only one that is used, of a configuration file and those that it extends."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; name a load_data.csv or a configuration (my.yaml)")
+        raise InputError(f"{path}: no such file; name {_NAME_ONE}")
     check_text(path)
     config: Mapping[str, Any] = functools.reduce(merge, read_layers([path], _load_yaml))
     screens = config.get("screens") or {}

@@ -8,7 +8,7 @@ from cwamsn.errors import InputError
 from cwamsn.naming import plate_name
 from cwamsn.screen_specs.folders import FolderImage, FolderImages, look_again, one_per_plane
 from cwamsn.screen_specs.images import known_location
-from cwamsn.screen_specs.listed import ListedSpec
+from cwamsn.screen_specs.listed import ListedSpec, check_depths
 from cwamsn.screen_specs.locations import local_path
 from cwamsn.screen_specs.watch import state_of_paths
 
@@ -68,5 +68,6 @@ class FolderSpec(ListedSpec):
     def state(self, unit: str) -> str:
         """Changes when the names of a plate's images do, or (unless `watch_images` is false) the images."""
         images = self.images_of(unit)
+        check_depths({str(i.z) for i in images}, self, self.folder)
         paths = [str(self.path() / image.path) for image in images] if self.watch_images else []
         return state_of_paths(paths, "\n".join(image.path for image in images))

@@ -224,4 +224,4 @@ def one_per_plane(images: list[FolderImage], folder: Path, time: int | None) -> 
                 f"{folder}: two files are plate {image.plate}, well {image.well}, site {image.site}, channel "
                 f"{image.channel}: {other.path} and {image.path}; take one away, or tell them apart by pattern"
             )
-    return images
+    return sorted(images, key=lambda i: (i.well, i.site, _natural(i.channel), i.z))

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from cwamsn.errors import InputError
 from cwamsn.screen_specs.locations import join, local_path
 from cwamsn.screen_specs.path_map import WINDOWS, joined, local_target, map_path
-from cwamsn.screen_specs.selection import split_selection
+from cwamsn.screen_specs.selection import DEPTHS, split_selection
 from cwamsn.screen_specs.text import NOTHING
 
 SCHEMES = ("https://", "http://", "s3://", "gs://", "file://")
@@ -91,6 +91,9 @@ def local_images(
     """The first place of each image that may be on this machine, as a path; images on hosts are left out."""
     found = []
     heads: dict[str, str | None] = {}
+    if any(DEPTHS in name for name in file_names):
+        pairs = [(part, folder) for name, folder in zip(file_names, folders) for part in name.split(DEPTHS)]
+        file_names, folders = [part for part, _ in pairs], [folder for _, folder in pairs]
     for name, folder in zip(file_names, folders):
         if "!" in name:
             name, _ = split_selection(name)

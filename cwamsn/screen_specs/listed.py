@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -107,6 +108,16 @@ class ListedSpec(HostedSpec):
         if self.platemap and (names or "{platemap}" not in self.platemap):
             found += [self.location("platemap", plate=barcodes[p], platemap=names.get(p, "")) for p in barcodes]
         return list(dict.fromkeys(found))
+
+
+def check_depths(depths: Collection[str], spec: ListedSpec, source: str) -> None:
+    """InputError for files of several depths (z) where `images.stack` does not say which is meant."""
+    if len(depths) > 1 and spec.images.stack == "refuse":
+        shown = ", ".join(sorted(depths, key=lambda z: float(z or 0))[:5])
+        raise InputError(
+            f"{source}: has {len(depths)} depths (z {shown}) per field; set images: {{stack: max}}, sharpest, or the "
+            "number of one, from 0"
+        )
 
 
 def check_stains(stains: list[str]) -> None:

@@ -126,7 +126,12 @@ def image_channels(columns: Iterable[str]) -> list[str]:
     """
     heads = ("FileName_", "URL_")
     found = [c.split("_", 1)[1].removeprefix("Orig") for c in columns if c.startswith(heads)]
-    return [c for c in dict.fromkeys(found) if c and not _NO_STAIN.fullmatch(c)]
+    return [c for c in dict.fromkeys(found) if c and not is_no_stain(c)]
+
+
+def is_no_stain(channel: str) -> bool:
+    """Whether a channel is brightfield or an illumination function, by its name."""
+    return _NO_STAIN.fullmatch(channel) is not None
 
 
 def _read(path: Path, separator: str) -> TextTable:

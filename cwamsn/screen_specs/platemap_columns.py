@@ -17,6 +17,7 @@ _NAMES = {
         "Metadata_pert_iname", "perturbation", "treatment", "drug", "substance", "gene", "gene_symbol",
     ),
 }  # fmt: skip
+_PLATES = ("Metadata_Plate", "Assay_Plate_Barcode", "plate", "barcode", "plate_barcode", "plate_id")
 # Columns of doses and their units.
 _DOSES = {
     "mmoles_per_liter": "mmoles_per_liter", "mmol_per_l": "mmoles_per_liter", "concentration_mm": None,
@@ -34,36 +35,46 @@ def guessed_columns(path: Path, separator: str, given: Mapping[str, Any]) -> dic
     `given` are the keys that the user has set, which stand. A dose whose unit its column does not tell is refused: the
     same number is a thousand times another dose in another unit.
     """
-    columns = read_rows(path, str(path), separator).columns
-    plain = {_plain(c): c for c in reversed(columns)}
+    table = read_rows(path, str(path), separator)
+    columns = table.columns
+    plain = {plain_name(c): c for c in reversed(columns)}
     found: dict[str, object] = {}
     for key, names in _NAMES.items():
         usual = getattr(LoadDataSpec, key)
         if key in given or usual in columns:
             continue
-        column = next((plain[_plain(n)] for n in names if _plain(n) in plain), None)
+        column = next((plain[plain_name(n)] for n in names if plain_name(n) in plain), None)
         if column is None:
             raise InputError(f"{path}: lacks column {usual}; set {key} to one of {', '.join(columns[:12])}")
         found[key] = column
         note(f"{path}: {column} is taken for {key}")
+    well = str(given.get("platemap_well_column", found.get("platemap_well_column", LoadDataSpec.platemap_well_column)))
+    plate = next((plain[plain_name(n)] for n in _PLATES if plain_name(n) in plain), None)
+    if plate is not None and "platemap_plate_column" not in given and well in columns:
+        wells = [row[table.place(well)] for row in table.rows.values()]
+        if len(set(wells)) < len(wells):  # one map has each well once
+            found["platemap_plate_column"] = plate
+            note(f"{path}: {plate} is taken for platemap_plate_column")
     if "concentration_column" not in given and LoadDataSpec.concentration_column not in columns:
-        found |= _dose(path, plain)
+        found |= dose_column(str(path), plain)
     return found
 
 
-def _dose(path: Path, plain: Mapping[str, str]) -> dict[str, object]:
+def dose_column(label: str, plain: Mapping[str, str]) -> dict[str, object]:
+    """Keys for the column of doses, if there is one. InputError for one whose name does not tell its unit."""
     for name, unit in _DOSES.items():
-        if unit and _plain(name) in plain:
-            note(f"{path}: {plain[_plain(name)]} is taken for concentration_column in {unit}")
-            return {"concentration_column": plain[_plain(name)], "concentration_unit": unit}
-    odd = next((plain[_plain(n)] for n in _UNKNOWN_UNIT if _plain(n) in plain), None)
+        if unit and plain_name(name) in plain:
+            note(f"{label}: {plain[plain_name(name)]} is taken for concentration_column in {unit}")
+            return {"concentration_column": plain[plain_name(name)], "concentration_unit": unit}
+    odd = next((plain[plain_name(n)] for n in _UNKNOWN_UNIT if plain_name(n) in plain), None)
     if odd is not None:
         raise InputError(
-            f"{path}: the unit of {odd} is not known; set concentration_column: {odd} and concentration_unit, or "
+            f"{label}: the unit of {odd} is not known; set concentration_column: {odd} and concentration_unit, or "
             "concentration_column: null"
         )
     return {"concentration_column": None}
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A column's name without case, blanks and signs."""
     return "".join(c for c in name.casefold() if c not in " _.-()[]")

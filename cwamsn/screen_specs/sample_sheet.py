@@ -9,7 +9,7 @@ from typing import ClassVar
 from cwamsn.errors import InputError
 from cwamsn.naming import plate_name, plate_text
 from cwamsn.screen_specs.images import known_location, local_images
-from cwamsn.screen_specs.listed import ListedSpec
+from cwamsn.screen_specs.listed import ListedSpec, check_depths
 from cwamsn.screen_specs.locations import local_path
 from cwamsn.screen_specs.text import TextTable, read_rows, require_columns
 from cwamsn.screen_specs.watch import state_of_paths
@@ -87,6 +87,8 @@ class SampleSheetSpec(ListedSpec):
                 cells["path"],
                 cells.get("z", ""),
             )
+            if image.z and not image.z.replace(".", "", 1).isdigit():
+                raise InputError(f"{table.label}: row {number}: {image.z!r} is not the number of a depth; correct it")
             key = (plate, image.well.upper(), image.site, image.channel, image.z)
             other = seen.setdefault(key, image)
             if other is not image:
@@ -144,6 +146,7 @@ class SampleSheetSpec(ListedSpec):
         if path is None:
             return ""
         images = _images_of_plates(self, str(path), path.stat().st_mtime_ns).get(unit, [])
+        check_depths({i.z for i in images}, self, str(path))
         rows = "\n".join(f"{i.well},{i.site},{i.channel},{i.path},{i.z}" for i in images)
         paths: list[str] = []
         if self.watch_images:

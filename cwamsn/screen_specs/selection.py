@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from cwamsn.errors import InputError
 
 PROJECTIONS = ("max", "sharpest")
+DEPTHS = "|"
+"""Between the files of one plane, each of which holds a depth."""
 _TAIL = re.compile(r"!(?=(?:c|z|t|page)\s*=)([^!/\\]*)$")
 
 

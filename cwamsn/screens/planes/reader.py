@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -18,9 +19,10 @@ import pyarrow.parquet as pq
 
 from cwamsn.errors import InputError
 from cwamsn.screen_specs.image_options import ImageOptions
-from cwamsn.screen_specs.selection import Selection, split_selection
+from cwamsn.screen_specs.selection import DEPTHS, Selection, split_selection
 from cwamsn.screens.planes.decode import MOST_BYTES, Refused, decode_plane
 from cwamsn.screens.planes.directory import zip_members
+from cwamsn.screens.planes.stacks import projected
 
 _OPEN_FILES = 16  # archives kept open; a Bray field lies in five
 _ROW_GROUPS = 3  # row groups kept decompressed; a well may straddle two
@@ -36,7 +38,8 @@ class PlaneReader:
     """Reads planes by URI; keeps archives and row groups open between calls. Use one per thread, as a context.
 
     A URI is `path/to/file.tif`, `path/to/archive.zip!member/name.tif` or `path/to/shard.parquet#row`, and may end with
-    a selection: `f.tif!c=2`, `f.tif!page=3`, `f.tif!c=1,z=max`, numbers from 0.
+    a selection: `f.tif!c=2`, `f.tif!page=3`, `f.tif!c=1,z=max`, numbers from 0. Several with `|` between them are the
+    depths of one plane.
 
     Parameters
     ----------
@@ -63,16 +66,45 @@ class PlaneReader:
 
         Raises :class:`InputError` naming the URI when it cannot be read.
         """
+        if DEPTHS in uri:
+            return self._stack(uri.split(DEPTHS))
+        return self._one(uri, self._images.stack)
+
+    def _one(self, uri: str, stack: str | int) -> np.ndarray:
+        """The plane of one file."""
         try:
             data = self.read_bytes(uri)
             ranged = self._images.range is not None
-            return decode_plane(data, split_selection(uri)[1], self._images.stack, any_type=ranged)
+            return decode_plane(data, split_selection(uri)[1], stack, any_type=ranged)
         except InputError:
             raise
         except Refused as error:
             raise InputError(f"{uri}: not a readable plane ({error})") from error
         except Exception as error:  # decoders of five libraries fail in as many ways; each is one bad plane
             raise InputError(f"{uri}: not a readable plane ({type(error).__name__}: {error})") from error
+
+    def _stack(self, uris: list[str]) -> np.ndarray:
+        """One plane of files that each hold a depth, as `images.stack` says."""
+        how = self._images.stack
+        if how == "refuse":
+            raise InputError(
+                f"{uris[0]}: is one of {len(uris)} depths (z) of its field; set images.stack of the screen to max, "
+                "sharpest or a number from 0"
+            )
+        if isinstance(how, int):
+            if how >= len(uris):
+                raise InputError(f"{uris[0]}: has depths 0 to {len(uris) - 1}, not {how}; correct images.stack")
+            return self._one(uris[how], "refuse")
+        shapes: set[tuple[int, ...]] = set()
+
+        def read(uri: str) -> np.ndarray:
+            plane = self._one(uri, "refuse")
+            shapes.add(plane.shape)
+            if len(shapes) > 1:
+                raise InputError(f"{uri}: has another size than other depths of its field; export them again")
+            return plane
+
+        return projected([partial(read, uri) for uri in uris], how)
 
     def read_bytes(self, uri: str) -> bytes | memoryview:
         """The encoded bytes at `uri`, their checksum verified where the container has one."""

@@ -47,7 +47,7 @@ def tiff_plane(data: bytes | memoryview, selection: Selection, stack: str | int,
         for plane in chosen:
             judge_page(plane.page, len(data), any_type, selection.channel)
         depth = stack if selection.z is None else selection.z
-        return _projected([plane.read for plane in chosen], "sharpest" if depth == "sharpest" else "max")
+        return projected([plane.read for plane in chosen], "sharpest" if depth == "sharpest" else "max")
 
 
 def _chosen(
@@ -179,7 +179,7 @@ def _sample(plane: Plane, channel: int) -> Plane:
     return plane._replace(read=lambda: np.ascontiguousarray(np.take(plane.read(), channel, axis)))
 
 
-def _projected(readers: list[Callable[[], np.ndarray]], how: str) -> np.ndarray:
+def projected(readers: list[Callable[[], np.ndarray]], how: str) -> np.ndarray:
     """One plane of several depths: their maximum, or the sharpest. One is read after the other."""
     best = readers[0]()
     most = _sharpness(best) if how == "sharpest" and len(readers) > 1 else 0.0

@@ -1,10 +1,13 @@
 """A folder of images as a screen: wells, fields, plate maps, and what is missing."""
 
+import numpy as np
 import pytest
 
 from cwamsn import screen_specs, screens
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
+from cwamsn.screen_specs import parse_spec
+from cwamsn.screen_specs.image_options import ImageOptions
 
 from ..loopback import plane, tiff
 
@@ -112,3 +115,39 @@ def test_the_real_images_become_fields(shared, run):
     fields, skipped, _ = jump.fetch("DMSO")
     assert fields.index.tolist() == ["DMSO-D14-5"] and skipped.empty
     assert screens.read_plane(fields.loc["DMSO-D14-5", "uri_DNA"]).shape == (1080, 1080)
+
+
+def test_depths_in_files_of_their_own_become_one_plane_as_the_key_says(tmp_path, run):
+    root = tmp_path / "export"
+    root.mkdir()
+    for z in (1, 2, 10):
+        for c in (1, 2):
+            (root / f"r01c01f01p{z:02d}-ch{c}sk1fk1fl1.tiff").write_bytes(tiff(plane(10 * z + c)))
+    with pytest.raises(
+        InputError, match=r"has 3 depths \(z 1, 2, 10\) per field; set images: \{stack: max\}, sharpest"
+    ):
+        screen_specs.unit_state(_spec(root), "export")
+    spec = _spec(root, images={"stack": "max"})
+    this = run(spec)
+    this.wells()
+    fields, skipped, manifest = this.fetch("export")
+    uri = fields.loc["export-A01-1", "uri_ch2"]
+    assert skipped.empty and len(manifest) == 6 and uri.count("|") == 2
+    files = [plane(10 * z + 2) for z in (1, 2, 10)]
+    with screens.PlaneReader(parse_spec(spec).image_options()) as planes:
+        assert (planes.read(uri) == np.maximum.reduce(files)).all()
+    with screens.PlaneReader(ImageOptions(stack=1)) as planes:
+        assert (planes.read(uri) == files[1]).all()
+    with pytest.raises(InputError, match="is one of 3 depths"):
+        screens.read_plane(uri)
+    with (
+        screens.PlaneReader(ImageOptions(stack=3)) as planes,
+        pytest.raises(InputError, match="has depths 0 to 2, not 3"),
+    ):
+        planes.read(uri)
+    last = root / "r01c01f01p10-ch2sk1fk1fl1.tiff"
+    before = screen_specs.unit_state(spec, "export")
+    last.write_bytes(tiff(plane(7)[:64]))
+    assert screen_specs.unit_state(spec, "export") != before
+    with screens.PlaneReader(ImageOptions(stack="max")) as planes, pytest.raises(InputError, match="has another size"):
+        planes.read(uri)

@@ -142,3 +142,19 @@ def test_the_state_of_a_plate_changes_with_its_rows_and_images_alone(sheet):
     assert after[0] == before[0] and after[1] != before[1]
     sheet.table.loc[0, "path"] = "img/other.tiff"
     assert states()[0] != before[0] and states()[1] == after[1]
+
+
+def test_depths_are_rows_of_their_own(sheet, run):
+    deeper = sheet.table.assign(plane_id=10, path="img/1b2ER.tiff")
+    sheet.table = pd.concat([deeper, sheet.table.assign(plane_id=9)])
+    with pytest.raises(InputError, match="row 8 names another file"):
+        run(sheet.spec()).wells()
+    with pytest.raises(InputError, match=r"has 2 depths \(z 9, 10\) per field"):
+        screen_specs.unit_state(sheet.spec(z_column="plane_id"), "BR2")
+    this = run(sheet.spec(z_column="plane_id", images={"stack": "sharpest"}))
+    this.wells()
+    uri = this.fetch("BR2")[0].loc["BR2-A01-1", "uri_DNA"]
+    assert [part.rsplit("/", 1)[1] for part in uri.split("|")] == ["1A01DNA.tiff", "1b2ER.tiff"]
+    sheet.table["plane_id"] = "top"
+    with pytest.raises(InputError, match="row 0: 'top' is not the number of a depth"):
+        run(sheet.spec(z_column="plane_id")).wells()

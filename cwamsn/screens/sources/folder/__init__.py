@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cwamsn.screen_specs.folder import FolderSpec
+from cwamsn.screen_specs.selection import DEPTHS
 from cwamsn.screens.hosts import Fetched
 from cwamsn.screens.sources.base import Metadata
 from cwamsn.screens.sources.listed import (
@@ -41,6 +42,7 @@ def acquire(spec: FolderSpec, raw: Raw, wells: pd.DataFrame, cache: Path) -> Acq
             continue
         label = str(Path(spec.folder) / image.path)
         field = fields.setdefault((image.well, image.site), ListedField(label, image.well, str(image.site), {}))
-        field.images[stains[image.channel]] = (image.path, "")
+        other = field.images.get(stains[image.channel], ("", ""))[0]  # a depth above, since images are in their order
+        field.images[stains[image.channel]] = (f"{other}{DEPTHS}{image.path}" if other else image.path, "")
     listing = Listing(spec.folder, spec.folder, fields.values(), "pattern (its group well)", "pattern (its group site)")
     return acquire_listed(spec, raw, wells, cache, listing)

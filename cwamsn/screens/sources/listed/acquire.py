@@ -13,7 +13,7 @@ from cwamsn.notes import note
 from cwamsn.screen_specs import ListedSpec
 from cwamsn.screen_specs.images import image_locations, suffix_of
 from cwamsn.screen_specs.path_map import joined
-from cwamsn.screen_specs.selection import chosen_plane
+from cwamsn.screen_specs.selection import DEPTHS, chosen_plane
 from cwamsn.screens.names import parse_address
 from cwamsn.screens.sources.listed.find_image import find_image
 from cwamsn.screens.sources.mapped_paths import MapCount
@@ -29,7 +29,7 @@ class ListedField:
     well: str
     site: str
     images: dict[str, tuple[str, str]]
-    """Stain → (file name or URL, its folder or ''), both '' where none is named."""
+    """Stain → (file name or URL, its folder or ''), both '' where none is named; several depths with `|` between."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,21 @@ def acquire_listed(spec: ListedSpec, raw: Raw, wells: pd.DataFrame, cache: Path,
             continue
         uris, missing, why = {}, [], ""
         for stain in found.channels:
-            name, folder = field.images.get(stain, ("", ""))
-            name, selection = chosen_plane(name, stain, spec.images.planes, field.label)
-            mapped.add(joined(name, folder))
-            places = image_locations(name, folder, listing.base, field.label, spec.path_map)
-            fetched, reason = find_image(places, cache, how, raw.get)
-            if fetched is None:
-                missing.append(stain)
-                why = why or reason
-            else:
-                uris[f"uri_{stain}"] = raw.add(fetched, f"{field_id}-{stain}{suffix_of(fetched.url)}") + str(selection)
+            names, folder = field.images.get(stain, ("", ""))
+            depths = names.split(DEPTHS)
+            found_here: list[str] = []
+            for z, depth in enumerate(depths):
+                name, selection = chosen_plane(depth, stain, spec.images.planes, field.label)
+                mapped.add(joined(name, folder))
+                places = image_locations(name, folder, listing.base, field.label, spec.path_map)
+                fetched, reason = find_image(places, cache, how, raw.get)
+                if fetched is None:
+                    missing.append(stain)
+                    why = why or reason
+                    break
+                named = f"{field_id}-{stain}" + (f"-z{z}" if len(depths) > 1 else "")
+                found_here.append(raw.add(fetched, named + suffix_of(fetched.url)) + str(selection))
+            uris[f"uri_{stain}"] = DEPTHS.join(found_here)
         if missing:
             found.skip(field_id, well_id, plate, site, f"no image of channel {', '.join(missing)}: {why}")
         else:

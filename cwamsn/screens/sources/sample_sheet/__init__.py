@@ -9,6 +9,7 @@ from cwamsn.errors import InputError
 from cwamsn.naming import plate_name
 from cwamsn.notes import note
 from cwamsn.screen_specs.sample_sheet import SampleSheetSpec, by_plate
+from cwamsn.screen_specs.selection import DEPTHS
 from cwamsn.screen_specs.text import TextTable, read_rows
 from cwamsn.screens.hosts import Fetched, fetch, usable
 from cwamsn.screens.names import parse_addresses
@@ -133,13 +134,14 @@ def acquire(spec: SampleSheetSpec, raw: Raw, wells: pd.DataFrame, cache: Path) -
     if plate not in images:
         raise InputError(f"{sheet.url}: has no row of plate {plate}{hint(plate, spec, images)}")
     fields: dict[tuple[str, str], ListedField] = {}
-    for image in images[plate]:
+    for image in sorted(images[plate], key=lambda i: float(i.z or 0)):
         if image.channel not in stains:
             continue
         label = f"{sheet.url}: row {image.row}"
         key = (image.well.upper(), image.site)
         field = fields.setdefault(key, ListedField(label, image.well, image.site, {}))
-        field.images[stains[image.channel]] = (image.path, "")
+        other = field.images.get(stains[image.channel], ("", ""))[0]
+        field.images[stains[image.channel]] = (f"{other}{DEPTHS}{image.path}" if other else image.path, "")
     base = spec.base or (str(sheet.path.parent) if sheet.local else sheet.url.rpartition("/")[0])
     listing = Listing(sheet.url, base, fields.values(), spec.well_column, spec.site_column)
     return acquire_listed(spec, raw, wells, cache, listing)

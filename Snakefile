@@ -10,6 +10,7 @@ min_version("9.27")
 include: "rules/common.smk"
 include: "rules/screens.smk"
 include: "rules/crops.smk"
+include: "rules/checks.smk"
 include: "rules/training.smk"
 include: "rules/embeddings.smk"
 include: "rules/alignment.smk"

@@ -107,6 +107,30 @@ class Needs:
             return [str(paths.simulated_shard).format(unit=shard) for shard in shards[max(0, at - 1) : at + 2]]
         return []
 
+    # Checks
+
+    def used_screens(self) -> list[str]:
+        """Screens that the run trains on or evaluates on."""
+        names = [self.plan.training_screen, *(s for s in self.plan.evaluated if s != NO_SCREEN)]
+        return [name for name in dict.fromkeys(names) if name]
+
+    def all_check_files(self) -> list[str]:
+        """What a check of the run's screens waits for: files that the simulator writes, and the user's own tables."""
+        found: list[str] = []
+        for screen in self.used_screens():
+            found += self.tables_of_screen(screen, "metadata")
+            if self.plan.is_simulated(screen):
+                found += [path for unit in self.units(screen) for path in self.host_files(screen, unit)]
+        return list(dict.fromkeys(found))
+
+    def specs_to_check(self) -> dict[str, dict[str, object]]:
+        """Keys of the run's screens as their real sources take them."""
+        licence = self.config["accept_noncommercial_licence"]
+        return {
+            name: {**host_spec(name, self.spec(name), self.plan.data), "accept_noncommercial_licence": licence}
+            for name in self.used_screens()
+        }
+
     # Crops
 
     def crop_keys(self, screen: str) -> dict[str, object]:
@@ -133,8 +157,7 @@ class Needs:
 
     def all_crops(self) -> list[str]:
         """Crop indices of the screens of the run."""
-        names = [self.plan.training_screen, *(s for s in self.plan.evaluated if s != NO_SCREEN)]
-        return [str(self.plan.screen(name).crops) for name in dict.fromkeys(names) if name]
+        return [str(self.plan.screen(name).crops) for name in self.used_screens()]
 
     # Training
 

@@ -32,14 +32,22 @@ class _Collector(logging.Handler):
 
 
 @contextmanager
-def collected() -> Iterator[list[str]]:
-    """Yield a list that receives every line said meanwhile, each once (and every other warning of this package)."""
+def collected(alone: bool = False) -> Iterator[list[str]]:
+    """Yield a list that receives every line said meanwhile, each once (and every other warning of this package).
+
+    alone : nobody else hears them; whoever collects says them in another form.
+    """
     handler, logger = _Collector(), logging.getLogger("cwamsn")
+    others, spreads = logger.handlers[:], logger.propagate
+    if alone:
+        logger.handlers, logger.propagate = [], False
     logger.addHandler(handler)
     try:
         yield handler.lines
     finally:
         logger.removeHandler(handler)
+        if alone:
+            logger.handlers, logger.propagate = others, spreads
 
 
 def read_notes(paths: Iterable[str | Path]) -> list[str]:

@@ -90,6 +90,11 @@ class ScreenPaths:
     statistics = _Below("statistics.json")
     """Channel statistics of the whole screen, JSON."""
 
+    check = _Below("check.json")
+    """What the last check of the screen found, JSON."""
+    check_page = _Below("check.html")
+    """The same as a page."""
+
     def unit(self, name: str = "{unit}") -> UnitPaths:
         """Files of one of the screen's units (by default Snakemake's pattern of all of them)."""
         return UnitPaths(self.root, name)

@@ -119,6 +119,7 @@ LAYERS = [
     ["hits"],
     ["studies"],
     ["reporting"],
+    ["checks"],
     [
         "needs",
         "study_needs",

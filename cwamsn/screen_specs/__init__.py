@@ -41,6 +41,7 @@ __all__ = [
     "parse_spec",
     "unit_state",
     "units",
+    "units_of",
 ]
 
 Section = Mapping[str, Any]
@@ -60,12 +61,17 @@ def parse_spec(section: Section) -> ScreenSpec:
 
 def units(screen: str, section: Section) -> list[str]:
     """Names of a screen's units (plates or shards). InputError for one that cannot name a file or is listed twice."""
-    found = parse_spec(section).units()
+    return units_of(parse_spec(section), f"screens.{screen}")
+
+
+def units_of(spec: ScreenSpec, label: str) -> list[str]:
+    """Names of the units of a screen, which `label` names in an InputError: see :func:`units`."""
+    found = spec.units()
     repeated = next((u for u in found if found.count(u) > 1), None) if len(set(found)) < len(found) else None
     if repeated:
-        raise InputError(f"screens.{screen}: unit {repeated} is listed twice; list each once")
+        raise InputError(f"{label}: unit {repeated} is listed twice; list each once")
     if not found:
-        raise InputError(f"screens.{screen}: has no plate or shard; list some, or leave the key out for all")
+        raise InputError(f"{label}: has no plate or shard; list some, or leave the key out for all")
     check_names(found, "plate")
     return found
 

@@ -14,20 +14,24 @@ from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs.base import HostedSpec, Retry, ScreenSpec
 from cwamsn.screen_specs.bray import BraySpec
 from cwamsn.screen_specs.folder import FolderSpec
+from cwamsn.screen_specs.jump_lite import JumpLiteSpec
 from cwamsn.screen_specs.listed import ListedSpec
 from cwamsn.screen_specs.load_data import LoadDataSpec
 from cwamsn.screen_specs.locations import file_url, local_path
 from cwamsn.screen_specs.rxrx3_core import RxRx3Spec
 from cwamsn.screen_specs.sample_sheet import SampleSheetSpec
 from cwamsn.screen_specs.simulated import SimulatedBraySpec, SimulatedRxRx3Spec, SimulatedSpec
+from cwamsn.screen_specs.zarr_stores import OmeZarrSpec
 
 __all__ = [
     "SPECS",
     "BraySpec",
     "FolderSpec",
     "HostedSpec",
+    "JumpLiteSpec",
     "ListedSpec",
     "LoadDataSpec",
+    "OmeZarrSpec",
     "Retry",
     "RxRx3Spec",
     "SampleSheetSpec",
@@ -45,10 +49,18 @@ __all__ = [
 ]
 
 Section = Mapping[str, Any]
-SPECS: dict[str, type[ScreenSpec]] = {
-    spec.source: spec
-    for spec in (BraySpec, RxRx3Spec, LoadDataSpec, SampleSheetSpec, FolderSpec, SimulatedBraySpec, SimulatedRxRx3Spec)
-}
+_KINDS: tuple[type[ScreenSpec], ...] = (
+    BraySpec,
+    RxRx3Spec,
+    LoadDataSpec,
+    SampleSheetSpec,
+    FolderSpec,
+    OmeZarrSpec,
+    JumpLiteSpec,
+    SimulatedBraySpec,
+    SimulatedRxRx3Spec,
+)
+SPECS: dict[str, type[ScreenSpec]] = {spec.source: spec for spec in _KINDS}
 
 
 def parse_spec(section: Section) -> ScreenSpec:

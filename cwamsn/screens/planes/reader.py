@@ -1,4 +1,4 @@
-"""Planes by URI: files, zip members and Parquet rows, opened once and read without unpacking.
+"""Planes by URI: files, zip members, Parquet rows and Zarr arrays, opened once and read without unpacking.
 
 What the bytes are is decided in :mod:`cwamsn.screens.planes.decode`.
 """
@@ -8,10 +8,11 @@ import struct
 import zipfile
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,9 @@ from cwamsn.screen_specs.selection import DEPTHS, Selection, split_selection
 from cwamsn.screens.planes.decode import MOST_BYTES, Refused, decode_plane
 from cwamsn.screens.planes.directory import zip_members
 from cwamsn.screens.planes.stacks import projected
+from cwamsn.screens.planes.zarrs import ZarrImage
 
+Kept = TypeVar("Kept", "_Archive", "_Shard", ZarrImage)
 _OPEN_FILES = 16  # archives kept open; a Bray field lies in five
 _ROW_GROUPS = 3  # row groups kept decompressed; a well may straddle two
 
@@ -37,9 +40,10 @@ def read_plane(uri: str) -> np.ndarray:
 class PlaneReader:
     """Reads planes by URI; keeps archives and row groups open between calls. Use one per thread, as a context.
 
-    A URI is `path/to/file.tif`, `path/to/archive.zip!member/name.tif` or `path/to/shard.parquet#row`, and may end with
-    a selection: `f.tif!c=2`, `f.tif!page=3`, `f.tif!c=1,z=max`, numbers from 0. Several with `|` between them are the
-    depths of one plane.
+    A URI is `path/to/file.tif`, `path/to/archive.zip!member/name.tif`, `path/to/shard.parquet#row` or the folder of an
+    image in a Zarr store (`plate.zarr/B/03/0`, or of an array), and may end with a selection: `f.tif!c=2`,
+    `f.tif!page=3`, `plate.zarr/B/03/0!c=1,z=max`, numbers from 0. Several with `|` between them are the depths of one
+    plane.
 
     Parameters
     ----------
@@ -48,7 +52,7 @@ class PlaneReader:
 
     def __init__(self, images: ImageOptions | None = None) -> None:
         self._images = images or ImageOptions()
-        self._archives: OrderedDict[str, _Archive | _Shard] = OrderedDict()
+        self._archives: OrderedDict[str, _Archive | _Shard | ZarrImage] = OrderedDict()
 
     def __enter__(self) -> "PlaneReader":
         return self
@@ -73,9 +77,11 @@ class PlaneReader:
     def _one(self, uri: str, stack: str | int) -> np.ndarray:
         """The plane of one file."""
         try:
-            data = self.read_bytes(uri)
             ranged = self._images.range is not None
-            return decode_plane(data, split_selection(uri)[1], stack, any_type=ranged)
+            path, kind, _, selection = split_uri(uri)
+            if kind == "file" and Path(path).is_dir():
+                return self._kept(path, ZarrImage).plane(selection, stack, ranged)
+            return decode_plane(self.read_bytes(uri), selection, stack, any_type=ranged)
         except InputError:
             raise
         except Refused as error:
@@ -111,13 +117,19 @@ class PlaneReader:
         path, kind, member, _ = split_uri(uri)
         if kind == "file":
             return Path(path).read_bytes()
-        archive = self._archives.pop(path, None)
-        if archive is None:
-            archive = _Archive(path) if kind == "zip" else _Shard(path)
-        self._archives[path] = archive
+        if kind == "zip":
+            return self._kept(path, _Archive).read(member)
+        return self._kept(path, _Shard).read(member)
+
+    def _kept(self, path: str, opened: Callable[[str], Kept]) -> Kept:
+        """What is open at `path`, opened where it is not; the longest unused is closed."""
+        found = self._archives.pop(path, None)
+        if found is None:
+            found = opened(path)
+        self._archives[path] = found
         while len(self._archives) > _OPEN_FILES:
             self._archives.popitem(last=False)[1].close()
-        return archive.read(member)
+        return cast(Kept, found)
 
 
 class Place(NamedTuple):

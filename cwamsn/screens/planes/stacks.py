@@ -179,7 +179,7 @@ def _sample(plane: Plane, channel: int) -> Plane:
     return plane._replace(read=lambda: np.ascontiguousarray(np.take(plane.read(), channel, axis)))
 
 
-def projected(readers: list[Callable[[], np.ndarray]], how: str) -> np.ndarray:
+def projected(readers: Sequence[Callable[[], np.ndarray]], how: str) -> np.ndarray:
     """One plane of several depths: their maximum, or the sharpest. One is read after the other."""
     best = readers[0]()
     most = _sharpness(best) if how == "sharpest" and len(readers) > 1 else 0.0

@@ -3,8 +3,17 @@
 from typing import Any
 
 from cwamsn.errors import InputError
-from cwamsn.screen_specs import BraySpec, FolderSpec, LoadDataSpec, RxRx3Spec, SampleSheetSpec, ScreenSpec
-from cwamsn.screens.sources import bray, folder, load_data, rxrx3_core, sample_sheet
+from cwamsn.screen_specs import (
+    BraySpec,
+    FolderSpec,
+    JumpLiteSpec,
+    LoadDataSpec,
+    OmeZarrSpec,
+    RxRx3Spec,
+    SampleSheetSpec,
+    ScreenSpec,
+)
+from cwamsn.screens.sources import bray, folder, jump_lite, load_data, ome_zarr, rxrx3_core, sample_sheet
 from cwamsn.screens.sources.base import Metadata, Source
 from cwamsn.screens.sources.raw import Acquired, Raw
 
@@ -17,6 +26,8 @@ SOURCES: dict[type[ScreenSpec], Source[Any]] = {
     LoadDataSpec: load_data,
     SampleSheetSpec: sample_sheet,
     FolderSpec: folder,
+    OmeZarrSpec: ome_zarr,
+    JumpLiteSpec: jump_lite,
 }
 
 

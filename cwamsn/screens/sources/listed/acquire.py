@@ -56,7 +56,7 @@ def acquire_listed(spec: ListedSpec, raw: Raw, wells: pd.DataFrame, cache: Path,
     mapped = MapCount(spec.path_map)
     seen: set[str] = set()
     for field in listing.fields:
-        address, site = _place(field, listing)
+        address, site = place_of(field.well, field.site, field.label, listing.well_key, listing.site_key)
         well_id, field_id = f"{plate}_{address}", f"{plate}-{address}-{site}"
         if field_id in seen:
             raise InputError(f"{field.label}: field {field_id} appears twice; keep one row of each field")
@@ -86,7 +86,7 @@ def acquire_listed(spec: ListedSpec, raw: Raw, wells: pd.DataFrame, cache: Path,
         else:
             found.fields.append({"field_id": field_id, "well_id": well_id, "site": site} | uris)
     mapped.say(plate)
-    _say_losses(found, plate, listing.source, len(seen), spec)
+    say_losses(found, plate, listing.source, len(seen), spec)
     with_image = {field_id.rsplit("-", 1)[0] for field_id in seen}
     for address in sorted(wells.loc[wells["plate"] == plate, "address"]):
         if f"{plate}-{address}" not in with_image:
@@ -96,7 +96,7 @@ def acquire_listed(spec: ListedSpec, raw: Raw, wells: pd.DataFrame, cache: Path,
     return found
 
 
-def _say_losses(found: Acquired, plate: str, source: str, listed: int, spec: ListedSpec) -> None:
+def say_losses(found: Acquired, plate: str, source: str, listed: int, spec: ListedSpec) -> None:
     """A note on the fields of a plate that were left out; InputError when that is all of them."""
     if not found.skipped:
         return
@@ -111,18 +111,18 @@ def _say_losses(found: Acquired, plate: str, source: str, listed: int, spec: Lis
     note(f"plate {plate}: {len(found.skipped)} of {listed} fields left out; {count} x {kind}, the first: {first}")
 
 
-def _place(field: ListedField, listing: Listing) -> tuple[str, int]:
-    """(address, number of the field of view) of a field."""
+def place_of(
+    well: str, site: str, label: str, well_key: str = "the well", site_key: str = "the site"
+) -> tuple[str, int]:
+    """(address, number of the field of view) of texts. InputError, beginning with `label`, for what is none."""
     try:
-        address = parse_address(field.well)[0]
+        address = parse_address(well)[0]
     except ValueError as error:
-        raise InputError(f"{field.label}: {error}; correct {listing.well_key}") from None
+        raise InputError(f"{label}: {error}; correct {well_key}") from None
     try:
-        site = float(field.site)
+        number = float(site)
     except ValueError:
-        site = math.nan
-    if not 0 <= site < 2**31 or site != int(site):
-        raise InputError(
-            f"{field.label}: {field.site!r} is not the number of a field of view (1, 2 ...); correct {listing.site_key}"
-        )
-    return address, int(site)
+        number = math.nan
+    if not 0 <= number < 2**31 or number != int(number):
+        raise InputError(f"{label}: {site!r} is not the number of a field of view (1, 2 ...); correct {site_key}")
+    return address, int(number)

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
+from cwamsn.embeddings.files.tabular import open_folder
 from cwamsn.errors import InputError
+from cwamsn.paths import ProfilePaths
 from cwamsn.profiles.about import plain
 from cwamsn.profiles.metadata import TEXT, named, typed
 from cwamsn.profiles.table import PREFIX, Level, Profiles
 from cwamsn.profiles.write import ABOUT
 
-SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV", ".tsv": "CSV", ".h5ad": "AnnData"}
+SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV", ".tsv": "CSV", ".feather": "Feather"}
+SUFFIXES |= {".arrow": "Feather", ".h5ad": "AnnData", ".zarr": "Zarr"}
 
 
 def read_profiles(path: str | Path) -> Profiles:
@@ -22,8 +26,9 @@ def read_profiles(path: str | Path) -> Profiles:
 
     Parameters
     ----------
-    path : Parquet, CSV (or .csv.gz, .tsv) whose columns begin with `Metadata_` or are features, or AnnData with
-        `Metadata_` columns in `.obs`; written by this package, pycytominer or another tool
+    path : Parquet (or a folder of such files), CSV (or .csv.gz, .tsv) or Feather, whose columns begin with `Metadata_`
+        or are features; AnnData (.h5ad or .zarr) with `Metadata_` columns in `.obs`; a folder that `cwamsn embed` or a
+        run has written, of which the AnnData file is read. By this package, pycytominer or another tool
 
     Returns
     -------
@@ -36,14 +41,16 @@ def read_profiles(path: str | Path) -> Profiles:
         `Metadata_Perturbation`, a value that is NaN or not a number.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file; give a table of profiles ({', '.join(SUFFIXES)})")
+    if path.is_dir() and (inside := ProfilePaths(path).anndata).is_file():
+        return read_profiles(inside)
     suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
-    kind = SUFFIXES.get(suffix.lower())
+    kind = SUFFIXES.get(suffix.lower()) or ("Parquet" if path.is_dir() else None)
     if kind is None:
         raise InputError(f"{path}: not known as profiles by its suffix; known: {', '.join(SUFFIXES)}, .csv.gz")
     try:
-        return {"Parquet": _parquet, "CSV": _csv, "AnnData": _anndata}[kind](path)
+        return _READERS[kind](path)
     except InputError as error:
         raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     except (MemoryError, KeyboardInterrupt):
@@ -54,9 +61,13 @@ def read_profiles(path: str | Path) -> Profiles:
 
 
 def _parquet(path: Path) -> Profiles:
-    table = pq.read_table(path)
+    table = open_folder(path).to_table() if path.is_dir() else pq.read_table(path)
     about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
     return _of_table(path, table.to_pandas(), about)
+
+
+def _feather(path: Path) -> Profiles:
+    return _of_table(path, feather.read_table(path).to_pandas(), {})
 
 
 def _csv(path: Path) -> Profiles:
@@ -86,7 +97,7 @@ def _of_table(path: Path, frame: pd.DataFrame, about: Mapping[str, object]) -> P
 def _anndata(path: Path) -> Profiles:
     import anndata  # takes two seconds, and only this format needs it
 
-    data = anndata.read_h5ad(path)
+    data = anndata.read_zarr(path) if path.is_dir() else anndata.read_h5ad(path)
     about = plain(_python(data.uns))
     assert isinstance(about, dict)
     order = about.pop("alignments", [])
@@ -134,3 +145,6 @@ def _level(path: Path, metadata: list[str], about: Mapping[str, object]) -> Leve
         f"{path}: has neither Metadata_Plate with Metadata_Well nor Metadata_Perturbation "
         f"(it has {', '.join(metadata[:8]) or 'no such column'}); rename its columns"
     )
+
+
+_READERS = {"Parquet": _parquet, "CSV": _csv, "Feather": _feather, "AnnData": _anndata, "Zarr": _anndata}

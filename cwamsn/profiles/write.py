@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
+from cwamsn.profiles.about import plain
 from cwamsn.profiles.metadata import TEXT
 from cwamsn.profiles.table import UNALIGNED, Profiles
 
@@ -24,14 +25,19 @@ WRITTEN = "vectors"  # key of `about` in a file that holds one kind of vectors: 
 
 def write_profiles(profiles: Profiles, path: str | Path, alignment: str | None = None) -> None:
     """Write profiles in the format of the suffix: .parquet, .csv, .csv.gz, .tsv; .h5ad, which holds every alignment."""
+    check_suffix(path)
     name = Path(path).name.lower()
     if name.endswith(".h5ad"):
         write_anndata(profiles, path)
     elif name.endswith((".parquet", ".pq")):
         write_parquet(profiles, path, alignment)
-    elif name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
-        write_csv(profiles, path, alignment)
     else:
+        write_csv(profiles, path, alignment)
+
+
+def check_suffix(path: str | Path) -> None:
+    """Raise InputError for a name that says no format of profiles."""
+    if not Path(path).name.lower().endswith((".h5ad", ".parquet", ".pq", ".csv", ".csv.gz", ".tsv", ".tsv.gz")):
         raise InputError(f"{path}: no format of profiles; end the name with .parquet, .csv, .csv.gz, .tsv or .h5ad")
 
 
@@ -77,6 +83,7 @@ def to_anndata(profiles: Profiles) -> "AnnData":
     """
     import anndata  # takes two seconds, and only this format needs it
 
+    said = plain({**profiles.about, "alignments": list(profiles.aligned) or None})  # sorted: bytes follow the order
     obs = profiles.obs.set_index(pd.Index(map(str, range(len(profiles))), dtype=object))
     for name in obs:
         if obs[name].dtype == object:
@@ -86,7 +93,7 @@ def to_anndata(profiles: Profiles) -> "AnnData":
         obs=obs,
         var=pd.DataFrame(index=pd.Index(profiles.names, dtype=object)),
         obsm=dict(profiles.aligned),
-        uns={**profiles.about, "alignments": list(profiles.aligned)} if profiles.aligned else dict(profiles.about),
+        uns=said,
     )
 
 

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from cwamsn.errors import InputError
-from cwamsn.profiles import Profiles, pool_profiles, read_profiles, write_profiles
+from cwamsn.files import read_json
+from cwamsn.profiles import Profiles, pool_profiles, read_profiles, write_folder, write_profiles
+from cwamsn.profiles.write import flat, to_anndata
 from tests.profiles.samples import assert_equal, profiles
 
 LEVELS = {"well": profiles, "perturbation": lambda: pool_profiles(profiles())}
@@ -46,6 +48,27 @@ def test_text_holds_the_same_numbers(written, tmp_path, name):
     pd.testing.assert_frame_equal(found.obs, expected.obs)
     np.testing.assert_array_equal(found.features, expected.features)
     assert found.about == {}  # text has no place for it
+
+
+def test_other_containers_of_the_same_table_are_read(written, tmp_path):
+    frame, _ = flat(written, "none")
+    frame.to_feather(tmp_path / "p.feather")
+    (tmp_path / "parts").mkdir()
+    frame[:10].to_parquet(tmp_path / "parts" / "0.parquet", index=False)
+    frame[10:].to_parquet(tmp_path / "parts" / "1.parquet", index=False)
+    for name in ("p.feather", "parts"):
+        found = read_profiles(tmp_path / name)
+        pd.testing.assert_frame_equal(found.obs, written.obs)
+        np.testing.assert_array_equal(found.features, written.features)
+    to_anndata(written).write_zarr(tmp_path / "p.zarr")
+    assert_equal(read_profiles(tmp_path / "p.zarr"), written)
+
+
+def test_a_folder_of_profiles_is_its_anndata_file(tmp_path):
+    pooled = write_folder(profiles(), tmp_path / "profiles")
+    assert_equal(read_profiles(tmp_path / "profiles"), profiles())
+    assert_equal(pooled, pool_profiles(profiles()))
+    assert read_json(tmp_path / "profiles" / "about.json") == profiles().about
 
 
 @pytest.mark.parametrize("name", ["p.parquet", "p.h5ad", "p.csv.gz"])

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from cwamsn.config_files import check_text, read_layers
 from cwamsn.errors import InputError, nearest
 from cwamsn.notes import note
 from cwamsn.screen_specs import SPECS, FolderSpec, LoadDataSpec, RxRx3Spec, SampleSheetSpec, ScreenSpec, parse_spec
+from cwamsn.screen_specs.chosen_stains import Channels, as_mapping, in_order
 from cwamsn.screen_specs.folders import look_again
 from cwamsn.screen_specs.load_data import image_channels, is_no_stain
 from cwamsn.screen_specs.locations import local_path
@@ -27,8 +28,6 @@ _LICENCE = "accept_noncommercial_licence"  # a key of the run
 _SCHEMAS = Path(__file__).resolve().parents[2] / "config" / "schemas"
 _NAME_ONE = "a load_data.csv, a sample sheet, a folder of images, an OME-Zarr plate or a configuration (my.yaml)"
 _TABLES = (".csv", ".csv.gz", ".tsv", ".txt")
-
-Channels = Sequence[str] | Mapping[str, str]
 
 
 def screen_from_argument(
@@ -59,7 +58,7 @@ def screen_from_argument(
     text = str(argument)
     if given := _CONFIGURATION.fullmatch(text):
         if channels is not None:
-            keys["channels"] = _as_mapping(channels)
+            keys["channels"] = as_mapping(channels)
         if pattern is not None:
             keys["pattern"] = pattern
         return _from_configuration(Path(given["path"]), given["screen"], _with_platemap(keys, platemap))
@@ -91,7 +90,7 @@ def _is_zarr(text: str, path: Path | None) -> bool:
 def _from_zarr(location: str, keys: Mapping[str, object], channels: Channels | None) -> ScreenSpec:
     section = {"source": "ome-zarr", "store": location, **keys}
     if channels is not None:
-        section["channels"] = _as_mapping(channels)
+        section["channels"] = as_mapping(channels)
     return checked_spec(section | _columns_of(section), location)
 
 
@@ -110,18 +109,6 @@ def _from_folder(
     return checked_spec(section | _columns_of(section), location)
 
 
-def in_order(channels: Channels, words: Sequence[str], label: str) -> dict[str, str]:
-    """Stain → word of file names: as mapped, or names that are words themselves, or one name per word in order."""
-    if isinstance(channels, Mapping) or all(name in words for name in channels):
-        return _as_mapping(channels)
-    if len(channels) != len(words):
-        raise InputError(
-            f"channels: {len(channels)} stains are named ({', '.join(channels)}), but {label} has {len(words)} "
-            f"({', '.join(words)}); name one for each, or say which: {channels[0]}={words[0]},..."
-        )
-    return dict(zip(_as_mapping(channels), words))
-
-
 def _from_table(location: str, path: Path | None, keys: Mapping[str, object], channels: Channels | None) -> ScreenSpec:
     """A load_data.csv has a column per stain, a sample sheet a row per image."""
     columns = read_rows(path, location, str(keys.get("separator", ","))).columns if path else []
@@ -130,7 +117,7 @@ def _from_table(location: str, path: Path | None, keys: Mapping[str, object], ch
     section = {"source": LoadDataSpec.source, "load_data": location, **keys}
     known = image_channels(columns)
     if channels is not None:
-        section["channels"] = _as_mapping(channels)
+        section["channels"] = as_mapping(channels)
     elif path is None:
         raise InputError(f"{location}: channels: name the stains of a list that is not on this machine")
     elif not known:
@@ -153,7 +140,7 @@ def _from_sheet(
         if channels is None:
             section["channels"] = {word: word for word in words if not is_no_stain(word)}
     if channels is not None:
-        section["channels"] = _as_mapping(channels)
+        section["channels"] = as_mapping(channels)
     return checked_spec(section | _columns_of(section), location)
 
 
@@ -163,15 +150,6 @@ def _columns_of(section: Mapping[str, Any]) -> dict[str, object]:
     if path is None or not path.is_file():
         return {}
     return guessed_columns(path, section.get("platemap_separator", ","), section)
-
-
-def _as_mapping(channels: Channels) -> dict[str, str]:
-    if isinstance(channels, Mapping):
-        return dict(channels)
-    repeated = next((c for c in channels if list(channels).count(c) > 1), None)
-    if repeated:
-        raise InputError(f"channels: {repeated} is listed twice; list it once")
-    return {name: name for name in channels}
 
 
 def _from_configuration(path: Path, name: str | None, keys: dict[str, object]) -> ScreenSpec:

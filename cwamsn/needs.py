@@ -409,11 +409,21 @@ class Needs:
             return {}
         return {"map": self.plan.map(screen, method, seed), "truth": self.plan.truth(screen)}
 
-    def is_in_sample(self, screen: str, method: str) -> bool:
-        """Whether a method was trained on the screen that it is scored on."""
+    def is_in_sample(self, screen: str, method: str) -> bool | None:
+        """Whether a method was trained on the screen that it is scored on, as far as the configuration says.
+
+        None: it does not; where an encoder was trained elsewhere, its description may.
+        """
         found = self.plan.defined[method]
-        trained_here = found.kind.trains and self.plan.training_screen == screen
-        return trained_here or bool(found.entry.get("sees_evaluation_screen"))
+        if found.kind.trains and self.plan.training_screen == screen:
+            return True
+        stated: bool | None = found.entry.get("sees_evaluation_screen", False)
+        return stated
+
+    def training_elsewhere(self, screen: str, method: str) -> dict[str, str]:
+        """What the training of an encoder that a method brings wrote about it."""
+        brings = self.plan.defined[method].kind.brings_encoder
+        return {"training": self.encoder_description(method)} if brings else {}
 
     def comparison(self, screen: str, method: str, other: str, seed: str) -> dict[str, str]:
         """Beside the first map: the second, and truth table and wells where compounds are compared too."""

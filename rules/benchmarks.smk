@@ -45,6 +45,7 @@ use rule gene_gene as gene_gene_otherwise with:
 rule compound_gene:
     input:
         unpack(of(needs.training_wells)),
+        unpack(of(needs.training_elsewhere)),
         map=plan.map(),
         wells=plan.screen().wells,
         truth=of(needs.truth),
@@ -74,6 +75,7 @@ rule compound_gene:
 use rule compound_gene as compound_gene_otherwise with:
     input:
         unpack(of(needs.training_wells)),
+        unpack(of(needs.training_elsewhere)),
         map=plan.map(alignment="{alignment}"),
         wells=plan.screen().wells,
         truth=of(needs.truth),
@@ -116,6 +118,7 @@ rule plate_probe:
 rule replicate_map:
     input:
         unpack(of(needs.targets)),
+        unpack(of(needs.training_elsewhere)),
         embeddings=of(needs.wells_embedded),
         wells=plan.screen().wells,
     output:
@@ -144,6 +147,7 @@ rule replicate_map:
 rule retrieval_at_levels:
     """Replicates at levels of stringency."""
     input:
+        unpack(of(needs.training_elsewhere)),
         embeddings=of(needs.wells_embedded),
         wells=plan.screen().wells,
     output:
@@ -174,6 +178,7 @@ rule enrichment_of_labels:
     """Mechanisms and pathways among the nearest profiles."""
     input:
         unpack(of(needs.labels)),
+        unpack(of(needs.training_elsewhere)),
         embeddings=of(needs.wells_embedded),
         wells=plan.screen().wells,
     output:

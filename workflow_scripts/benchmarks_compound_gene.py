@@ -1,15 +1,23 @@
 """Average precision and AUC of compounds against the knockouts of their targets, in one map."""
 
+from collections.abc import Collection
+
 from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.benchmarks import compound_gene as cg
     from cwamsn.benchmarks.bootstrap import BootstrapOptions
+    from cwamsn.encoder_files import read_description
+    from cwamsn.exposure import Exposure
     from cwamsn.tables import read
 
     given, params = snakemake.input, snakemake.params
     perturbation_map, wells = read("map", given.map), read("wells", given.wells)
-    seen = cg.seen_compounds(wells, read("wells", given.training_wells)) if given.get("training_wells") else None
+    seen: Collection[str] | None = None
+    if given.get("training_wells"):
+        seen = cg.seen_compounds(wells, read("wells", given.training_wells))
+    elif given.get("training"):  # of an encoder that another run trained
+        seen = Exposure.of(read_description(given.training), given.wells, wells).seen
     result = cg.score(
         perturbation_map,
         cg.load_truth(given.truth, wells),

@@ -12,6 +12,7 @@ from copairs.map import average_precision, mean_average_precision, multilabel
 from cwamsn.benchmarks.compound_gene import ACTIVE
 from cwamsn.benchmarks.scores import Result
 from cwamsn.errors import InputError
+from cwamsn.exposure import marked
 from cwamsn.options import Options
 from cwamsn.tables import feature_columns
 from cwamsn.wells import in_order_of_ids, is_negative, is_treated
@@ -41,7 +42,7 @@ def score(
     wells: pd.DataFrame,
     options: ReplicateOptions,
     *,
-    in_sample: bool,
+    in_sample: bool | None,
     targets: tuple[pd.DataFrame, pd.DataFrame] | None = None,
 ) -> Result:
     """Everything that this benchmark reports of one method's aligned wells.
@@ -50,7 +51,7 @@ def score(
     ----------
     features : (n, d) aligned vectors
     wells : their wells, row for row
-    in_sample : whether the method was trained on the screen that it is scored on, which the source then says
+    in_sample : whether the method was trained on the screen that it is scored on, as the source says; None: unknown
     targets : map and truth table, for the retrieval of targets; None: not reported
 
     Returns
@@ -157,14 +158,14 @@ def target_map(
     return table.merge(sizes, on="target")[["target", "n_compounds", *names]].sort_values("target", ignore_index=True)
 
 
-def summary(table: pd.DataFrame, in_sample: bool, source: str = "replicates") -> pd.DataFrame:
+def summary(table: pd.DataFrame, in_sample: bool | None, source: str = "replicates") -> pd.DataFrame:
     """`metric, source, value, n`: mean over perturbations (or targets), share retrieved at corrected p < 0.05.
 
-    in_sample : whether the method was trained on the screen that it is scored on, which the source then says.
+    in_sample : whether the method was trained on the screen that it is scored on, as the source says; None: unknown.
     """
     if table.empty:
         return pd.DataFrame(columns=["metric", "source", "value", "n"])
-    source = f"{source} (in-sample)" if in_sample else source
+    source = marked(source, in_sample)
     values = {
         "mean_average_precision": table["mean_average_precision"].mean(),
         "mean_normalized_average_precision": table["mean_normalized_average_precision"].mean(),

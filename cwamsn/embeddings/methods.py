@@ -20,7 +20,8 @@ from cwamsn.embeddings.latent import latent_embeddings
 from cwamsn.embeddings.options import EmbedOptions, HandcraftedOptions, PretrainedWeights, WellsFile
 from cwamsn.encoder_files import trained_on
 from cwamsn.errors import InputError
-from cwamsn.files import read_json, sha256
+from cwamsn.exposure import Exposure
+from cwamsn.files import read_json
 from cwamsn.live import say
 from cwamsn.methods import ENCODER, HANDCRAFTED, LATENT, PRETRAINED, RANDOM, RELEASED, TRAINED, WELLS, Method
 from cwamsn.models import leased_devices, load_pretrained, ready_device, share_threads
@@ -121,15 +122,19 @@ _OF_ENCODERS = ("weights_sha256", "data_sha256", "seed", "code_version")
 
 
 def _say_what_it_saw(job: _Job, meta: Mapping[str, Any]) -> None:
-    """What was in the training of another run is not looked up here, beyond whether it was this very screen."""
-    own, screen = meta.get("data_sha256", {}).get("wells"), job.screen.root.name
-    if own and own == sha256(job.screen.wells):
+    """What the training of another run saw of this screen, as far as its description says."""
+    screen, found = job.screen.root.name, Exposure.of(meta, job.screen.wells, job.wells)
+    where = f"its encoder was trained in another run, on {trained_on(meta)}"
+    if found.in_sample:
         note(f"its encoder was trained on {screen} itself, in another run: its scores there are in-sample")
+    elif found.seen is None:
+        note(f"{where}: whether it saw compounds of {screen} there is not known, and none is left out for it")
     else:
-        note(
-            f"its encoder was trained in another run, on {trained_on(meta)}: whether it saw compounds of {screen} "
-            "there is not known, and none is left out for it"
-        )
+        names = sorted(found.seen)
+        some = f" (such as {', '.join(names[:3])})" if names else ""
+        how = ", some compared by name for want of InChIKeys" if found.by_name else ""
+        same = "; plates of the same names were in it, perhaps these very wells" if found.in_sample is None else ""
+        note(f"{where}: it saw {len(names)} of the {found.perturbations} perturbations of {screen}{some}{how}{same}")
 
 
 def _pretrained(job: _Job) -> Found:

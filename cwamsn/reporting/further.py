@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from cwamsn.exposure import without_mark
 from cwamsn.products import Product
 from cwamsn.reporting.context import MARKS, SPREAD, TableContext, TableMethod
 from cwamsn.reporting.rows import counts, measured, measured_rows
 from cwamsn.reporting.scores import select, selected
 from cwamsn.reporting.table import Cell, Column, Row, Table, mark
 
-IN_SAMPLE = " (in-sample)"
 RETRIEVED = {"replicates": "Replicates,", "targets": "Shared targets,"}
 RETRIEVAL = {
     "mean_average_precision": "mAP",
@@ -38,11 +38,27 @@ def further_table(
     return Table(product.name, context.titled(product.title), list(columns), rows, closing)
 
 
-def in_sample_column(rows: Sequence[Row], in_sample: Mapping[str, bool]) -> Column:
-    """Fill in whether each method was trained on the wells it is scored on, and return the column."""
+def in_sample_column(rows: Sequence[Row], in_sample: Mapping[str, str]) -> Column:
+    """Fill in whether each method was trained on the wells it is scored on, and return the column.
+
+    in_sample : `yes`, `no` or `unknown` by method, as :func:`cwamsn.exposure.without_mark` tells them.
+    """
     for row in rows:
-        row.cells["in_sample"] = Cell("yes" if in_sample.get(row.name) else "no" if row.seeds else None)
+        row.cells["in_sample"] = Cell(in_sample.get(row.name, "no") if row.seeds else None)
     return Column("in_sample", "In-sample", text=True)
+
+
+def in_sample_note(in_sample: Mapping[str, str]) -> str:
+    """What a method that was trained on its wells says nothing about; empty where there is none."""
+    answers = set(in_sample.values())
+    seen = (
+        "In-sample: the method was trained on the wells that it is scored on, so its numbers say nothing about "
+        "perturbations it has not seen."
+    )
+    unknown = (
+        "Unknown: nobody has said whether it was trained on them; set sees_evaluation_screen in the method's entry."
+    )
+    return " ".join(text for answer, text in (("yes", seen), ("unknown", unknown)) if answer in answers)
 
 
 def replicates_table(
@@ -50,8 +66,8 @@ def replicates_table(
 ) -> Table:
     """Mean average precision of replicate retrieval, and of compounds that share a target where targets are known."""
     found = selected(select(scores, benchmark="replicate_map", metric=tuple(RETRIEVAL)), context.selection)
-    seen = found["source"].astype(str).str.endswith(IN_SAMPLE)
-    found = found.assign(source=found["source"].astype(str).str.removesuffix(IN_SAMPLE))
+    sources, seen = without_mark(found["source"])
+    found = found.assign(source=sources)
     found = found.assign(key=found["source"] + "_" + found["metric"])
     columns = [
         Column(f"{source}_{metric}", text, 3, "high", heading)
@@ -59,7 +75,10 @@ def replicates_table(
         if source == "replicates" or source in set(found["source"])
         for metric, text in RETRIEVAL.items()
     ]
-    rows, in_sample = further_rows(methods, found, "replicate_map", columns), dict(zip(found["method"], seen))
+    rows, in_sample = (
+        further_rows(methods, found, "replicate_map", columns),
+        dict(zip(found["method"].astype(str), seen)),
+    )
     first = in_sample_column(rows, in_sample)
     sizes = counts(found, {"targets": "shared targets"})
     notes = [
@@ -67,10 +86,7 @@ def replicates_table(
         "over perturbations; normalised: 0 is a random ranking, 1 a perfect one. Share retrieved: corrected p below "
         "0.05.",
         f"Perturbations and targets: {sizes}." if sizes else "",
-        "In-sample: the method was trained on the wells that it is scored on, so its numbers say nothing about "
-        "perturbations it has not seen."
-        if any(in_sample.values())
-        else "",
+        in_sample_note(in_sample),
     ]
     return further_table(product, [first, *columns], rows, context, notes)
 

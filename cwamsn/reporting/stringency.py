@@ -7,9 +7,10 @@ import pandas as pd
 
 from cwamsn.benchmarks.enrichment import MECHANISMS, PATHWAYS
 from cwamsn.benchmarks.stringency import LEVELS
+from cwamsn.exposure import without_mark
 from cwamsn.products import Product
 from cwamsn.reporting.context import TableContext, TableMethod
-from cwamsn.reporting.further import IN_SAMPLE, further_rows, further_table, in_sample_column
+from cwamsn.reporting.further import further_rows, further_table, in_sample_column, in_sample_note
 from cwamsn.reporting.scores import select, selected
 from cwamsn.reporting.table import Column, Table
 
@@ -41,7 +42,7 @@ def retrieval_table(
         "whose nearest admitted well is one; mAP: ranked before wells of other perturbations, or before negative "
         "controls. Mean over wells, aligned embeddings.",
         "Levels: " + "; ".join(f"{name} {LEVELS[name].text}" for name in levels) + "." if levels else "",
-        _in_sample_note(seen),
+        in_sample_note(seen),
     ]
     rows = further_rows(methods, found, "retrieval", columns)
     return further_table(product, [in_sample_column(rows, seen), *columns], rows, context, notes)
@@ -67,27 +68,16 @@ def enrichment_table(
         "below .05), and geometric mean of the odds ratios, .5 added where a count is 0. Pathways: mean over the "
         "databases of known pairs, which the scores hold one by one.",
         _chance(found, sources),
-        _in_sample_note(seen),
+        in_sample_note(seen),
     ]
     rows = further_rows(methods, found, "enrichment", columns)
     return further_table(product, [in_sample_column(rows, seen), *columns], rows, context, notes)
 
 
-def _without_mark(found: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, bool]]:
-    """Scores without the mark of in-sample methods in their source, and whether each method has it."""
-    source = found["source"].astype(str)
-    seen = source.str.endswith(IN_SAMPLE)
-    marked = dict(zip(found["method"].astype(str), seen))
-    return found.assign(source=source.str.removesuffix(IN_SAMPLE)), marked
-
-
-def _in_sample_note(seen: Mapping[str, bool]) -> str:
-    if not any(seen.values()):
-        return ""
-    return (
-        "In-sample: the method was trained on the wells that it is scored on, so its numbers say nothing about "
-        "perturbations it has not seen."
-    )
+def _without_mark(found: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, str]]:
+    """Scores without what their source says of in-sample methods, and what it says, by method."""
+    source, seen = without_mark(found["source"])
+    return found.assign(source=source), dict(zip(found["method"].astype(str), seen))
 
 
 def _chance(found: pd.DataFrame, sources: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from cwamsn import tables
 from cwamsn.crops import CropStore
 from cwamsn.errors import InputError
+from cwamsn.exposure import Seen, seen_in
 from cwamsn.files import read_json, sha256
 from cwamsn.paths import ScreenPaths
 from cwamsn.training.objectives import objective_of
@@ -56,6 +57,8 @@ class TrainingData:
     sha256: dict[str, str]
     """Digests of the files that were read, by name."""
     screen: TrainingScreen
+    seen: Seen
+    """Plates and perturbations of its wells."""
 
     @property
     def classes(self) -> int:
@@ -75,13 +78,15 @@ def read_training_data(screen: ScreenPaths, recipe: Recipe) -> TrainingData:
     Raises InputError where a file does not fit the others, or no crop is left.
     """
     store = CropStore(screen.crops, screen.root)
-    crops = select_crops(store.frame, tables.read("wells", screen.wells), recipe.pairs, screen.crops)
+    wells = tables.read("wells", screen.wells)
+    crops = select_crops(store.frame, wells, recipe.pairs, screen.crops)
     if molecules := objective_of(recipe).molecules:
         crops = keep_usable(crops, molecules.usable, screen.wells)
     statistics = read_statistics(screen.statistics, list(store.channels))
     files = {"crops": screen.crops, "wells": screen.wells, "statistics": screen.statistics}
     digests = {name: sha256(path) for name, path in files.items()}
-    return TrainingData(store, *crops, statistics, digests, training_screen(screen))
+    seen = seen_in(wells[wells["well_id"].isin(crops.frame["well_id"])])
+    return TrainingData(store, *crops, statistics, digests, training_screen(screen), seen)
 
 
 def training_screen(screen: ScreenPaths) -> TrainingScreen:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from cwamsn.exposure import SEEN
 from cwamsn.live import say
 from cwamsn.models import (
     autocast,
@@ -241,6 +242,7 @@ class Trainer:
             "networks": ["anchor"] if self.model.target is None else ["anchor", "target"],
             "data_sha256": dict(self.data.sha256),
             "training_screen": self.data.screen._asdict(),
+            SEEN: self.data.seen if self.steps else {"plates": [], "perturbations": [], "inchikey_blocks": []},
             "code_version": code_version(),
             "device": device_name(self.device),
             "precision": self.precision,

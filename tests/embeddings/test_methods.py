@@ -12,6 +12,7 @@ from cwamsn import tables
 from cwamsn.embeddings import EmbedOptions, HandcraftedOptions, methods, random_embeddings
 from cwamsn.embeddings.encoder import LoadedEncoder
 from cwamsn.errors import InputError
+from cwamsn.exposure import SEEN
 from cwamsn.files import read_json, sha256, write_json
 from cwamsn.methods import KINDS, method_of
 from cwamsn.notes import collected
@@ -157,6 +158,13 @@ def test_what_an_encoder_was_trained_on_is_noted(screen, network, tmp_path):
     assert lines == [
         "its encoder was trained in another run, on crops 333333333333: whether it saw compounds of "
         f"{screen.root.name} there is not known, and none is left out for it"
+    ]
+    network |= {"steps": 6, SEEN: {"plates": ["e/p"], "perturbations": ["P01", "P07"], "inchikey_blocks": None}}
+    with collected() as lines:
+        encoder_frame(screen, tmp_path)
+    assert lines == [
+        "its encoder was trained in another run, on crops 333333333333: it saw 2 of the 12 perturbations of "
+        f"{screen.root.name} (such as P01, P07), some compared by name for want of InChIKeys"
     ]
     network["data_sha256"] = {"wells": sha256(screen.wells)}
     with collected() as lines:

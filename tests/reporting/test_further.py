@@ -34,6 +34,16 @@ def test_a_row_that_saw_its_wells_in_training_is_named_so(methods, scores, conte
     assert any(note.startswith("In-sample: the method was trained on the wells") for note in table.notes)
 
 
+def test_a_row_of_which_nobody_has_said_so_is_unknown(methods, scores, context):
+    told = (scores["benchmark"] == "replicate_map") & (scores["method"] == "cwa-msn")
+    text = scores["source"].astype(str) + " (in-sample unknown)"
+    table = make_table("replicates", methods, scores.assign(source=scores["source"].where(~told, text)), context)
+    rows = parse(to_csv(table))
+    assert rows["cwa-msn"]["in_sample"] == "unknown" and rows["random"]["in_sample"] == "no"
+    assert float(rows["cwa-msn"]["replicates_mean_average_precision"]) == pytest.approx(0.301)
+    assert any(note.startswith("Unknown: nobody has said") for note in table.notes)
+
+
 def scored(benchmark, rows, method):
     frame = pd.DataFrame(rows, columns=["metric", "source", "null", "value", "n"])
     fixed = {"run": "test", "screen": "s", "method": method, "seed": 0, "benchmark": benchmark}

@@ -70,7 +70,9 @@ def test_tables_and_record_say_where_it_was_trained(tmp_path):
     assert recorded["recipe"] == trained["recipe"] and recorded["data_sha256"] == trained["data_sha256"]
     assert record["data"]["guest"]["sha256"] == trained["weights_sha256"]
     notes = record["notes"]["methods"]
-    unknown = "trained in another run, on bray-tiny (simulated): whether it saw compounds of rxrx3-tiny there is not"
-    assert unknown in notes["rxrx3-tiny/guest"][0] and unknown in said
-    assert unknown.replace("rxrx3-tiny", "rxrx3-other") in notes["rxrx3-other/guest"][0]
+    for screen in EVALUATE:
+        told = notes[f"{screen}/guest"][0]
+        assert re.search(rf"on bray-tiny \(simulated\): it saw \d+ of the \d+ perturbations of {screen}", told)
+        assert told in said
+    assert set(trained["seen_in_training"]) == {"plates", "perturbations", "inchikey_blocks"}
     assert "0, of its own run" in (results / "report.html").read_text()

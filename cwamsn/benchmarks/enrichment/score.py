@@ -17,6 +17,7 @@ from cwamsn.benchmarks.gene_gene import GeneGeneOptions
 from cwamsn.benchmarks.scores import Result
 from cwamsn.benchmarks.stringency import Level, levels_of, missing_column
 from cwamsn.errors import InputError
+from cwamsn.exposure import marked
 from cwamsn.notes import note
 from cwamsn.options import Options
 from cwamsn.text_tables import read_text_table, require_columns
@@ -53,7 +54,7 @@ def score(
     bootstrap: BootstrapOptions,
     *,
     gene_gene: GeneGeneOptions | None = None,
-    in_sample: bool = False,
+    in_sample: bool | None = False,
 ) -> Result:
     """Everything that this benchmark reports of one method's aligned wells.
 
@@ -62,7 +63,7 @@ def score(
     features : (N, D) aligned vectors
     wells : their wells, row for row; controls take no part
     gene_gene : where the known pairs of a CRISPR screen are, and its gene symbols; default: the section's defaults
-    in_sample : whether the method was trained on the screen that it is scored on, which the source then says
+    in_sample : whether the method was trained on the screen that it is scored on, as the source says; None: unknown
 
     Returns
     -------
@@ -82,7 +83,7 @@ def score(
     treated = is_treated(wells)
     features, wells = np.asarray(features)[treated], wells[treated].reset_index(drop=True)
     levels = [level for level in levels_of(options.levels) if _can_be_scored(level, wells)]
-    suffix = " (in-sample)" if in_sample else ""
+    suffix = marked("", in_sample)
     parts, tables = [], []
     pathways: dict[str, list[pd.DataFrame]] = {}
     for name, retrieved, split, table in _tables(features, wells, options, gene_gene or GeneGeneOptions(), levels):

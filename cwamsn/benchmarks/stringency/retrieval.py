@@ -17,6 +17,7 @@ from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, resample_cou
 from cwamsn.benchmarks.scores import Result
 from cwamsn.benchmarks.stringency.levels import Excluded, Level, group_names, levels_of, missing_column, pairs_left
 from cwamsn.errors import InputError
+from cwamsn.exposure import marked
 from cwamsn.notes import note
 from cwamsn.options import Options
 from cwamsn.wells import in_order_of_ids, is_negative, is_treated
@@ -52,7 +53,7 @@ def score(
     options: RetrievalOptions,
     bootstrap: BootstrapOptions,
     *,
-    in_sample: bool,
+    in_sample: bool | None,
 ) -> Result:
     """Everything that this benchmark reports of one method's aligned wells.
 
@@ -60,7 +61,7 @@ def score(
     ----------
     features : (N, D) aligned vectors
     wells : their wells, row for row
-    in_sample : whether the method was trained on the screen that it is scored on, which the source then says
+    in_sample : whether the method was trained on the screen that it is scored on, as the source says; None: unknown
 
     Returns
     -------
@@ -73,7 +74,7 @@ def score(
         split = wells.set_index("well_id")["split"].reindex(table["well_id"]).to_numpy()
         found = [name for name in ("train", "val", "test") if (split == name).any()]
         parts |= {f", {name}": table[split == name] for name in found if len(found) > 1}
-    suffix = " (in-sample)" if in_sample else ""
+    suffix = marked("", in_sample)
     return Result(tuple(_as_scores(summarise(part, bootstrap), name + suffix) for name, part in parts.items()), table)
 
 

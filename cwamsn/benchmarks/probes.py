@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from cwamsn.benchmarks.neighbours import nearest_rows
 from cwamsn.errors import InputError
 
 
@@ -124,9 +125,7 @@ class NeighbourProbe:
     def __init__(self, features: np.ndarray, k: int = 5, listed: int = 50, threads: int = 1):
         self.x, self.k, self.threads = np.ascontiguousarray(features, dtype=np.float32), k, threads
         listed = min(listed, len(self.x) - 1)
-        with threadpool_limits(threads):
-            search = NearestNeighbors(n_neighbors=listed, algorithm="brute").fit(self.x)
-            self.lists = search.kneighbors(return_distance=False)
+        self.lists = nearest_rows(self.x, listed, threads)
 
     def predict(self, labels: np.ndarray, fold: np.ndarray) -> np.ndarray:
         """Majority class of the k nearest wells of other folds, ties to the smaller class; -1 where fold is -1."""

@@ -15,7 +15,8 @@ def summary(scores: CompoundScores, resamples: int = 1000, seed: int = 0, level:
     """Mean and std over draws and z, each mean and z with a bootstrap interval over compounds, clustered by target.
 
     Table `metric, concentration, value, n, ci_low, ci_high`; metrics are `<name>_mean`, `<name>_std`, `<name>_z`,
-    `baseline_<name>_mean`, `baseline_<name>_std` for `average_precision` and `auc_roc`. The std over draws says which
+    `<name>_median` (over compounds, then the mean over draws), `baseline_<name>_mean`, `baseline_<name>_std` for
+    `average_precision` and `auc_roc`. The std over draws says which
     twenty genes were drawn; it is not the error over compounds; the interval is (of z: of the difference of means,
     stds over draws held fixed).
     """
@@ -32,6 +33,8 @@ def summary(scores: CompoundScores, resamples: int = 1000, seed: int = 0, level:
             ddof = min(1, len(mean) - 1)
             rows.append((f"{name}_mean", dose, mean.mean(), n, *interval(means.mean(axis=0), level)))
             rows.append((f"{name}_std", dose, mean.std(ddof=ddof), n, np.nan, np.nan))
+            middle = np.nanmedian(model[:, j], axis=1).mean()  # what the owner of RxRx3-core reports
+            rows.append((f"{name}_median", dose, middle, n, np.nan, np.nan))
             rows.append((f"baseline_{name}_mean", dose, chance.mean(), n, *interval(chances.mean(axis=0), level)))
             rows.append((f"baseline_{name}_std", dose, chance.std(ddof=ddof), n, np.nan, np.nan))
             if len(mean) > 1:

@@ -28,7 +28,8 @@ from cwamsn.simulate import simulate_layout, simulate_unit
 from cwamsn.workers import Task, run_all
 
 FORMAT = 1  # of what a step writes: another number lets every step be done again
-_MANNER = ("retry", "watch_images", "plates", "shard_selection")  # keys of a screen that change no unit's bytes
+# keys of a screen that change no unit's bytes
+_MANNER = ("retry", "watch_images", "plates", "shard_selection", "microns_per_pixel")
 
 
 def prepare_screen(
@@ -168,11 +169,12 @@ class _Work:
         """One index, QC table and set of statistics of all units."""
         screen = self.screen
         made = {unit: read_json(self._mark(unit))["key"] for unit in units}
-        key = _digest({"units": made, "plates": asdict(self.crops.plates)})
+        size = self.spec.pixel_size()
+        key = _digest({"units": made, "plates": asdict(self.crops.plates), "microns_per_pixel": size})
         step = self._step("gather", key, screen.crops, screen.qc, screen.statistics, screen.crops_notes)
         if not step.is_done():
             with collected() as notes:
-                gather_crops(screen, units, self.crops.plates)
+                gather_crops(screen, units, self.crops.plates, microns_per_pixel=size)
             write_json(notes, screen.crops_notes)
             step.finish()
         else:
@@ -279,7 +281,10 @@ class _FieldPace:
 
 
 def _section(spec: ScreenSpec, manner: Sequence[str] = _MANNER) -> dict[str, object]:
-    return {"source": spec.source, **{key: value for key, value in asdict(spec).items() if key not in manner}}
+    found = {"source": spec.source, **{key: value for key, value in asdict(spec).items() if key not in manner}}
+    if isinstance(images := found.get("images"), dict):
+        found["images"] = {key: value for key, value in images.items() if key not in manner}
+    return found
 
 
 def _contents(paths: Sequence[Path]) -> dict[str, object]:

@@ -24,7 +24,7 @@ from cwamsn.screens_in_use import settings as screen_settings
 from cwamsn.vocabulary import doses_kept
 
 # Keys of a screen that do not change what is fetched.
-MANNER = ("channel_map", "retry", "watch_images", "crops")
+MANNER = ("channel_map", "retry", "watch_images", "crops", "microns_per_pixel")
 # Keys of `images` that say which planes and files are fetched; the others say how they are read.
 IMAGES_FETCHED = ("planes", "illumination")
 
@@ -140,6 +140,7 @@ class Needs:
     def images(self, screen: str) -> dict[str, object]:
         """The key `images` of a screen as a parameter; nothing where it says nothing, as for most screens."""
         found = self._of_screen(screen, parse_spec, self.spec(screen)).image_options()
+        found = dataclasses.replace(found, microns_per_pixel=None)  # it changes no crop
         return {} if found == ImageOptions() else {"images": dataclasses.asdict(found)}
 
     def crop_options(self, screen: str) -> dict[str, object]:
@@ -147,8 +148,9 @@ class Needs:
         return {key: value for key, value in crops_of_screen(self.config, screen).items() if key != "plates"}
 
     def crop_plates(self, screen: str) -> dict[str, object]:
-        """What to do about whole plates of a screen."""
-        return crops_of_screen(self.config, screen)["plates"]
+        """What to do about whole plates of a screen; and the size of its pixels where it is known."""
+        size = self._of_screen(screen, parse_spec, self.spec(screen)).pixel_size()
+        return crops_of_screen(self.config, screen)["plates"] | ({} if size is None else {"microns_per_pixel": size})
 
     def of_units(self, screen: str, file: str) -> list[str]:
         """One file (`index`, `qc`, `statistics`) of every unit of a screen."""

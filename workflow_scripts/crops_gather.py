@@ -12,4 +12,5 @@ with job(snakemake):
         ScreenPaths(Path(snakemake.output.index).parent),
         [Path(path).stem for path in snakemake.input.index],
         PlateOptions.from_config(snakemake.params.plates),
+        microns_per_pixel=snakemake.params.plates.get("microns_per_pixel"),
     )

@@ -17,7 +17,13 @@ from cwamsn.paths import ScreenPaths
 log = logging.getLogger(__name__)
 
 
-def gather_crops(screen: ScreenPaths, units: Sequence[str], plates: PlateOptions | None = None) -> None:
+def gather_crops(
+    screen: ScreenPaths,
+    units: Sequence[str],
+    plates: PlateOptions | None = None,
+    *,
+    microns_per_pixel: float | None = None,
+) -> None:
     """Gather what :func:`write_crops` wrote for each unit; the result does not depend on the order of the units.
 
     Writes `screen.crops`, `screen.qc` and `screen.statistics`.
@@ -27,6 +33,7 @@ def gather_crops(screen: ScreenPaths, units: Sequence[str], plates: PlateOptions
     screen, units : paths of the screen, and names of its plates or shards.
     plates : what to do about a plate without a usable field (`lost`) and one that repeats another (`repeated`). What
         looks suspicious is noted with a count per plate.
+    microns_per_pixel : side of a pixel, which goes with the statistics; None: not known.
 
     Raises
     ------
@@ -74,6 +81,8 @@ def gather_crops(screen: ScreenPaths, units: Sequence[str], plates: PlateOptions
     index = pd.concat(indices.values(), ignore_index=True)
     index = index.sort_values(["plate", "field_id"], kind="stable", ignore_index=True)
     statistics = channel_statistics([read_json(screen.unit(name).statistics) for name in units])
+    if microns_per_pixel is not None:
+        statistics["microns_per_pixel"] = microns_per_pixel
     tables.write(index, "crops", screen.crops)
     write_json(statistics, screen.statistics)
 

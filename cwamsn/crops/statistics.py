@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from cwamsn.crops.qc import Measures
 from cwamsn.errors import InputError
@@ -38,6 +38,8 @@ class Statistics(TypedDict):
     std: list[float]
     n_fields: int
     split: str
+    microns_per_pixel: NotRequired[float]
+    """Side of a pixel, µm, where it is known."""
 
 
 def channel_sums(crops: Iterable[tuple[Mapping[str, object], Measures]], channels: Sequence[str]) -> Sums:

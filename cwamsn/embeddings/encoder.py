@@ -1,7 +1,8 @@
 """An encoder from the files that the training stage wrote, or an export, checked before it is used."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypedDict, cast
+from typing import NamedTuple, NotRequired, TypedDict, cast
 
 import torch
 from safetensors import SafetensorError
@@ -23,6 +24,10 @@ class EncoderMeta(TypedDict):
     """Side of its input, pixels."""
     channels: list[str] | None
     """Stains that it takes, in order; None: any."""
+    training_screen: NotRequired[Mapping[str, object]]
+    """Where the images of its training come from; `microns_per_pixel` counts."""
+    image_size: NotRequired[list[int]]
+    """Height and width of the images of its training, pixels."""
 
 
 class LoadedEncoder(NamedTuple):

@@ -17,6 +17,7 @@ from cwamsn.embeddings.encoder import EncoderMeta
 from cwamsn.embeddings.files import features_frame
 from cwamsn.embeddings.options import EmbedOptions
 from cwamsn.embeddings.parts import Parts, fingerprint
+from cwamsn.embeddings.pixel_size import resampling, say_resampling, scaled
 from cwamsn.embeddings.views import InputViews, count_views, view_boxes
 from cwamsn.errors import InputError
 from cwamsn.gpus import views_at_once
@@ -48,6 +49,7 @@ class Statistics(TypedDict):
     mean: list[float]
     std: list[float]
     channels: NotRequired[list[str]]
+    microns_per_pixel: NotRequired[float]
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def embed(
     encoder : (B, C, s, s) → (B, D), as :func:`cwamsn.embeddings.encoder.load_encoder` returns it
     meta : its description, returned with it; `in_channels`, `view_size` and `channels` are used
     statistics : of this screen itself, since another screen's stains and 8-bit scaling differ. Where it names the
-        channels, they may be in another order than the encoder's
+        channels, they may be in another order than the encoder's. Where it has `microns_per_pixel`, and `meta` that of
+        the encoder's training, views are cut so much larger or smaller that the encoder sees µm as in its training
     options : section `embedding`, by default its defaults; its `device`, `gpus` and `threads` are the caller's concern
     device : where to compute; None: the CPU
     parts : folder in which features are kept while this runs, in a new file about once a minute. The same call after a
@@ -117,12 +120,15 @@ def embed(
     if ours:
         encoder, meta, _ = fit_channels(encoder, meta, ours)
     _check_channels(meta, statistics, store.load_batch([0]).shape[1])
+    pixels = resampling(meta, statistics)
     how = arithmetic(device, options.precision)
     size, most = options.view_size or meta["view_size"], views_at_once(options.batch_size, device.type != "cpu")
-    batches = plan_batches(store.frame, size, most, options)
+    side, cut = scaled(size, options, pixels)
+    say_resampling(pixels, options, meta, store.frame[["height", "width"]].iloc[0].tolist())
+    batches = plan_batches(store.frame, side, most, cut)
     saved = None
     if parts is not None:
-        settings = _settings(options, statistics, how) | {"device": device.type, "size": size, "batch_size": most}
+        settings = _settings(cut, statistics, how) | {"device": device.type, "size": size, "batch_size": most}
         saved = Parts(parts, fingerprint(encoder, store.frame, settings))
     encoder = encoder.to(device).eval()
     set_attention(encoder, how.attention)
@@ -136,7 +142,7 @@ def embed(
     keep = saved.add if saved else lambda number, features: wells.add(batches[number].rows, features)
     crop_ids = store.frame["crop_id"].to_numpy(dtype=str)
     todo = [number for number in range(len(batches)) if number not in done]
-    requests = _requests(batches, todo, crop_ids, size, options)
+    requests = _requests(batches, todo, crop_ids, side, cut)
     threads = share_threads(device, options.threads, options.loader_threads).loader
     views = InputViews(statistics["mean"], statistics["std"], size, device, antialias=options.antialias)
     with (

@@ -53,6 +53,10 @@ class ScreenSpec(Options):
         """What the image files hold; the key `images` where the kind of screen has it."""
         return ImageOptions()
 
+    def pixel_size(self) -> float | None:
+        """Side of a pixel, µm; None: not known."""
+        return self.image_options().microns_per_pixel
+
     def barcode(self, unit: str) -> str:
         """What the user calls a plate."""
         return unit

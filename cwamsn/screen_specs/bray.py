@@ -20,6 +20,7 @@ class BraySpec(HostedSpec):
 
     source: ClassVar[str] = "bray"
     images: str = "gallery"
+    microns_per_pixel: float | None = None
     metadata: str = "gallery"
     plates: list[int | str] | None = None
     keep: str = "split"
@@ -36,6 +37,10 @@ class BraySpec(HostedSpec):
         "/chemical_annotations.csv"
     )
     split_url: str = "https://huggingface.co/suinleelab/CellCLIP/resolve/main"
+
+    def pixel_size(self) -> float | None:
+        """Side of a pixel, µm; None: not known."""
+        return self.microns_per_pixel
 
     def units(self) -> list[str]:
         """Plates: the chosen ones, else all 406."""

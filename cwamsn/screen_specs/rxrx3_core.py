@@ -29,6 +29,11 @@ class RxRx3Spec(HostedSpec):
     shard_selection: list[int] | None = None
     channel_map: str | None = "rxrx3_to_bray"
     accept_noncommercial_licence: bool = False
+    microns_per_pixel: float | None = None
+
+    def pixel_size(self) -> float | None:
+        """Side of a pixel, µm; None: not known."""
+        return self.microns_per_pixel
 
     def units(self) -> list[str]:
         """Shards: the chosen ones, else all."""

@@ -93,6 +93,10 @@ class SimulatedSpec(ScreenSpec):
     phenotype: Phenotype = field(default_factory=Phenotype)
     nuisance: Nuisance = field(default_factory=Nuisance)
 
+    def pixel_size(self) -> float | None:
+        """Side of a pixel, µm; None: not known."""
+        return self.microns_per_pixel
+
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedBraySpec(SimulatedSpec):

@@ -29,7 +29,7 @@ def make_screen(name: str, section: Mapping[str, Any], sections: Mapping[str, An
     for unit in units:
         fetch_unit(screen.unit(unit), source, cache)
         write_crops(screen.unit(unit), options, spec.channel_map, maps)
-    gather_crops(screen, units)
+    gather_crops(screen, units, microns_per_pixel=spec.pixel_size())
     if isinstance(source, RxRx3Spec):
         fetch_truth(source, cache, screen.truth)
     return screen.root

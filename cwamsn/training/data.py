@@ -43,6 +43,8 @@ class TrainingScreen(NamedTuple):
     source: str | None
     """The screen's source, as its `source.json` names it; None: not known."""
     simulated: bool
+    microns_per_pixel: float | None = None
+    """Side of a pixel, µm; None: not known."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def read_training_data(screen: ScreenPaths, recipe: Recipe) -> TrainingData:
 def training_screen(screen: ScreenPaths) -> TrainingScreen:
     """What the files of a screen say about where it came from; only a simulated one lies beside its truth."""
     source = read_json(screen.source).get("source") if screen.source.is_file() else None
-    return TrainingScreen(screen.root.name, source, screen.simulated_truth.is_file())
+    size = read_json(screen.statistics).get("microns_per_pixel") if screen.statistics.is_file() else None
+    return TrainingScreen(screen.root.name, source, screen.simulated_truth.is_file(), size)
 
 
 def select_crops(index: pd.DataFrame, wells: pd.DataFrame, pairs: PairOptions, source: str | Path) -> TrainingCrops:

@@ -236,6 +236,7 @@ class Trainer:
             "mean": list(statistics.mean),
             "std": list(statistics.std),
             "input_size": self.recipe.views.rand_size,
+            "image_size": list(self.data.image_size),
             "classes": self.data.classes,
             "counts": self.counts,
             "images": self.data.crops["crop"].nunique() if self.steps else 0,

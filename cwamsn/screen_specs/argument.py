@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from cwamsn.notes import note
 from cwamsn.screen_specs import SPECS, FolderSpec, LoadDataSpec, RxRx3Spec, SampleSheetSpec, ScreenSpec, parse_spec
 from cwamsn.screen_specs.chosen_stains import Channels, as_mapping, in_order
 from cwamsn.screen_specs.folders import look_again
+from cwamsn.screen_specs.jump_lite import JumpLiteSpec, is_jump_lite
 from cwamsn.screen_specs.load_data import image_channels, is_no_stain
 from cwamsn.screen_specs.locations import local_path
 from cwamsn.screen_specs.platemap_columns import guessed_columns
 from cwamsn.screen_specs.sheet_columns import is_sheet, sheet_columns, sheet_words
 from cwamsn.screen_specs.text import read_rows
+from cwamsn.screen_specs.zarr_stores import OmeZarrSpec
 
 __all__ = ["screen_from_argument"]
 _CONFIGURATION = re.compile(r"(?P<path>.+\.ya?ml)(:(?P<screen>[^/\\:]+))?")
@@ -43,11 +45,12 @@ def screen_from_argument(
     Parameters
     ----------
     argument : a load_data.csv or a sample sheet with one row per image (path or URL); a folder of images; an OME-Zarr
-        plate; or a configuration file, whose only screen is meant, or `my.yaml:screen`.
+        plate, a folder of them, or JUMP-Lite; or a configuration file, whose only screen is meant, or `my.yaml:screen`.
     platemap : path or URL of the plate map; None: wells without perturbation, unless `argument` names one.
     pattern : how file names are built, for a folder of images; None: a known pattern is looked for.
     channels : stains to use; a mapping gives each stain the word that stands for it in the list or in file names. Of a
-        folder, a list names the stains in the order of the words (ch1, ch2, ...). None: all that there are.
+        folder or an OME-Zarr plate, a list names the stains in the order of the words (ch1, ch2, ...) or channels.
+        None: all that there are.
     keys : further keys of the screen, as in the configuration.
 
     Raises
@@ -82,16 +85,47 @@ def _with_platemap(keys: dict[str, object], platemap: str | Path | None) -> dict
 
 
 def _is_zarr(text: str, path: Path | None) -> bool:
-    """Whether a location is a Zarr store."""
+    """Whether a location is a Zarr store, or a folder of stores on this machine."""
+    if text.rstrip("/").lower().endswith(".zarr"):
+        return True
+    if path is None or not path.is_dir():
+        return False
     inside = ("zarr.json", ".zattrs", ".zgroup")
-    return text.rstrip("/").lower().endswith(".zarr") or (path is not None and any((path / f).exists() for f in inside))
+    return any((path / f).exists() for f in inside) or any(path.glob("*.zarr"))
 
 
 def _from_zarr(location: str, keys: Mapping[str, object], channels: Channels | None) -> ScreenSpec:
-    section = {"source": "ome-zarr", "store": location, **keys}
-    if channels is not None:
-        section["channels"] = as_mapping(channels)
+    """JUMP-Lite where arrays are called as there, else plates of OME-Zarr."""
+    path = local_path(location)
+    lite = keys.get("source") == JumpLiteSpec.source or (path is not None and is_jump_lite(path))
+    section = {"source": JumpLiteSpec.source if lite else OmeZarrSpec.source, "store": location, **keys}
+    if channels is not None and isinstance(channels, Mapping):
+        section["channels"] = {stain: _number_or_label(word) for stain, word in channels.items()}
+    elif channels is not None and lite:
+        known = JumpLiteSpec(store=location).channels
+        unknown = next((name for name in channels if name not in known), None)
+        if unknown is not None:
+            raise InputError(f"channels: {unknown}: JUMP-Lite has {', '.join(known)}; name those, or write {unknown}=1")
+        section["channels"] = {name: known[name] for name in as_mapping(channels)}
+    elif channels is not None:
+        section["channels"] = _channels_in_order(channels, OmeZarrSpec(store=location).labels(), location)
     return checked_spec(section | _columns_of(section), location)
+
+
+def _channels_in_order(names: Sequence[str], labels: tuple[str, ...] | None, location: str) -> Mapping[str, object]:
+    """Stain → its channel: of that label, else in the order of the labels, else of the channels that have none."""
+    plain = as_mapping(names)
+    if labels == ():
+        return {name: number for number, name in enumerate(plain)}
+    folded = {label.casefold() for label in labels or ()}
+    if labels is None or all(name.casefold() in folded for name in plain):
+        return plain
+    return in_order(names, labels, location)
+
+
+def _number_or_label(word: object) -> object:
+    """A channel's number where it is written as one."""
+    return int(word) if isinstance(word, str) and word.isascii() and word.isdigit() else word
 
 
 def _from_folder(

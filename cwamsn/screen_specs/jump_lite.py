@@ -92,6 +92,11 @@ def local_keys(folder: Path) -> list[JumpLiteKey]:
     return _local_keys(str(folder), folder.stat().st_mtime_ns)
 
 
+def is_jump_lite(folder: Path) -> bool:
+    """Whether a local store has arrays that are called as JUMP-Lite's."""
+    return folder.is_dir() and any(map(parse_jump_lite_key, _arrays(str(folder))))
+
+
 @lru_cache(maxsize=16)
 def _local_keys(folder: str, changed: int) -> list[JumpLiteKey]:
     return keys_of(_arrays(folder), folder)

@@ -118,6 +118,11 @@ class OmeZarrSpec(ZarrSpec):
             )
         return list(self.numbers(first, f"{self.store}: its first image"))
 
+    def labels(self) -> tuple[str, ...] | None:
+        """Labels of the channels in the first image, () where it names none; None where it is not on this machine."""
+        first = self._first_image()
+        return None if first is None else first.labels or ()
+
     def numbers(self, image: ngff.Image, label: str) -> dict[str, int]:
         """Stain → number of its channel in an image. InputError, beginning with `label`, for one that it lacks."""
         labels = image.labels

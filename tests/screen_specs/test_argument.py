@@ -9,6 +9,8 @@ from cwamsn.screen_specs import LoadDataSpec, RxRx3Spec
 from cwamsn.screen_specs.argument import screen_from_argument
 from cwamsn.screen_specs.load_data import image_channels
 
+from ..screens.plates import STAINS, MiniPlate, jump_lite
+
 HEADER = (
     "FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER,Metadata_Plate,Metadata_Well,Metadata_Site\n"
 )
@@ -115,3 +117,26 @@ def test_what_is_no_screen_is_refused_in_one_line(listed, argument, options, sai
     with pytest.raises(InputError) as raised:
         screen_from_argument(argument, **options)
     assert said in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_plate_of_ome_zarr_or_a_folder_of_plates_is_named_by_its_path(tmp_path):
+    store = MiniPlate(tmp_path / "P1.zarr").folder
+    for argument in (store, tmp_path):
+        spec = screen_from_argument(argument)
+        assert (spec.source, spec.units(), spec.stains()) == ("ome-zarr", ["P1"], list(STAINS))
+    assert screen_from_argument(store, channels=["dna", "Mito"]).channels == {"dna": "dna", "Mito": "Mito"}
+    assert screen_from_argument(store, channels=["a", "b", "c", "d", "e"]).channels == dict(zip("abcde", STAINS))
+    assert screen_from_argument(store, channels={"Hoechst": "0", "M": "Mito"}).channels == {"Hoechst": 0, "M": "Mito"}
+    with pytest.raises(InputError, match=r"channels: 2 stains are named \(a, b\), but .*P1.zarr has 5 \(DNA, ER"):
+        screen_from_argument(store, channels=["a", "b"])
+    bare = MiniPlate(tmp_path / "other" / "P2.zarr", labels=None).folder
+    assert screen_from_argument(bare, channels=["DNA", "ER"]).channels == {"DNA": 0, "ER": 1}
+
+
+def test_jump_lite_is_known_by_the_names_of_its_arrays(tmp_path):
+    jump_lite(tmp_path / "lite.zarr", ("source_1__b__P7__A01__1",))
+    spec = screen_from_argument(tmp_path / "lite.zarr", channels=["DNA", "Mito"])
+    assert (spec.source, spec.units(), spec.channels) == ("jump-lite", ["P7"], {"DNA": 1, "Mito": 3})
+    assert screen_from_argument(tmp_path / "lite.zarr").stains() == ["AGP", "DNA", "ER", "Mito", "RNA"]
+    with pytest.raises(InputError, match="channels: Actin: JUMP-Lite has AGP, DNA, ER, Mito, RNA; name those, or"):
+        screen_from_argument(tmp_path / "lite.zarr", channels=["Actin"])

@@ -20,6 +20,7 @@ from cwamsn.screen_specs.locations import Remote, local_path
 from cwamsn.screens import PlaneReader
 from cwamsn.screens.hosts import Fetched, HostedZip, Missing, fetch, forget
 from cwamsn.screens.planes import split_uri
+from cwamsn.screens.sources.zarr_stores.one_image import bring_plane, in_store
 
 _COMPRESSED = 16  # fields of which the crops are compressed, for the size of the store
 _PATIENCE = 3  # fields that a host may fail to send before it is asked for no more
@@ -58,6 +59,8 @@ class How:
     retry: Retry = field(default_factory=Retry)
     images: ImageOptions | None = None
     """What the image files hold, the screen's key `images`."""
+    empty_chunks: str = "refuse"
+    """What a chunk means that a Zarr store lacks, that key of the screen."""
 
 
 def decode(fields: pd.DataFrame, how: How) -> Decoded:
@@ -199,6 +202,10 @@ def _fetched(record: Mapping[str, object], stains: list[str], how: How) -> tuple
         if kind == "zip":
             fetched, _ = HostedZip(path, how.cache, how.retry).keep([member])
             local[f"uri_{stain}"] = f"{fetched.path}!{member}"
+        elif in_store(uri):
+            local[f"uri_{stain}"], files = bring_plane(uri, how.cache, how.retry, how.empty_chunks)
+            got += files
+            continue
         else:
             fetched = fetch(Remote(path), how.cache, how.retry)
             local[f"uri_{stain}"] = str(fetched.path) + uri[len(path) :]

@@ -187,6 +187,8 @@ def plate_facts(wells: pd.DataFrame, fields: pd.DataFrame, skipped: pd.DataFrame
 
 def _ending(uri: str) -> str:
     place = split_uri(uri)
+    if place.kind == "file" and ".zarr/" in place.path.lower():
+        return "zarr"
     return (place.member if place.kind == "zip" else place.path).rpartition(".")[2].lower()
 
 

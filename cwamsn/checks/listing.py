@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,8 +107,18 @@ def _sizes(listing: Listing) -> dict[str, int]:
             if path in found or local_path(path) is None:
                 continue
             with contextlib.suppress(OSError):
-                found[path] = os.stat(path).st_size  # noqa: PTH116 - half the time of Path.stat
+                about = os.stat(path)  # noqa: PTH116 - half the time of Path.stat
+                found[path] = _below(path) if stat.S_ISDIR(about.st_mode) else about.st_size
     return found
+
+
+def _below(folder: str) -> int:
+    """Bytes of the files of an image in a Zarr store, without those of its labels."""
+    total = 0
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in ("labels", "tables")]
+        total += sum(os.stat(f"{parent}/{name}").st_size for name in names)  # noqa: PTH116
+    return total
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from cwamsn.errors import InputError
 from cwamsn.live import duration
 from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs import HostedSpec, ListedSpec, Retry, ScreenSpec, units_of
+from cwamsn.screen_specs.zarr_stores import ZarrSpec
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def check_screen(
                 jobs=jobs,
                 cache=downloads,
                 images=spec.images if isinstance(spec, ListedSpec) else None,
+                empty_chunks=spec.empty_chunks if isinstance(spec, ZarrSpec) else "refuse",
                 retry=_impatient(spec.retry if isinstance(spec, HostedSpec) else Retry()),
             )
             _judge(report, listing, how, _Wanted(sample, everything, seed))

@@ -40,7 +40,7 @@ def read_wells(screen: str, spec: JumpLiteSpec, cache: Path) -> Metadata:
                 f"{store.location}: plate {plate} is in batches {', '.join(several[:3])}; keep one of them"
             )
         batches[plate] = several[0]
-    used = [fetched for store in stores.values() for fetched in store.files]
+    used = [fetched for store in stores.values() for fetched in store.metadata.values()]
     if spec.platemap is None:
         maps = wells_without_map(wells, spec.store)
     else:

@@ -28,7 +28,7 @@ def read_wells(screen: str, spec: OmeZarrSpec, cache: Path) -> Metadata:
     """The wells of the plate map on every plate; without a map, those that the stores name."""
     stores = {plate: Store(spec.store_location(plate), cache, spec.retry) for plate in spec.units()}
     places = {plate: _addresses(store) for plate, store in stores.items()}
-    used = [fetched for store in stores.values() for fetched in store.files]
+    used = [fetched for store in stores.values() for fetched in store.metadata.values()]
     if spec.platemap is None:
         maps = wells_without_map({plate: found.values() for plate, found in places.items()}, spec.store)
     else:

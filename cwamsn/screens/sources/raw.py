@@ -61,12 +61,13 @@ class Raw:
         with atomic_directory(self.unit.raw) as temporary:
             for name, fetched in self.files.items():
                 if not fetched.local:
-                    _link(fetched.path, temporary / name)
+                    link(fetched.path, temporary / name)
             rows = [fetched.entry(name) for name, fetched in sorted(self.files.items())]
             pq.write_table(pa.Table.from_pylist(rows, schema=_MANIFEST), temporary / "manifest.parquet")
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
+    """A hard link where the file system has them, else a copy; folders are made."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)

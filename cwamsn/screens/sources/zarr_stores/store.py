@@ -19,8 +19,8 @@ class Store:
         self.location = location.rstrip("/") if folder is None else str(folder)
         self.local, self.cache, self.how, self.raw = folder is not None, cache, how, raw
         self.name = f"{ngff.store_stem(self.location)}.zarr"
-        self.files: list[Fetched] = []
-        """Metadata that were read."""
+        self.metadata: dict[str, Fetched] = {}
+        """Files of metadata that were read, by their path in the store."""
         self._absent: set[str] = set()  # files by which formats differ, found to be of no use in this store
         self._taken: dict[str, bool] = {}
         self._refused: Forbidden | None = None
@@ -67,7 +67,7 @@ class Store:
             self._refused, self._taken[path] = error, False
             return None
         self._taken[path] = True
-        self.files.append(fetched)
+        self.metadata[path] = fetched
         if self.raw is not None:
             self.raw.add(fetched, f"{self.name}/{path}")
         return fetched.path.read_bytes()

@@ -1,9 +1,11 @@
 """The folder of an encoder: what a training leaves, or what an export makes of it. Light: a Snakefile imports it.
 
 A training leaves `encoder.safetensors` and `encoder.json`, an export `model.safetensors` and `config.json`, which holds
-the content of the `encoder.json` under :data:`TRAINING`. Both name the SHA-256 of their weights.
+the content of the `encoder.json` under :data:`TRAINING`. Both name the SHA-256 of their weights, and an export that of
+its own description: an exchanged stain or another size of input would change what the features mean, and nothing else.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +23,8 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 """Files of an exported folder."""
 
 
+CONFIG_DIGEST = "config_sha256"
+"""Key of an exported `config.json`: digest of all else in it, see :func:`config_digest`."""
 ANY_CHANNELS = ("bag-of-channels", "channel-tokens")
 """Values of `training.encoder` for encoders that take any number of channels; see :mod:`cwamsn.models.agnostic`."""
 
@@ -62,7 +66,7 @@ def encoder_files(folder: str | Path) -> EncoderFiles:
 def read_description(path: str | Path) -> Mapping[str, Any]:
     """What a training wrote about its encoder, from its `encoder.json` or from an exported `config.json`.
 
-    Raises InputError for a file that is neither.
+    Raises InputError for a file that is neither, and for a `config.json` that was changed since.
     """
     try:
         found = read_json(path)
@@ -72,7 +76,26 @@ def read_description(path: str | Path) -> Mapping[str, Any]:
         raise InputError(f"{path}: not the description of an encoder ({error!r}); train again") from None
     if missing:
         raise InputError(f"{path}: not the description of an encoder (lacks {missing[0]!r}); train again")
+    if TRAINING in found:
+        _check_config(path, found)
     return description
+
+
+def config_digest(config: Mapping[str, Any]) -> str:
+    """SHA-256 of the content of an exported `config.json` but for the digest itself, whatever its layout."""
+    rest = {key: value for key, value in config.items() if key != CONFIG_DIGEST}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _check_config(path: str | Path, config: Mapping[str, Any]) -> None:
+    stated = config.get(CONFIG_DIGEST)
+    if stated is None:
+        raise InputError(f"{path}: names no digest of itself ({CONFIG_DIGEST}); export again")
+    if stated != config_digest(config):
+        raise InputError(
+            f"{path}: was changed since it was exported: its {CONFIG_DIGEST} is not that of its content; copy the "
+            "folder again, or export again"
+        )
 
 
 def check_weights(files: EncoderFiles, wanted: str | None = None) -> str:

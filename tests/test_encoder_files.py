@@ -2,7 +2,7 @@
 
 import pytest
 
-from cwamsn.encoder_files import check_weights, encoder_files, read_description, trained_on
+from cwamsn.encoder_files import check_weights, config_digest, encoder_files, read_description, trained_on
 from cwamsn.errors import InputError
 from cwamsn.files import sha256, write_json
 
@@ -24,7 +24,8 @@ def digest(tmp_path):
 def test_both_layouts_are_one_encoder(tmp_path, digest):
     trained = encoder_files(write(tmp_path / "t", **DESCRIPTION, weights_sha256=digest))
     names = {"weights": "model.safetensors", "description": "config.json"}
-    exported = encoder_files(write(tmp_path / "e", **names, training=DESCRIPTION, weights_sha256=digest))
+    content = {"training": DESCRIPTION, "weights_sha256": digest}
+    exported = encoder_files(write(tmp_path / "e", **names, **content, config_sha256=config_digest(content)))
     assert not trained.exported and exported.exported
     assert read_description(trained.description) == read_description(exported.description)
     assert check_weights(trained) == check_weights(exported, wanted=digest.upper()) == digest

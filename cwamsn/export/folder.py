@@ -13,7 +13,17 @@ import cwamsn
 from cwamsn.crops import CropOptions
 from cwamsn.embeddings import EmbedOptions
 from cwamsn.embeddings.encoder import load_encoder
-from cwamsn.encoder_files import CONFIG, ENCODER, TRAINING, WEIGHTS, check_weights, encoder_files, read_description
+from cwamsn.encoder_files import (
+    CONFIG,
+    CONFIG_DIGEST,
+    ENCODER,
+    TRAINING,
+    WEIGHTS,
+    check_weights,
+    config_digest,
+    encoder_files,
+    read_description,
+)
 from cwamsn.errors import InputError
 from cwamsn.export.card import Publication, model_card
 from cwamsn.files import atomic_directory, sha256, write_json
@@ -80,7 +90,7 @@ def export_encoder(
             "weights_sha256": sha256(temporary / WEIGHTS),
             TRAINING: description | {"weights_sha256": digest},
         }
-        write_json(config, temporary / CONFIG)
+        write_json(config | {CONFIG_DIGEST: config_digest(config)}, temporary / CONFIG)
         preparation = preprocessing(description, crops, embedding)
         write_json(preparation, temporary / "preprocessing.json")
         card = model_card(config, preparation, publication or Publication())

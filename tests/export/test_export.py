@@ -17,7 +17,7 @@ from cwamsn import tables
 from cwamsn.crops import CropOptions
 from cwamsn.embeddings import EmbedOptions
 from cwamsn.embeddings.encoder import load_encoder
-from cwamsn.encoder_files import encoder_files, read_description
+from cwamsn.encoder_files import config_digest, encoder_files, read_description
 from cwamsn.errors import InputError
 from cwamsn.export import Publication, export_encoder, to_onnx
 from cwamsn.files import sha256
@@ -235,10 +235,26 @@ def test_changed_weights_of_an_export_are_refused(trained, tmp_path):
         load_encoder(folder)
     config = json.loads((folder / "config.json").read_text())
     config["weights_sha256"] = sha256(path)
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config | {"config_sha256": config_digest(config)}))
     with pytest.raises(InputError, match=r"model\.safetensors: lacks 1 weights, first norm\.bias"):
         load_encoder(folder)
     assert read_description(encoder_files(folder).description)["weights_sha256"] == config["weights_sha256"]
+
+
+def test_a_changed_description_of_an_export_is_refused(trained, tmp_path):
+    folder = export_encoder(trained, tmp_path / "new")
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(config.items()))))
+    load_encoder(folder)  # the same content in another layout
+    for change in ({"channels": CHANNELS[::-1]}, {"input_size": 48}, {"training": config["training"] | {"steps": 0}}):
+        path.write_text(json.dumps(config | change))
+        with pytest.raises(InputError, match=r"config\.json: was changed since it was exported: its config_sha256 is"):
+            load_encoder(folder)
+    config.pop("config_sha256")
+    path.write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"config\.json: names no digest of itself \(config_sha256\); export again"):
+        load_encoder(folder)
 
 
 def test_the_batch_of_an_exported_graph_is_dynamic(trained):

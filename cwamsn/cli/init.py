@@ -61,10 +61,11 @@ def _words(start: Start, named: bool) -> list[str]:
     looked = start.looked
     plates = looked.plates()
     more = ", ..." if len(plates) > 5 else ""
+    found = ((len(start.wells), "well"), (start.fields, "field"), (start.images, "image"))
     lines = [
         f"pattern: {looked.pattern.name}, {looked.pattern.instrument}, as in {looked.images[0].path}",
         f"plates: {len(plates)} ({', '.join(plates[:5])}{more})",
-        f"found: {len(start.wells)} wells, {start.fields} fields, {start.images} images",
+        f"found: {', '.join(_count(n, what) for n, what in found)}",
         f"stains: {', '.join(f'{s} = {w}' if s != w else s for s, w in start.stains.items())}",
     ]
     if start.index.names and not named:
@@ -79,13 +80,17 @@ def _words(start: Start, named: bool) -> list[str]:
             f"missing: {start.incomplete} of {start.fields} fields lack a stain ({missing}); they are left out"
         )
     if looked.thumbnails:
-        lines.append(f"left out: {looked.thumbnails} thumbnails")
+        lines.append(f"left out: {_count(looked.thumbnails, 'thumbnail')}")
     if looked.unmatched:
         shown = ", ".join(looked.unmatched[:3])
-        lines.append(f"left out: {len(looked.unmatched)} image files that do not match, such as {shown}")
+        lines.append(f"left out: {_count(len(looked.unmatched), 'image file')} with another name, such as {shown}")
     lines.append(f"written: {', '.join(map(str, start.files.values()))}")
     if PLATE_MAP in start.files:
         lines.append(f"next: fill in {PLATE_MAP}; cwamsn check {start.files[CONFIGURATION]}")
     else:
         lines.append(f"next: cwamsn check {start.files[CONFIGURATION]}")
     return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

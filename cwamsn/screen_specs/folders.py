@@ -97,7 +97,7 @@ def look_into(folder: Path, pattern: str | None) -> FolderImages:
 def _none_matches(folder: Path, names: list[str], wanted: Pattern | None) -> str:
     shown = [path.rpartition("/")[2] for path in names[:: max(1, len(names) // 3)][:3]]
     near = nearest_pattern(shown)
-    what = "no known pattern" if wanted is None else f"the pattern {wanted.name}"
+    what = "a known pattern" if wanted is None else f"the pattern {wanted.name}"
     if wanted is not None and wanted.whole_path:
         shown = names[:3]
     other = guess(path.rpartition("/")[2] for path in names) if wanted is not None else None

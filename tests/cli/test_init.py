@@ -46,7 +46,7 @@ def test_what_was_left_out_and_is_missing_is_said(plates, capsys):
     assert script.main(["init", "plates", "--force"]) == 0
     said = capsys.readouterr().out
     assert "missing: 1 of 16 fields lack a stain (ch2 in 1); they are left out" in said
-    assert "left out: 1 image files that do not match, such as SQ00015198/overview.png" in said
+    assert "left out: 1 image file with another name, such as SQ00015198/overview.png" in said
     assert "the stains have no names yet: --channels NAME=ch1,NAME=ch2,..." in said
 
 

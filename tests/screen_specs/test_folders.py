@@ -95,7 +95,7 @@ def test_a_regular_expression_reads_names_or_whole_paths(tmp_path):
         (
             ["x_1.tif", "x_2.tif", "x_3.tif", "x_4.tif"],
             None,
-            "none of 4 image files matches no known pattern, such as x_1.tif, x_2.tif, x_3.tif; nearest: ",
+            "none of 4 image files matches a known pattern, such as x_1.tif, x_2.tif, x_3.tif; nearest: ",
         ),
         (["r01c02f03p01-ch1.tiff"], None, "nearest: opera (r01c02f03p01-ch1sk1fk1fl1.tiff); set pattern to a regular"),
         (["A01_s1_w1.tif"], "opera", "matches the pattern opera, such as A01_s1_w1.tif; they match imagexpress: set"),

@@ -1,0 +1,64 @@
+"""docs/vendor_layouts.md: each tree is built, each command run, and it prints what the page shows."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cwamsn.cli import main as script
+from cwamsn.config import load_schema, resolve
+from cwamsn.screen_specs.argument import screen_from_argument
+from cwamsn.screen_specs.patterns import PATTERNS
+
+PAGE = "docs/vendor_layouts.md"
+
+
+def sections(text):
+    """(tree, command, what it prints) of each example; a command without a tree of its own has that above it."""
+    tree, found = "", []
+    for kind, body in re.findall(r"```(\w*)\n(.*?)```", text, re.S):
+        if kind == "":
+            tree = body
+        elif kind == "console":
+            command, _, printed = body.partition("\n")
+            found.append((tree, command.removeprefix("$ "), printed))
+    return found
+
+
+def build(tree, root):
+    """The files of a tree; two blanks per level, folders end with a slash."""
+    above = [root]
+    for line in tree.splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.strip()
+        path = above[depth] / name
+        if name.endswith("/"):
+            path.mkdir()
+            above[depth + 1 :] = [path]
+        else:
+            path.write_bytes(b"")
+
+
+EXAMPLES = sections((Path(__file__).resolve().parents[2] / PAGE).read_text())
+
+
+@pytest.mark.parametrize(("tree", "command", "printed"), EXAMPLES, ids=range(len(EXAMPLES)))
+def test_each_example_prints_what_the_page_shows(tmp_path, monkeypatch, capsys, tree, command, printed):
+    monkeypatch.chdir(tmp_path)
+    build(tree, tmp_path)
+    code = script.main(shlex.split(command)[1:])
+    said = capsys.readouterr()
+    assert (said.out or said.err) == printed and code == (0 if said.out else 1)
+    if code == 0:
+        assert screen_from_argument("my.yaml").units()
+
+
+def test_every_pattern_has_an_example(root):
+    text = (root / PAGE).read_text()
+    assert all(f"| `{name}` |" in text and f"pattern: {name}, " in text for name in PATTERNS)
+
+
+def test_the_configuration_is_accepted(root):
+    (text,) = re.findall(r"```yaml\n(.*?)```", (root / PAGE).read_text(), re.S)
+    resolve(yaml.safe_load(text), load_schema(root / "config" / "schemas"))

@@ -11,6 +11,7 @@ import yaml
 from cwamsn import tables
 from cwamsn.encoder_files import ENCODER, TRAINING, trained_on
 from cwamsn.errors import InputError
+from cwamsn.exposure import SEEN
 
 # Terms of the images of a source, as docs/data.md has them.
 TERMS = {
@@ -35,6 +36,9 @@ class Publication:
     """Terms of the images it was trained on; None: those known of the screen's source."""
     scores: str | Path | None = None
     """Scores table of a run (`results/<run>/scores.parquet`)."""
+    perturbations: bool = True
+    """Whether the folder names the perturbations and plates of the training. Without them nobody can tell which
+    compounds it had seen; for screens whose compounds are not to be known."""
     method: str | None = None
     """The method of the table that this encoder is."""
 
@@ -105,6 +109,7 @@ def _training(training: Mapping[str, Any], publication: Publication, simulated: 
         "Terms of its images": terms,
         "Terms of the weights": publication.licence or "not stated; ask whoever gave them to you",
         "Images": training.get("images"),
+        "Perturbations": len(training[SEEN]["perturbations"]) if SEEN in training else None,
         "Objective": f"{recipe['objective']}, pairs from {recipe['target_from']}",
         "Steps": training.get("steps"),
         "Batch": recipe["batch_size"],
@@ -165,10 +170,15 @@ def _limits(config: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> str:
         if ENCODER in config
         else f"For the stains {named}, named as above; other stains mean nothing to it."
     )
+    if ENCODER in config and config[TRAINING]["recipe"].get("channel_sampling", "none") == "none":
+        stains += " It was trained on all of them at once, never on a part."
+    names = (
+        "`config.json` names them, `training.seen_in_training`" if SEEN in config[TRAINING] else "they are not named"
+    )
     return f"""## Limits
 
 - {stains}
 - For images at about the scale of the training: {preprocessing["view"]["name"]} views of {config["input_size"]} pixels.
 - Features hold the plate and the batch too: compare wells after an alignment on controls.
-- Compounds of its training are known to it: leave them out where a score should be of unseen ones.
+- Compounds of its training are known to it ({names}): leave them out where a score should be of unseen ones.
 - Not for diagnosis."""

@@ -26,6 +26,7 @@ from cwamsn.encoder_files import (
 )
 from cwamsn.errors import InputError
 from cwamsn.export.card import Publication, model_card
+from cwamsn.exposure import SEEN
 from cwamsn.files import atomic_directory, sha256, write_json
 from cwamsn.models import BACKBONE, ChannelAgnosticEncoder, PooledEncoder, ViTEncoder, encoder_arguments, exported_state
 from cwamsn.training import Recipe
@@ -79,7 +80,9 @@ def export_encoder(
         )
     if to.exists() and (to.is_file() or any(to.iterdir())):
         raise InputError(f"{to}: exists and is not empty; give a new folder, or remove it")
-    description = dict(read_description(files.description))
+    publication, description = publication or Publication(), dict(read_description(files.description))
+    if not publication.perturbations:
+        description.pop(SEEN, None)
     module = load_encoder(folder, embedding.encoder, embedding.feature).encoder
     state = _state(module.encoder, folder)
     if to.exists():
@@ -93,7 +96,7 @@ def export_encoder(
         write_json(config | {CONFIG_DIGEST: config_digest(config)}, temporary / CONFIG)
         preparation = preprocessing(description, crops, embedding)
         write_json(preparation, temporary / "preprocessing.json")
-        card = model_card(config, preparation, publication or Publication())
+        card = model_card(config, preparation, publication)
         (temporary / "README.md").write_text(card)
         shutil.copyfile(Path(__file__).with_name(LOADERS[ENCODER in config]), temporary / "load_encoder.py")
     return to

@@ -20,6 +20,7 @@ from cwamsn.embeddings.encoder import load_encoder
 from cwamsn.encoder_files import config_digest, encoder_files, read_description
 from cwamsn.errors import InputError
 from cwamsn.export import Publication, export_encoder, to_onnx
+from cwamsn.exposure import SEEN
 from cwamsn.files import sha256
 from cwamsn.training import Recipe
 from cwamsn.training.model import Model
@@ -199,6 +200,18 @@ def test_terms_of_the_training_images_are_those_of_their_source(tmp_path, screen
     folder = export_encoder(train(tmp_path / "t", training_screen=screen), tmp_path / "new")
     (line,) = [x for x in (folder / "README.md").read_text().splitlines() if x.startswith("| Terms of its images")]
     assert terms in line and "simulated" not in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_perturbations_of_the_training_are_named_unless_they_are_not_to_be_known(tmp_path, named):
+    seen = {"plates": ["e/secret"], "perturbations": ["X-1", "X-2"], "inchikey_blocks": None}
+    trained = train(tmp_path / "t", **{SEEN: seen})
+    folder = export_encoder(trained, tmp_path / "new", publication=Publication(perturbations=named))
+    content, card = (folder / "config.json").read_text(), (folder / "README.md").read_text()
+    assert ("X-1" in content, "secret" in content) == (named, named)
+    assert ("| Perturbations | 2 |" in card) == named and "X-1" not in card
+    assert ("`config.json` names them" if named else "they are not named") in card
+    assert SEEN in json.loads((trained / "encoder.json").read_text())
 
 
 def test_preprocessing_holds_the_numbers_that_were_used(trained, tmp_path):

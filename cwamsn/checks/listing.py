@@ -2,8 +2,6 @@
 
 import contextlib
 import io
-import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +14,7 @@ from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.paths import ScreenPaths
 from cwamsn.screen_specs import LoadDataSpec, ScreenSpec
-from cwamsn.screen_specs.locations import local_path
 from cwamsn.screens import write_wells
-from cwamsn.screens.planes import split_uri
 from cwamsn.screens.sources import Raw, source_of
 
 _FIELDS = ["unit", "field_id", "well_id", "plate", "site"]
@@ -71,6 +67,7 @@ def list_screen(spec: ScreenSpec, screen: ScreenPaths, cache: Path, units: list[
     found: list[pd.DataFrame] = []
     skipped: list[pd.DataFrame] = []
     faults: dict[str, str] = {}
+    sizes: dict[str, int] = {}
     if isinstance(spec, LoadDataSpec) and spec.load_data is None:
         units = []  # wells alone, whose profiles come from elsewhere
     for name in units:
@@ -82,43 +79,19 @@ def list_screen(spec: ScreenSpec, screen: ScreenPaths, cache: Path, units: list[
         except InputError as error:
             faults[name] = str(error)
             continue
+        sizes |= {str(file.path): file.size for file in raw.files.values() if file.local}
         rows = acquired.fields_frame().assign(unit=name)
         found.append(rows.assign(plate=rows["well_id"].map(plates)))
         skipped.append(pd.DataFrame(acquired.skipped, columns=[*_FIELDS[1:], "reason"]).assign(unit=name))
     fields = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=_FIELDS)
     lost = pd.concat(skipped, ignore_index=True) if skipped else pd.DataFrame(columns=[*_FIELDS, "reason"])
     wells, fields, lost = (frame.assign(plate=_plates(frame)) for frame in (wells, fields, lost))
-    listing = Listing(wells, fields, lost, list(notes), faults, list(units), list(units))
-    listing.sizes = _sizes(listing)
-    return listing
+    return Listing(wells, fields, lost, list(notes), faults, list(units), list(units), sizes)
 
 
 def _plates(frame: pd.DataFrame) -> pd.Series:
     """Plates that no other experiment has too: RxRx3-core's are numbered from 1 in each."""
     return plate_of(frame) if len(frame) else pd.Series(dtype=object)
-
-
-def _sizes(listing: Listing) -> dict[str, int]:
-    """Bytes of each file that the fields name and that is local."""
-    found: dict[str, int] = {}
-    for stain in listing.stains:
-        for uri in listing.fields[f"uri_{stain}"].unique():
-            path = split_uri(uri)[0]
-            if path in found or local_path(path) is None:
-                continue
-            with contextlib.suppress(OSError):
-                about = os.stat(path)  # noqa: PTH116 - half the time of Path.stat
-                found[path] = _below(path) if stat.S_ISDIR(about.st_mode) else about.st_size
-    return found
-
-
-def _below(folder: str) -> int:
-    """Bytes of the files of an image in a Zarr store, without those of its labels."""
-    total = 0
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in ("labels", "tables")]
-        total += sum(os.stat(f"{parent}/{name}").st_size for name in names)  # noqa: PTH116
-    return total
 
 
 @contextlib.contextmanager

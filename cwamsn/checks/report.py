@@ -97,7 +97,9 @@ class Report:
     """None where no image was decoded."""
     cost: Cost | None = None
     pictures: list[tuple[str, bytes]] = field(default_factory=list)
-    """Caption and PNG of each channel of one field, as the encoder sees it."""
+    """Name and PNG of each channel of one field, as the encoder sees it."""
+    shown: str = ""
+    """Which field that is."""
     seconds: float = 0.0
     """Time that the check took."""
 

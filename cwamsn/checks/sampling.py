@@ -59,7 +59,7 @@ def odd_files(fields: pd.DataFrame, sizes: dict[str, int], most: int = 20) -> pd
     worst = pd.Series(1.0, fields.index)
     for column in (c for c in fields.columns if c.startswith("uri_")):
         size = fields[column].map(lambda uri: sizes.get(split_uri(uri).path)).astype(float)
-        worst = worst.combine(size / size.groupby(fields["plate"]).transform("median"), np.fmin)
+        worst[:] = np.fmin(worst, size / size.groupby(fields["plate"]).transform("median"))
     low = worst[worst < SMALL].sort_values(kind="stable")
     return low.index[:most]
 

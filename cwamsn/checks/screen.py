@@ -166,7 +166,8 @@ def _judge(report: Report, listing: Listing, how: How, wanted: _Wanted) -> None:
     elif not report.failed:
         report.add(Level.ERROR, "images", "no field has images; correct the list of images or the plate map")
     report.plates = plate_facts(listing.wells, listing.fields, listing.skipped, decoded.qc)
-    report.pictures = [(f"{channel}, {decoded.shown}", picture(plane)) for channel, plane in decoded.thumbs]
+    report.pictures = [(channel, picture(plane)) for channel, plane in decoded.thumbs]
+    report.shown = decoded.shown
 
 
 def _cost(report: Report, listing: Listing, decoded: Decoded, channels: int) -> None:

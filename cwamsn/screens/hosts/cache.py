@@ -10,7 +10,9 @@ one expected, where one is known. Bytes of two answers are joined only where an 
 """
 
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,9 +116,13 @@ def glance(remote: Remote | str) -> Fetched:
         if stored(remote.url) is None:
             check_url(remote.url)
         return Fetched(Path(remote.url), remote.url, remote.size or 0, "")
-    if not path.is_file():
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a check asks for every image of a screen
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        found = None
+    if found is None or not stat.S_ISREG(found.st_mode):
         raise Missing(f"{path}: no such file; check the path or the base URL of the screen")
-    return Fetched(path, remote.url, path.stat().st_size, "", local=True)
+    return Fetched(path, remote.url, found.st_size, "", local=True)
 
 
 def cached_path(remote: Remote, cache: str | Path) -> Path:

@@ -50,7 +50,7 @@ class Raw:
         name = name or fetched.path.name
         self.files[name] = fetched
         if self.glances:  # what a source did fetch, such as a shard, lies in the cache
-            return shown_uri(fetched.path) if fetched.path.exists() else fetched.url
+            return str(fetched.path) if fetched.local or fetched.path.exists() else fetched.url
         return shown_uri(fetched.path) if fetched.local else shown_uri(self.unit.raw / name)
 
     def finish(self) -> None:

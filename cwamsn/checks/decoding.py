@@ -1,5 +1,6 @@
 """The sample decoded, converted and judged as the crops stage does it, timed."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,10 +13,13 @@ import pandas as pd
 
 from cwamsn.crops import ChannelMap, CropOptions, FieldReader, channel_sources, judge_field
 from cwamsn.crops.codec import encode
+from cwamsn.crops.corrections import Corrections, corrections_of
 from cwamsn.errors import FetchError, InputError
 from cwamsn.live import Pace
+from cwamsn.paths import ScreenPaths
+from cwamsn.screen_specs import ScreenSpec
 from cwamsn.screen_specs.base import Retry
-from cwamsn.screen_specs.image_options import ImageOptions
+from cwamsn.screen_specs.image_options import illumination_name
 from cwamsn.screen_specs.locations import Remote, local_path
 from cwamsn.screens import PlaneReader
 from cwamsn.screens.hosts import Fetched, HostedZip, Missing, fetch, forget
@@ -24,6 +28,7 @@ from cwamsn.screens.sources.zarr_stores.one_image import bring_plane, in_store
 
 _COMPRESSED = 16  # fields of which the crops are compressed, for the size of the store
 _PATIENCE = 3  # fields that a host may fail to send before it is asked for no more
+_ESTIMATED = 24  # fields from which an illumination function is estimated
 _THUMB = 200  # pixels of the longer side of a picture
 _ALIKE = 0.995  # correlation from which on two channels count as one picture
 _SIDE = 64  # rows and columns of pixels that are compared, spread over the picture
@@ -57,8 +62,12 @@ class How:
     jobs: int = 1
     cache: Path
     retry: Retry = field(default_factory=Retry)
-    images: ImageOptions | None = None
-    """What the image files hold, the screen's key `images`."""
+    spec: ScreenSpec
+    """The screen; its key `images` says what is done to a plane's pixels."""
+    screen: ScreenPaths
+    """The check's own folder of the screen."""
+    listed: pd.DataFrame
+    """Every field of the screen that can be read."""
     empty_chunks: str = "refuse"
     """What a chunk means that a Zarr store lacks, that key of the screen."""
 
@@ -68,20 +77,23 @@ def decode(fields: pd.DataFrame, how: How) -> Decoded:
 
     Parameters
     ----------
-    fields : rows of the fields table with `plate`.
+    fields : rows of the fields table with `plate` and `unit`.
     how : as the crops stage would do it.
 
     Raises
     ------
     InputError
-        Where no field can be converted at all: a stain or channel map that is not known.
+        Where no field can be converted at all: a stain or channel map that is not known, a plate without a range.
     """
     stains = [c.removeprefix("uri_") for c in fields.columns if c.startswith("uri_")]
     sources, combine = channel_sources(
         how.crops.channels, how.channel_map, how.channel_maps, stains, "the screen's images"
     )
     used = list(dict.fromkeys(stain for of_channel in sources for stain in of_channel))
-    work = _Work(how, used, lambda planes: FieldReader(sources, combine, planes, how.crops), len(fields))
+    fixed = {unit: _corrections(how, used, unit) for unit in fields["unit"].unique()}
+    work = _Work(
+        how, used, lambda planes, unit: FieldReader(sources, combine, planes, how.crops, fixed[unit]()), len(fields)
+    )
     records = fields.to_dict("records")
     with ThreadPoolExecutor(how.jobs) as pool:
         rows = list(pool.map(work, range(len(records)), records))
@@ -99,7 +111,9 @@ def decode(fields: pd.DataFrame, how: How) -> Decoded:
 class _Work:
     """One field at a time, in any thread; each thread keeps its own reader, whose arrays are used again."""
 
-    def __init__(self, how: How, stains: list[str], reader: Callable[[PlaneReader], FieldReader], total: int) -> None:
+    def __init__(
+        self, how: How, stains: list[str], reader: Callable[[PlaneReader, str], FieldReader], total: int
+    ) -> None:
         self.how, self.stains, self.reader = how, stains, reader
         self.local, self.lock, self.readers = threading.local(), threading.Lock(), list[PlaneReader]()
         self.pace, self.done, self.bytes = Pace(total, unit="field"), 0, 0
@@ -116,7 +130,7 @@ class _Work:
         got: list[Fetched] = []
         try:
             record, got = self._bring(record)
-            crop, _, found = judge_field(self._reader(), record, self.how.crops)
+            crop, _, found = judge_field(self._reader(str(record["unit"])), record, self.how.crops)
         except InputError as error:
             crop, found = None, {"reason": str(error)}
         row |= found
@@ -147,13 +161,14 @@ class _Work:
                 self.silent.append(error)
             raise
 
-    def _reader(self) -> FieldReader:
-        if not hasattr(self.local, "reader"):
-            planes = PlaneReader(self.how.images)
+    def _reader(self, unit: str) -> FieldReader:
+        """The thread's reader of a unit, whose planes are corrected as the screen says."""
+        known: dict[str, FieldReader] = vars(self.local).setdefault("of_unit", {})
+        if unit not in known:
+            planes = PlaneReader(self.how.spec.image_options())
             self.readers.append(planes)
-            self.local.reader = self.reader(planes)
-        reader: FieldReader = self.local.reader
-        return reader
+            known[unit] = self.reader(planes, unit)
+        return known[unit]
 
     def _count(self, crop: np.ndarray | None, row: Mapping[str, object], got: list[Fetched]) -> None:
         self.done += 1
@@ -167,6 +182,32 @@ class _Work:
     def close(self) -> None:
         for planes in self.readers:
             planes.close()
+
+
+def _corrections(how: How, stains: list[str], unit: str) -> Callable[[], Corrections | None]:
+    """What is done to the planes of a unit, one for each thread, since it counts.
+
+    An illumination function that the run estimates from a whole plate is estimated from some of its fields; for images
+    on a host, which are fetched one field at a time, it is left out.
+    """
+    spec, paths = how.spec, how.screen.unit(unit)
+    images = spec.image_options()
+    for stain, place in images.illumination_of(spec.barcode(unit)).items():
+        if local_path(place) is None and stain in stains:
+            paths.raw.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(fetch(Remote(place), how.cache, how.retry).path, paths.raw / illumination_name(stain))
+    rows = how.listed[how.listed["unit"] == unit]
+    records = rows.iloc[:: max(1, len(rows) // _ESTIMATED)].to_dict("records")
+    local = all(local_path(split_uri(str(records[0][f"uri_{stain}"])).path) is not None for stain in stains)
+
+    def make() -> Corrections | None:
+        made = corrections_of(images, how.crops, stains, paths, spec.barcode(unit))
+        if made is not None and local:
+            with PlaneReader(images) as planes:
+                made.estimate(records, stains, planes)
+        return made
+
+    return make
 
 
 def alike(crop: np.ndarray, channels: list[str]) -> str | None:

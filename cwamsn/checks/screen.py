@@ -22,7 +22,7 @@ from cwamsn.crops import ChannelMap, CropOptions, crops_of
 from cwamsn.errors import InputError
 from cwamsn.live import duration
 from cwamsn.paths import ScreenPaths
-from cwamsn.screen_specs import HostedSpec, ListedSpec, Retry, ScreenSpec, units_of
+from cwamsn.screen_specs import HostedSpec, Retry, ScreenSpec, units_of
 from cwamsn.screen_specs.zarr_stores import ZarrSpec
 
 
@@ -93,7 +93,8 @@ def check_screen(
         try:
             units = units_of(spec, name)
             chosen = _units_to_list(spec, units, seed)
-            listing = list_screen(spec, ScreenPaths(Path(folder) / "screen"), downloads, chosen)
+            screen = ScreenPaths(Path(folder) / "screen")
+            listing = list_screen(spec, screen, downloads, chosen)
             listing.units = units
             how = How(
                 crops=_crops(spec, crops, listing.stains),
@@ -101,7 +102,9 @@ def check_screen(
                 channel_maps=channel_maps or {},
                 jobs=jobs,
                 cache=downloads,
-                images=spec.images if isinstance(spec, ListedSpec) else None,
+                spec=spec,
+                screen=screen,
+                listed=listing.fields,
                 empty_chunks=spec.empty_chunks if isinstance(spec, ZarrSpec) else "refuse",
                 retry=_impatient(spec.retry if isinstance(spec, HostedSpec) else Retry()),
             )

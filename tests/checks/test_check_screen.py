@@ -213,3 +213,22 @@ def test_compressed_images_are_read_and_their_crops_measured(lab):
     lab.written = True
     report = lab.check()
     assert not report.failed and 0 < report.cost.store_bytes < 16 * 5 * 96 * 96 * 1.1
+
+
+def test_pixels_of_another_type_are_read_as_the_screen_declares_them(lab):
+    for key, seed in list(lab.images.items()):
+        lab.images[key] = (drawn(seed) / 4095).astype(np.float32)
+    one_line(lab.check(), "error", "16 of 16 decoded fields would be left out", "float32")
+    report = lab.check({"images": {"range": [0, 1]}})
+    assert said(report) == [] and report.facts["Decoded"] == "all 16 fields (80 images)"
+    one_line(lab.check({"images": {"range": {"P1": [0, 1]}}}), "error", "has no plate P2", "add it")
+
+
+def test_an_illumination_function_is_estimated_from_the_plate_whatever_the_sample(tmp_path):
+    wells = {f"{row}{c:02d}": treatment for row, treatment in (("A", "DMSO"), ("B", "X")) for c in range(1, 11)}
+    lab = Lab(tmp_path, plates=("P1",), wells=wells)
+    assert said(lab.check({"images": {"illumination": "estimate"}}, sample=2)) == []
+
+
+def test_too_few_fields_for_an_illumination_function_are_said(lab):
+    one_line(lab.check({"images": {"illumination": "estimate"}}), "error", "estimate needs 16 fields", "give the .npy")

@@ -107,6 +107,12 @@ class OmeZarrSpec(ZarrSpec):
             raise InputError(f"{folder}: has no plate {barcode}, only {', '.join(list(stores)[:5])}; correct `plates`")
         return stores[barcode]
 
+    def list_files(self) -> list[str]:
+        """The metadata of each local plate, which name its wells."""
+        stores = [local_path(self.store_location(unit)) for unit in self.units()]
+        files = [path for store in stores if store is not None for path in _group_files(store)]
+        return [str(path) for path in files if path.is_file()]
+
     def stains(self) -> list[str]:
         """Those of `channels`, else the names of the channels in the first image of a local store."""
         if self.channels is not None:

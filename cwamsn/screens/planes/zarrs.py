@@ -75,12 +75,23 @@ class ZarrImage:
         """A plane without any chunk would be read as the fill value: what a broken copy looks like."""
         chosen = {axis: [place] for axis, place in places.items() if not (deep and axis == "z")}
         folder = self.path / self.dataset
-        if not any((folder / name).exists() for name in self.array.chunk_files(chosen)):
+        there = [size for name in self.array.chunk_files(chosen) if (size := _size(folder / name)) is not None]
+        if not there:
             raise Refused("none of its chunks is in the store; copy or convert it again")
+        if 0 in there:  # an empty shard, too, would be read as the fill value
+            raise Refused("a chunk is an empty file (0 bytes); copy the store again")
 
     def _read(self, places: dict[str, int]) -> np.ndarray:
         index = tuple(slice(None) if axis in "yx" else places[axis] for axis in self.array.axes)
         return np.asarray(self.pixels[index])
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a file, None where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _opened(path: Path) -> Any:

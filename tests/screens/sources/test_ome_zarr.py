@@ -251,6 +251,15 @@ def test_a_store_that_is_no_plate_is_said_to_be_what_it_is(folder, run, break_it
         run(spec_of(plate.folder, channels={"DNA": 0})).wells()
 
 
+def test_the_wells_are_made_again_when_a_plates_metadata_change(folder, host):
+    for name in ("P1", "P2"):
+        MiniPlate(folder / f"{name}.zarr", "0.5" if name == "P2" else "0.4")
+    spec = spec_of(folder, **platemap(folder))
+    found = [path.removeprefix(f"{folder}/") for path in screen_specs.local_files(spec, "metadata")]
+    assert found == ["P1.zarr/.zattrs", "P2.zarr/zarr.json", "map.csv"]
+    assert screen_specs.local_files(spec_of(f"{host.url}/P1.zarr", channels={"DNA": 0}), "metadata") == []
+
+
 def test_a_change_of_an_image_is_noticed_and_one_of_its_labels_is_not(folder):
     plate = MiniPlate(folder / "P1.zarr")
     states = [parse_spec(spec_of(plate.folder)).state("P1")]

@@ -60,6 +60,7 @@ CONTRACTS: dict[str, Contract] = {
             "concentration": REAL,  # µM
             "cell_count": REAL,  # cells of all fields of the well
         },
+        families={"platemap_": TEXT},  # further columns of the user's plate map
         key=("well_id",),
     ),
     # one field of view; one URI a channel, see cwamsn.screens.read_plane

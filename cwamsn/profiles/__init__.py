@@ -5,7 +5,7 @@ profile per perturbation; `write_parquet` and `write_anndata` write them, `read_
 tools write in the same convention.
 """
 
-from cwamsn.profiles.about import about_embedding, about_encoder, about_screen
+from cwamsn.profiles.about import about_embedding, about_encoder, about_screen, about_view
 from cwamsn.profiles.build import align_profiles, pool_profiles, well_profiles
 from cwamsn.profiles.folder import count_fields, write_folder
 from cwamsn.profiles.metadata import wells_of
@@ -18,6 +18,7 @@ __all__ = [
     "about_embedding",
     "about_encoder",
     "about_screen",
+    "about_view",
     "align_profiles",
     "count_fields",
     "pool_profiles",

@@ -50,6 +50,11 @@ _VIEW = ("view", "view_size", "tile_size", "n_crops", "seed", "antialias", "feat
 _COUNTED = ("wells", "matched", "missing", "surplus", "repeated", "precision", "device", "channels")
 
 
+def about_view(embedding: Mapping[str, object]) -> About:
+    """`about` of how an image became a vector: what of the section `embedding` decides that."""
+    return {key: embedding[key] for key in _VIEW if embedding.get(key) is not None}
+
+
 def about_embedding(
     known: Mapping[str, object],
     counts: Mapping[str, object],
@@ -80,9 +85,7 @@ def about_embedding(
         encoder |= {"file": Path(file).name, "sha256": sha256(file)}
     about["encoder"] = encoder
     about["screen"] = {**cast(Mapping[str, object], about["screen"]), "wells_sha256": sha256(wells)}
-    about["embedding"] = {key: view[key] for key in _VIEW if key in view} | {
-        key: counts[key] for key in _COUNTED if key in counts
-    }
+    about["embedding"] = about_view(view) | {key: counts[key] for key in _COUNTED if key in counts}
     return about
 
 

@@ -24,9 +24,12 @@ OF_WELLS = {
     "plate_map": "Metadata_Plate_Map_Name",
     "experiment": "Metadata_Batch",
     "screen": "Metadata_Screen",
+    "source": "Metadata_Source",
+    "cell_count": "Metadata_CellCount",
     "split": "Metadata_Split",
     "well_id": "Metadata_WellID",
 }
+PLATE_MAP = "platemap_"  # how further columns of the user's plate map begin in the wells table
 UNIT = "Metadata_PlateID"  # the plate as files are named, where its barcode cannot name one
 COUNTS = (
     "Metadata_FieldCount",
@@ -56,6 +59,10 @@ def metadata_of(wells: pd.DataFrame, extra: pd.DataFrame | None = None) -> pd.Da
     """
     names = dict(OF_WELLS)
     obs = wells[[name for name in names if name in wells]].rename(columns=names)
+    for name in [name for name in wells if str(name).startswith(PLATE_MAP)]:
+        column = PREFIX + str(name).removeprefix(PLATE_MAP)
+        taken = column in obs or column in names.values() or column in (UNIT, *COUNTS)
+        obs[f"{PREFIX}PlateMap_{column.removeprefix(PREFIX)}" if taken else column] = wells[name]
     if "barcode" in wells:
         written = wells["barcode"].where(wells["barcode"].notna(), wells["plate"])
         obs[UNIT], obs["Metadata_Plate"] = wells["plate"], written

@@ -25,6 +25,8 @@ from cwamsn.profiles import (
     Profiles,
     about_encoder,
     about_screen,
+    about_view,
+    count_fields,
     pool_profiles,
     well_profiles,
     write_anndata,
@@ -152,10 +154,10 @@ def profiles_of(request: Request, screen: ScreenPaths, jobs: int = 1) -> Profile
     about = {
         "encoder": about_encoder(request.encoder, embedding.encoder, embedding.feature),
         "screen": about_screen(request.name, request.spec.source),
+        "embedding": about_view(asdict(embedding)),
     }
     crops = tables.read("crops", screen.crops)
-    fields = crops.groupby("well_id").size().rename("FieldCount").reset_index()
-    profiles = well_profiles(frame, wells, extra=fields, about=about)
+    profiles = well_profiles(frame, wells, extra=count_fields(crops), about=about)
     return align_on_controls(profiles, request.align, settings.alignment)
 
 

@@ -102,3 +102,16 @@ def test_pooled_metadata_is_what_all_wells_of_a_perturbation_share():
 def test_what_does_not_fit_together_is_refused(change, message):
     with pytest.raises(InputError, match=re.escape(message)):
         change(profiles())
+
+
+def test_columns_of_the_users_plate_map_and_counts_of_cells_are_kept():
+    table = wells().assign(platemap_moa="kinase inhibitor", platemap_Well="1", cell_count=250.0, source="source_4")
+    found = well_profiles(embeddings(table), table)
+    assert found.obs["Metadata_moa"].unique().tolist() == ["kinase inhibitor"]
+    assert found.obs["Metadata_PlateMap_Well"].unique().tolist() == ["1"], "Metadata_Well is the address"
+    assert found.obs["Metadata_CellCount"].unique().tolist() == [250]
+    assert found.obs["Metadata_Source"].unique().tolist() == ["source_4"]
+    assert wells_of(found.obs)["cell_count"].unique().tolist() == [250]
+    pooled = pool_profiles(found).obs
+    assert pooled["Metadata_CellCount"].tolist() == (250 * pooled["Metadata_WellCount"]).tolist()
+    assert pooled["Metadata_moa"].unique().tolist() == ["kinase inhibitor"]

@@ -620,3 +620,10 @@ def test_an_unfilled_plate_map_gives_wells_without_perturbation_and_says_so(lab,
         wells = run(lab.spec(control_values=["DMSO"])).wells()
     assert wells["perturbation"].isna().all() and wells["control"].isna().all()
     assert len(notes) == 1 and "map.csv: broad_sample is empty in every row: no well has a perturbation" in notes[0]
+
+
+def test_other_columns_of_a_plate_map_are_kept_as_text(lab, run):
+    lab.map["moa"], lab.map["Metadata_cell_line"] = ["kinase inhibitor", ""], "A549"
+    wells = run(lab.spec()).wells()
+    assert wells["platemap_moa"].tolist() == ["kinase inhibitor", None] * 2
+    assert wells["platemap_cell_line"].unique().tolist() == ["A549"]

@@ -34,11 +34,20 @@ def read_plate_map(fetched: Fetched, spec: ListedSpec) -> pd.DataFrame:
     """Wells of one plate map: address, row, column, compound, control, concentration (µM), smiles, inchikey.
 
     `compound` is the label that makes wells one perturbation, `treatment` the text of the file, both null in a well
-    without one. A screen of kind CRISPR has `gene` and `guide` too. `_plate` is the plate where the map names it.
+    without one. A screen of kind CRISPR has `gene` and `guide` too. `_plate` is the plate where the map names it. Every
+    other column of the map is kept as text, as `platemap_<its name>`.
     """
     with usable(fetched):
         frame = read_text_table(fetched.path, fetched.url, spec.platemap_separator)
-    return plate_map_of(frame, fetched.url, spec)
+    return pd.concat([plate_map_of(frame, fetched.url, spec), _other_columns(frame, spec)], axis=1)
+
+
+def _other_columns(frame: pd.DataFrame, spec: ListedSpec) -> pd.DataFrame:
+    """What the plate map says besides, for the profiles of the wells; columns without a name are left out."""
+    used = {getattr(spec, key) for key in _COLUMNS}
+    names = [name for name in frame.columns if name not in used and name.strip() and not name.startswith("Unnamed:")]
+    found = frame[names].astype(object).where(frame[names] != "", None)
+    return found.rename(columns={name: f"platemap_{name.strip().removeprefix('Metadata_')}" for name in names})
 
 
 def plate_map_of(frame: pd.DataFrame, source: str, spec: ListedSpec) -> pd.DataFrame:

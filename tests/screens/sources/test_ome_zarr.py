@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -283,3 +285,15 @@ def test_the_pixel_size_is_the_stores_unless_the_screen_gives_one(folder):
     given = parse_spec(spec_of(plate.folder, images={"microns_per_pixel": 0.3}))
     assert given.image_options().microns_per_pixel == 0.3
     assert parse_spec(spec_of(plate.folder / "gone", channels={"DNA": 0})).image_options() == ImageOptions()
+
+
+def test_plates_wells_and_channels_are_known_without_numpy_or_zarr(folder):
+    store = MiniPlate(folder / "P1.zarr", "0.5").folder
+    program = (
+        "import sys; from cwamsn.screen_specs import parse_spec, units, unit_state\n"
+        f"spec = {{'source': 'ome-zarr', 'store': {str(store)!r}}}\n"
+        "print(units('s', spec), parse_spec(spec).stains(), len(unit_state(spec, 'P1')))\n"
+        "print(sorted({'numpy', 'pandas', 'zarr', 'fsspec'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == [f"['P1'] {list(STAINS)} 16", "[]"]

@@ -21,9 +21,9 @@ from cwamsn.live import duration, say
 from cwamsn.naming import check_name, check_names
 from cwamsn.notes import collected, note
 from cwamsn.paths import ScreenPaths
-from cwamsn.screen_specs import ScreenSpec, SimulatedSpec, host_spec, parse_spec
+from cwamsn.screen_specs import RxRx3Spec, ScreenSpec, SimulatedSpec, host_spec, parse_spec
 from cwamsn.screen_specs.locations import local_path
-from cwamsn.screens import fetch_unit, write_wells
+from cwamsn.screens import fetch_truth, fetch_unit, write_wells
 from cwamsn.simulate import simulate_layout, simulate_unit
 from cwamsn.workers import Task, run_all
 
@@ -75,6 +75,27 @@ def prepare_screen(
         work.write_wells()
         work.write_units(units, jobs)
         work.gather(units)
+    return screen
+
+
+def prepare_wells(
+    name: str, spec: ScreenSpec, folder: str | Path, *, cache: str | Path | None = None, truth: bool = True
+) -> ScreenPaths:
+    """The wells table of a screen, and its table of known compound-gene relationships where it has one; no images.
+
+    Parameters
+    ----------
+    name, spec, folder, cache : as of :func:`prepare_screen`
+    truth : whether the relationships are wanted
+    """
+    check_name(name, "screen: the name", ("cache",))
+    screen, cache = ScreenPaths(Path(folder) / name), Path(cache or Path(folder) / "cache")
+    work = _Work(screen, spec, CropOptions(), {}, cache)
+    with alone(screen.root / ".lock"):
+        work.simulate((), 1)
+        work.write_wells()
+        if truth and isinstance(work.source, RxRx3Spec):
+            fetch_truth(work.source, cache, screen.truth)
     return screen
 
 

@@ -148,3 +148,26 @@ def own_title(config: Mapping[str, Any]) -> str:
     screens = [config["screens"][name] for name in names]
     simulated = screens and all(screen["source"].startswith("simulated-") for screen in screens)
     return f"Simulated screens ({config['run']})" if simulated else config["run"]
+
+
+_SCHEMAS = Path(__file__).resolve().parents[1] / "config" / "schemas"
+_ARGUMENT = re.compile(r"(?P<path>.+\.ya?ml)(:(?P<screen>[^/\\:]+))?")
+
+
+def sections_of(argument: str | Path, names: Sequence[str]) -> Mapping[str, Any]:
+    """Sections of the configuration file that `argument` names (`my.yaml` or `my.yaml:screen`); none for anything else.
+
+    Outside a checkout there are no schemas: a section then holds what the file says, without the defaults.
+    """
+    found = _ARGUMENT.fullmatch(str(argument))
+    if not found or not Path(found["path"]).is_file():
+        return {}
+    check_text(found["path"])
+    layers = read_layers([Path(found["path"])], lambda name: yaml.safe_load(Path(name).read_text(encoding="utf-8")))
+    merged: Mapping[str, Any] = functools.reduce(merge, layers)
+    own = {key: merged[key] for key in names if key in merged}
+    if not _SCHEMAS.is_dir():
+        return own
+    plain = {key: own.pop(key) for key in ("run", "evaluate") if key in own}  # what they name is not among `names`
+    resolved = resolve(own, load_schema(_SCHEMAS))
+    return {key: value for key, value in resolved.items() if key in names} | plain

@@ -117,6 +117,7 @@ LAYERS = [
     ["profiling"],
     ["benchmarks"],
     ["hits"],
+    ["scoring"],
     ["studies"],
     ["reporting"],
     ["checks"],

@@ -10,7 +10,8 @@ import click
 from cwamsn.cli import base
 from cwamsn.cli.output import Answer
 from cwamsn.cli.screen_options import SCREEN, jobs_here, read_screen, screen_options
-from cwamsn.profiling import AUTO, Request, profile_screen, screen_name, settings_of
+from cwamsn.profiling import AUTO, Request, profile_screen, settings_of
+from cwamsn.screen_specs.name_of import screen_name
 
 EXAMPLES = [
     "cwamsn embed plates/load_data.csv --platemap plates/platemap.csv --encoder results/demo/models/cwa-msn/seed0 "

@@ -15,17 +15,23 @@ SCREEN = """SCREEN is a load_data.csv, a sample sheet with a row per image, a fo
 configuration (my.yaml, or my.yaml:SCREEN for one of several)."""
 
 
-def screen_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: the function gets `screen`, `platemap`, `pattern`, `channels` and `keys`."""
+def screen_options(function: Callable[..., Any] | None = None, *, option: str | None = None) -> Callable[..., Any]:
+    """Decorator: the function gets `screen`, `platemap`, `pattern`, `channels` and `keys`.
+
+    option : name of the option that SCREEN is given with; None: it is an argument
+    """
+    if function is None:
+        return lambda inner: screen_options(inner, option=option)
+    given = click.option(option, "screen", required=True, metavar="SCREEN") if option else click.argument("screen")
     options = (
-        click.argument("screen", type=str),
+        given,
         click.option("--platemap", metavar="FILE", help="Plate map: what each well was treated with."),
         click.option("--pattern", metavar="NAME|REGEX", help="How file names of a folder are built."),
         click.option("--channels", metavar="A,B|A=WORD,...", help="Stains, and what stands for each in the list."),
         click.option("--set", "keys", metavar="KEY=VALUE", multiple=True, help="Another key of the screen."),
     )
-    for option in reversed(options):
-        function = option(function)
+    for decorate in reversed(options):
+        function = decorate(function)
     return function
 
 

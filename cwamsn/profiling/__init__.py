@@ -5,9 +5,9 @@ The stages' own functions in one process tree; nothing here computes a number of
 
 from cwamsn.profiling.choice import AUTO, align_on_controls, choose_alignment
 from cwamsn.profiling.encoder import Encoder, ScreenProfiles, load
-from cwamsn.profiling.naming import screen_name
 from cwamsn.profiling.run import Request, profile_screen
 from cwamsn.profiling.settings import Settings, settings_of
+from cwamsn.screen_specs.name_of import screen_name
 
 __all__ = [
     "AUTO",

@@ -11,10 +11,10 @@ from cwamsn.embeddings.encoder import LoadedEncoder, load_encoder
 from cwamsn.profiles import Profiles, pool_profiles, write_anndata, write_profiles
 from cwamsn.profiles.write import to_anndata
 from cwamsn.profiling.choice import AUTO, align_on_controls
-from cwamsn.profiling.naming import screen_name
 from cwamsn.profiling.run import Request, matched, prepare, profiles_of
 from cwamsn.profiling.settings import Settings, settings_of
 from cwamsn.screen_specs.argument import screen_from_argument
+from cwamsn.screen_specs.name_of import screen_name
 
 if TYPE_CHECKING:
     from anndata import AnnData

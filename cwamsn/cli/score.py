@@ -1,0 +1,134 @@
+"""`cwamsn score EMBEDDINGS --screen SCREEN`."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cwamsn import tables
+from cwamsn.chain import prepare_wells
+from cwamsn.cli import base
+from cwamsn.cli._profiles import digits, in_columns, short, whole
+from cwamsn.cli.output import Answer
+from cwamsn.cli.screen_options import key_of, read_screen, screen_options
+from cwamsn.embeddings import WellsFile
+from cwamsn.errors import InputError
+from cwamsn.files import read_json
+from cwamsn.hits.files import check_suffix, write_table
+from cwamsn.paths import ScreenPaths
+from cwamsn.scoring import BENCHMARKS, score_embeddings, sections_of_argument
+from cwamsn.screen_specs import RxRx3Spec
+from cwamsn.screen_specs.name_of import screen_name
+from cwamsn.screen_specs.text import read_rows
+
+RXRX3_COLUMNS = {"well_id", "experiment_name", "perturbation_type", "treatment"}
+COLUMNS = {
+    "benchmark": ("benchmark", whole),
+    "metric": ("metric", whole),
+    "source": ("source", whole),
+    "value": ("value", digits(3)),
+    "ci_low": ("from", digits(3)),
+    "ci_high": ("to", digits(3)),
+    "n": ("n", whole),
+    "threshold_low": ("low", short),
+    "threshold_high": ("high", short),
+    "concentration": ("µM", whole),
+}
+
+
+@base.command(
+    "score",
+    examples=[
+        "cwamsn score embeddings.parquet --screen metadata_rxrx3_core.csv --truth compound_gene_interactions.csv",
+        "cwamsn score embeddings.h5ad --screen my.yaml:plates --benchmarks plate_probe,replicate_map --json",
+        "cwamsn score vectors.npz --screen profiles/work/plates --read array=features --out scores.csv",
+    ],
+)
+@click.argument("embeddings", type=base.PATH)
+@screen_options(option="--screen")
+@click.option("--benchmarks", help=f"Some of {', '.join(BENCHMARKS)}.  [default: as the screen allows]")
+@click.option("--truth", type=base.PATH, help="Known compound-gene relationships (CSV).")
+@click.option("--align", help="Alignment.  [default: pca-center-scale, or the configuration's]")
+@click.option("--method", help="What the scores call it.  [default: the file's name]")
+@click.option("--read", "reading", metavar="KEY=VALUE", multiple=True, help="How the file is read: array, format, ...")
+@click.option("--max-missing", type=click.FloatRange(0, 1), help="Share of wells without a vector.  [default: 0.05]")
+@click.option("--out", type=base.PATH, help="Write the scores: .csv, .tsv or .parquet.")
+def command(
+    embeddings: Path,
+    screen: str,
+    *,
+    benchmarks: str | None,
+    truth: Path | None,
+    align: str | None,
+    method: str | None,
+    reading: tuple[str, ...],
+    max_missing: float | None,
+    out: Path | None,
+    **keys: Any,
+) -> Answer:
+    """Score embeddings of a screen's wells on benchmarks.
+
+    The numbers are those of a run of the workflow with the same screen. --screen is a screen (its images are not
+    needed), the metadata table of RxRx3-core, or the folder of a screen that cwamsn embed or a run has made.
+    """
+    check_suffix(out)
+    sections, config = sections_of_argument(screen)
+    if truth is not None:
+        if not truth.is_file():
+            raise InputError(f"{truth}: no such file; correct --truth")
+        sections = replace(sections, compound_gene=replace(sections.compound_gene, truth=str(truth)))
+    if align is not None:
+        sections = replace(sections, alignment=replace(sections.alignment, method=align))
+    name = screen_name(screen)
+    configured: list[str] = (config.get("evaluate") or {}).get(name, [])
+    chosen = [part.strip() for part in benchmarks.split(",")] if benchmarks else configured
+    with tempfile.TemporaryDirectory(prefix="cwamsn-") as folder:
+        paths, source = _screen(screen, name, keys, Path(folder))
+        table, counts = score_embeddings(
+            embeddings,
+            paths,
+            source,
+            benchmarks=chosen,
+            sections=sections,
+            file=WellsFile.from_config(_reading(reading)),
+            method=method,
+            run=str(config.get("run") or "score"),
+            max_missing_share=config.get("max_missing_share", 0.05) if max_missing is None else max_missing,
+        )
+    if out is not None:
+        tables.write(table, "scores", out) if out.suffix == ".parquet" else write_table(table, out)
+    shown = {key: value for key, value in COLUMNS.items() if key in table and table[key].notna().any()}
+    told = table.astype(object).where(table.notna(), None)
+    lines = [*in_columns(told, shown), *([f"written to {out}"] if out else [])]
+    return Answer({"scores": table.to_dict("records"), "wells": counts, "screen": paths.root.name}, lines)
+
+
+def _screen(screen: str, name: str, keys: Mapping[str, Any], folder: Path) -> tuple[ScreenPaths, str]:
+    """Files of the screen, and its source; what is not there yet is made in `folder`."""
+    path = Path(screen)
+    root = path.parent if path.name == "wells.parquet" else path
+    if (root / "wells.parquet").is_file() and not screen.endswith((".yaml", ".yml")):
+        found = ScreenPaths(root)
+        return found, str(read_json(found.source)["source"]) if found.source.is_file() else ""
+    if path.suffix == ".csv" and path.is_file() and set(read_rows(path, screen).columns) >= RXRX3_COLUMNS:
+        return _rxrx3(path, name, folder)
+    spec = read_screen(screen, **keys)
+    return prepare_wells(name, spec, folder), spec.source
+
+
+def _rxrx3(metadata: Path, name: str, folder: Path) -> tuple[ScreenPaths, str]:
+    """The screen of a metadata table of RxRx3-core; a truth table that lies beside it is found."""
+    beside = metadata.with_name("compound_gene_interactions.csv")
+    spec = RxRx3Spec(metadata=str(metadata), compound_gene_truth=str(beside) if beside.is_file() else None)
+    return prepare_wells(name, spec, folder, truth=beside.is_file()), spec.source
+
+
+def _reading(words: tuple[str, ...]) -> Mapping[str, Any]:
+    found = dict(map(key_of, words))
+    known = WellsFile.__dataclass_fields__
+    if unknown := [key for key in found if key not in known]:
+        raise InputError(f"--read {unknown[0]}: not known; known: {', '.join(known)}")
+    return found

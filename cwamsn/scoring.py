@@ -1,0 +1,199 @@
+"""Embeddings of a screen on the benchmarks, without a workflow: what its rules compute, by the same functions."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cwamsn import tables
+from cwamsn.alignment import AlignOptions, aggregate, align
+from cwamsn.benchmarks import compound_gene as cg
+from cwamsn.benchmarks import enrichment as en
+from cwamsn.benchmarks import gene_gene as gg
+from cwamsn.benchmarks import latent_probe as lp
+from cwamsn.benchmarks import plate_probe as pp
+from cwamsn.benchmarks import replicates as rp
+from cwamsn.benchmarks import signal as sg
+from cwamsn.benchmarks import stringency as st
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
+from cwamsn.benchmarks.scores import Result, as_scores
+from cwamsn.config_files import sections_of
+from cwamsn.embeddings import WellsFile, load_features, read_embeddings
+from cwamsn.errors import InputError, nearest
+from cwamsn.options import Options
+from cwamsn.paths import ScreenPaths
+
+OF_RXRX3 = ("gene_gene", "compound_gene")
+OF_OTHERS = ("plate_probe", "replicate_map", "signal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sections(Options):
+    """The sections of the configuration that scores depend on."""
+
+    alignment: AlignOptions = field(default_factory=AlignOptions)
+    bootstrap: BootstrapOptions = field(default_factory=BootstrapOptions)
+    compound_gene: cg.CompoundGeneOptions = field(default_factory=cg.CompoundGeneOptions)
+    enrichment: en.EnrichmentOptions = field(default_factory=en.EnrichmentOptions)
+    gene_gene: gg.GeneGeneOptions = field(default_factory=gg.GeneGeneOptions)
+    plate_probe: pp.PlateProbeOptions = field(default_factory=pp.PlateProbeOptions)
+    replicate_map: rp.ReplicateOptions = field(default_factory=rp.ReplicateOptions)
+    retrieval: st.RetrievalOptions = field(default_factory=st.RetrievalOptions)
+    signal: sg.SignalOptions = field(default_factory=sg.SignalOptions)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Embeddings of a screen, in the forms that benchmarks take."""
+
+    features: np.ndarray
+    """(N, D), as they were embedded."""
+    wells: pd.DataFrame
+    """Their N wells, row for row."""
+    all_wells: pd.DataFrame
+    """Wells of the screen, with an embedding or without."""
+    aligned: np.ndarray
+    """(N, D') after the alignment."""
+    map: pd.DataFrame | None
+    """Aligned wells pooled (contract `map`); None where no benchmark reads it."""
+    truth: pd.DataFrame | None
+    """Known compound-gene relationships, where there are any."""
+    simulated_truth: Path
+    """What the wells of a simulated screen were drawn from; need not exist."""
+    source: str
+    """The screen's source."""
+    sections: Sections
+
+
+def _gene_gene(of: Subject) -> Result:
+    again = align(of.features, of.wells, options=of.sections.alignment, say=False)
+    halves = (again, of.wells) if of.sections.gene_gene.split_half_repeats else None
+    return gg.score(_map(of), of.sections.gene_gene, of.sections.bootstrap, wells=of.all_wells, aligned=halves)
+
+
+def _compound_gene(of: Subject) -> Result:
+    if of.truth is None:
+        raise InputError("compound_gene: the screen comes with no known compound-gene relationships; give --truth FILE")
+    options, doses = of.sections.compound_gene, of.sections.alignment.doses(of.source)
+    return cg.score(_map(of), of.truth, options, of.sections.bootstrap, doses=doses)
+
+
+def _replicate_map(of: Subject) -> Result:
+    targets = (_map(of), of.truth) if of.truth is not None else None
+    return rp.score(of.aligned, of.wells, of.sections.replicate_map, in_sample=False, targets=targets)
+
+
+def _enrichment(of: Subject) -> Result:
+    sections = of.sections
+    return en.score(
+        of.aligned, of.wells, sections.enrichment, sections.bootstrap, gene_gene=sections.gene_gene, in_sample=False
+    )
+
+
+def _latent_probe(of: Subject) -> Result:
+    if not of.simulated_truth.is_file():
+        raise InputError("latent_probe: the screen is not simulated; leave the benchmark out")
+    return lp.score(of.features, of.wells, pd.read_parquet(of.simulated_truth))
+
+
+BENCHMARKS: dict[str, Callable[[Subject], Result]] = {
+    "gene_gene": _gene_gene,
+    "compound_gene": _compound_gene,
+    "plate_probe": lambda of: pp.score(of.features, of.wells, of.sections.plate_probe, of.sections.alignment),
+    "replicate_map": _replicate_map,
+    "retrieval": lambda of: st.score(
+        of.aligned, of.wells, of.sections.retrieval, of.sections.bootstrap, in_sample=False
+    ),
+    "enrichment": _enrichment,
+    "signal": lambda of: sg.score(of.aligned, of.wells, of.sections.signal),
+    "latent_probe": _latent_probe,
+}
+
+
+def _map(of: Subject) -> pd.DataFrame:
+    assert of.map is not None
+    return of.map
+
+
+def score_embeddings(
+    path: str | Path,
+    screen: ScreenPaths,
+    source: str,
+    *,
+    benchmarks: Sequence[str] = (),
+    sections: Sections | None = None,
+    file: WellsFile | None = None,
+    method: str | None = None,
+    run: str = "score",
+    max_missing_share: float = 0.05,
+) -> tuple[pd.DataFrame, Mapping[str, object]]:
+    """Scores of a file of embeddings on a screen.
+
+    Parameters
+    ----------
+    path : one vector per well, in any of the formats that :func:`cwamsn.embeddings.read_embeddings` reads
+    screen : files of the screen: its wells table and, beside it, what it publishes
+    source : of the screen; default benchmarks and doses depend on it
+    benchmarks : names; none: gene_gene and compound_gene of RxRx3-core, else plate_probe, replicate_map and signal
+    sections : of the configuration; None: its defaults
+    file : how the file is to be read
+    method, run : what the scores say of themselves; the method is the file's name by default
+    max_missing_share : share of wells that may have no embedding
+
+    Returns
+    -------
+    Table of contract `scores`, and counts of wells.
+
+    Raises
+    ------
+    InputError
+        For an unknown benchmark, and what reading, alignment and benchmarks raise.
+    """
+    sections, path = sections or Sections(), Path(path)
+    chosen = list(benchmarks) or list(OF_RXRX3 if "rxrx3-core" in source else OF_OTHERS)
+    for name in chosen:
+        if name not in BENCHMARKS:
+            raise InputError(f"benchmarks: {name!r} is not known; {nearest(name, BENCHMARKS)}")
+    wells = tables.read("wells", screen.wells)
+    frame, counts = read_embeddings(path, file or WellsFile(), wells, max_missing_share)
+    subject = _subject(frame, wells, screen, source, sections, chosen)
+    parts = []
+    for name in chosen:
+        fixed = {"run": run, "screen": screen.root.name, "method": method or path.name.split(".")[0], "seed": 0}
+        result = BENCHMARKS[name](subject)
+        parts.append(result.scores(**fixed, benchmark=name, alignment=sections.alignment.method))
+    return as_scores(parts), counts
+
+
+def _subject(
+    frame: pd.DataFrame,
+    wells: pd.DataFrame,
+    screen: ScreenPaths,
+    source: str,
+    sections: Sections,
+    benchmarks: Sequence[str],
+) -> Subject:
+    """Embeddings as the stages pass them on: through a table, aligned, and pooled where a benchmark needs it."""
+    with tempfile.TemporaryDirectory(prefix="cwamsn-") as folder:
+        matched = Path(folder) / "embeddings.parquet"
+        tables.write(frame, "embeddings", matched)
+        features, embedded = load_features(matched, wells)
+    aligned = align(features, embedded, options=sections.alignment)
+    own = sections.compound_gene.truth
+    where = Path(own) if own else screen.truth
+    truth = cg.load_truth(where, wells) if own or where.is_file() else None
+    needed = ("replicate_map" in benchmarks and truth is not None) or {"gene_gene", "compound_gene"} & set(benchmarks)
+    options = sections.alignment
+    pooled = aggregate(aligned, embedded, options.pool, options.doses(source)) if needed else None
+    return Subject(features, embedded, wells, aligned, pooled, truth, screen.simulated_truth, source, sections)
+
+
+def sections_of_argument(argument: str | Path) -> tuple[Sections, Mapping[str, Any]]:
+    """The sections of a configuration file that `argument` names, else the defaults; and the whole configuration."""
+    names = [*Sections.__dataclass_fields__, "evaluate", "run", "max_missing_share"]
+    config = sections_of(argument, names)
+    return Sections.from_config(config), config

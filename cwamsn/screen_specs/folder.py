@@ -58,10 +58,9 @@ class FolderSpec(ListedSpec):
     def images_of(self, unit: str) -> list[FolderImage]:
         """Images of a plate, one per plane. InputError for a plate without any, two files of a plane, several times."""
         looked = self.looked()
-        named = {plate: plate_name(plate) for plate in looked.plates()}
-        found = [image for image in looked.images if named[image.plate] == unit]
+        found = [image for plate in looked.plates() if plate_name(plate) == unit for image in looked.of_plates[plate]]
         if not found:
-            have = ", ".join(list(named)[:5])
+            have = ", ".join(looked.plates()[:5])
             raise InputError(f"{self.folder}: has no image of plate {unit}; it has {have}: correct `plates`")
         return one_per_plane(found, self.path(), self.time)
 

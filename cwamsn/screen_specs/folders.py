@@ -5,6 +5,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from cwamsn.errors import InputError
@@ -40,9 +41,17 @@ class FolderImages:
     unmatched: list[str] = field(default_factory=list)
     """Image files whose names the pattern does not match, which are left out."""
 
+    @cached_property
+    def of_plates(self) -> dict[str, list[FolderImage]]:
+        """Images by barcode."""
+        found: dict[str, list[FolderImage]] = defaultdict(list)
+        for image in self.images:
+            found[image.plate].append(image)
+        return dict(found)
+
     def plates(self) -> list[str]:
         """Barcodes, sorted."""
-        return sorted({image.plate for image in self.images})
+        return sorted(self.of_plates)
 
     def channels(self) -> list[str]:
         """Words that stand for the stains, in the order of their numbers."""
@@ -58,7 +67,8 @@ def look_again(folder: Path, pattern: str | None) -> FolderImages:
     times, known = _LOOKED.get(key, ({}, None))
     if known is None or _times(times) != times:
         known = look_into(folder, pattern)
-        inside = {str(folder.resolve()), *(str((folder / i.path).parent.resolve()) for i in known.images)}
+        parents = {i.path.rpartition("/")[0] for i in known.images}
+        inside = {str(folder.resolve()), *(str((folder / parent).resolve()) for parent in parents)}
         above = {str(p) for f in inside for p in Path(f).parents if p.is_relative_to(folder.resolve())}
         _LOOKED[key] = (_times(inside | above), known)
     return known

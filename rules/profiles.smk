@@ -55,7 +55,7 @@ rule neighbours_of_method:
     threads: 1
     resources:
         mem_mb=mem_mb(4000),
-        runtime=runtime(60),
+        runtime=runtime(240),
     params:
         options=config["neighbours"],
     script:

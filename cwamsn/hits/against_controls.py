@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from cwamsn.alignment.pooling import KEYS, column, group_codes
 from cwamsn.errors import InputError
+from cwamsn.files import progress
 from cwamsn.hits.agreement import replicate_similarity, unit_rows
 from cwamsn.hits.draws import Layout, blocks
 from cwamsn.hits.options import STRATA, ActivityOptions
@@ -84,7 +85,8 @@ def activity(
         )
     screen, keys = _grouped(features, wells, control, options)
     with threadpool_limits(1, "blas"):
-        scored = [_score(screen, members, options, code) for code, members in _members(screen.code, len(keys))]
+        groups = progress(_members(screen.code, len(keys)), "activity", len(keys), "perturbation")
+        scored = [_score(screen, members, options, code) for code, members in groups]
         agreement = replicate_similarity(screen.unit, screen.code, screen.plate)[0]
     table = pd.concat([keys, pd.DataFrame([row for row, _ in scored])], axis=1)
     table.insert(table.columns.get_loc("p_value"), "replicate_similarity", agreement)

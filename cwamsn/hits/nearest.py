@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from cwamsn.alignment.pooling import KEYS, column, group_codes, group_means
 from cwamsn.errors import InputError, nearest
+from cwamsn.files import progress
 from cwamsn.hits.agreement import other_similarity, replicate_similarity, unit_rows
 from cwamsn.hits.draws import Layout, blocks, layout_of
 from cwamsn.hits.options import STRATA, NeighbourOptions
@@ -254,7 +255,8 @@ def neighbours(
     Queries and neighbours (:class:`Neighbours`), the latter with the columns `query` and `query_concentration` first.
     """
     screen = perturbations(features, wells)
-    return _gathered([neighbours_of(screen, i, options) for i in _asked(screen.keys, names, concentration)])
+    asked = _asked(screen.keys, names, concentration)
+    return _gathered([neighbours_of(screen, query, options) for query in progress(asked, "neighbours", unit="query")])
 
 
 def neighbours_without_wells(

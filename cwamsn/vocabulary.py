@@ -39,6 +39,18 @@ RXRX3_DOSES = (0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0)
 # Values of the wells column `control`: only negative controls fit an alignment.
 NEGATIVE = "negative"
 
+# Levels of stringency of MorphoHELM: columns of the wells table in which an admitted well differs from the query.
+LEVELS: dict[str, tuple[tuple[str, ...], str]] = {
+    "NR": ((), "no restriction"),
+    "NSB": (("experiment",), "not the same batch"),
+    "NSS": (("source",), "not the same source"),
+    "NSL": (("address",), "not the same well position"),
+    "NSSL": (("source", "address"), "neither the same source nor the same well position"),
+}
+
+# What enrichment is scored of, in the scores' column `source`.
+MECHANISMS, PATHWAYS = "mechanisms", "pathways"
+
 # Length of the first block of an InChIKey, the molecular skeleton; the rest is stereochemistry, isotopes, protonation.
 INCHIKEY_BLOCK = 14
 

@@ -5,14 +5,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from cwamsn.benchmarks.enrichment import MECHANISMS, PATHWAYS
-from cwamsn.benchmarks.stringency import LEVELS
 from cwamsn.exposure import without_mark
 from cwamsn.products import Product
 from cwamsn.reporting.context import TableContext, TableMethod
 from cwamsn.reporting.further import further_rows, further_table, in_sample_column, in_sample_note
 from cwamsn.reporting.scores import select, selected
 from cwamsn.reporting.table import Column, Table
+from cwamsn.vocabulary import LEVELS, MECHANISMS, PATHWAYS
 
 RETRIEVAL = {
     ("recall_at_1", "perturbations"): "Recall@1",
@@ -41,7 +40,7 @@ def retrieval_table(
         "Every treated well is a query; it is to find the wells of its perturbation and dose. Recall@1: share of wells "
         "whose nearest admitted well is one; mAP: ranked before wells of other perturbations, or before negative "
         "controls. Mean over wells, aligned embeddings.",
-        "Levels: " + "; ".join(f"{name} {LEVELS[name].text}" for name in levels) + "." if levels else "",
+        "Levels: " + "; ".join(f"{name} {LEVELS[name][1]}" for name in levels) + "." if levels else "",
         in_sample_note(seen),
     ]
     rows = further_rows(methods, found, "retrieval", columns)

@@ -4,12 +4,10 @@ from cwamsn.benchmarks.enrichment.consensus import Consensus, consensus
 from cwamsn.benchmarks.enrichment.contingency import exact_p, floor, odds_ratio, random_level
 from cwamsn.benchmarks.enrichment.ranking import Ranked, rank_partners, retrieved_for
 from cwamsn.benchmarks.enrichment.relations import of_labels, of_pairs
-from cwamsn.benchmarks.enrichment.score import MECHANISMS, PATHWAYS, EnrichmentOptions, score
+from cwamsn.benchmarks.enrichment.score import EnrichmentOptions, score
 from cwamsn.benchmarks.enrichment.summary import enrich, summarise
 
 __all__ = [
-    "MECHANISMS",
-    "PATHWAYS",
     "Consensus",
     "EnrichmentOptions",
     "Ranked",

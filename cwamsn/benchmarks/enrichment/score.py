@@ -21,10 +21,10 @@ from cwamsn.exposure import marked
 from cwamsn.notes import note
 from cwamsn.options import Options
 from cwamsn.text_tables import read_text_table, require_columns
+from cwamsn.vocabulary import MECHANISMS, PATHWAYS
 from cwamsn.wells import is_treated
 
 LEVELS = ("NR", "NSB", "NSS")
-MECHANISMS, PATHWAYS = "mechanisms", "pathways"
 _SEPARATORS = {".tsv": "\t", ".txt": "\t"}
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from cwamsn import vocabulary
 from cwamsn.errors import InputError
 
 
@@ -22,16 +23,7 @@ class Level(NamedTuple):
     text: str
 
 
-LEVELS = {
-    level.name: level
-    for level in (
-        Level("NR", (), "no restriction"),
-        Level("NSB", ("experiment",), "not the same batch"),
-        Level("NSS", ("source",), "not the same source"),
-        Level("NSL", ("address",), "not the same well position"),
-        Level("NSSL", ("source", "address"), "neither the same source nor the same well position"),
-    )
-}
+LEVELS = {name: Level(name, *rule) for name, rule in vocabulary.LEVELS.items()}
 
 
 def levels_of(names: Sequence[str]) -> list[Level]:

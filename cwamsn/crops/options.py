@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from cwamsn.config import merge
+from cwamsn.merging import merge
 from cwamsn.options import Options
 from cwamsn.vocabulary import BRAY_STAINS
 

@@ -188,8 +188,9 @@ def _parquet(path: Path, whole: bool) -> Found:
 
 
 def _has_families(kind: str, names: list[str]) -> bool:
-    families = tables.CONTRACTS[kind].families
-    return kind == "qc" or all(any(name.startswith(prefix) for name in names) for prefix in families)
+    """Whether columns of the families that a table cannot be without are there: features, and planes of fields."""
+    needed = [prefix for prefix in tables.CONTRACTS[kind].families if prefix in ("feature_", "uri_")]
+    return all(any(name.startswith(prefix) for name in names) for prefix in needed)
 
 
 def _scores(frame: pd.DataFrame) -> dict[str, object]:

@@ -4,6 +4,7 @@ A well is a query; its replicates (same perturbation and dose) are to rank above
 """
 
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -115,13 +116,23 @@ def replicate_map(features: np.ndarray, wells: pd.DataFrame, options: ReplicateO
     if scores.empty:
         raise InputError("no well has both a replicate and a negative; set replicate_map.negatives otherwise")
     group = ["perturbation", "concentration"]
-    table = mean_average_precision(
-        scores, group, options.null_size, 0.05, options.seed, progress_bar=False, max_workers=1
-    )
+    table = _mean_average_precision(scores, group, options.null_size, options.seed)
     sizes = scores.groupby(group).size().rename("n_wells").reset_index()
     table = table.merge(sizes, on=group)
     names = ["mean_average_precision", "mean_normalized_average_precision", "p_value", "corrected_p_value"]
     return table[[*group, "n_wells", *names]].sort_values(group, ignore_index=True)
+
+
+def _mean_average_precision(scores: pd.DataFrame, group: list[str], null_size: int, seed: int) -> pd.DataFrame:
+    """copairs' mean per group with p-values, from null distributions of its own.
+
+    By default copairs keeps null distributions in the home folder, and which random numbers one holds depends on what
+    else was scored with it: p-values of a run would depend on those before it.
+    """
+    with TemporaryDirectory() as cache:
+        return mean_average_precision(
+            scores, group, null_size, 0.05, seed, progress_bar=False, max_workers=1, cache_dir=cache
+        )
 
 
 def target_map(
@@ -153,7 +164,7 @@ def target_map(
         frame, features, ["target"], [], [], ["target"], multilabel_col="target", progress_bar=False
     )
     scores = scores[scores["average_precision"].notna()]
-    table = mean_average_precision(scores, ["target"], null_size, 0.05, seed, progress_bar=False, max_workers=1)
+    table = _mean_average_precision(scores, ["target"], null_size, seed)
     sizes = scores.groupby("target").size().rename("n_compounds").reset_index()
     return table.merge(sizes, on="target")[["target", "n_compounds", *names]].sort_values("target", ignore_index=True)
 

@@ -109,3 +109,10 @@ def test_too_few_controls_are_named():
     keep = wells["control"].isna().to_numpy()
     with pytest.raises(InputError, match="negative control"):
         sg.perturbation_signal(features[keep], wells[keep])
+
+
+def test_p_values_do_not_depend_on_what_was_scored_before(tmp_path, monkeypatch):
+    """copairs keeps null distributions in the home folder, and draws them for all that is scored together."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    replicate_map(*screen(0.5), ReplicateOptions(null_size=100))
+    assert not list(tmp_path.iterdir())

@@ -37,7 +37,8 @@ def _controls(report: Report, wells: pd.DataFrame) -> None:
             Level.WARNING,
             "controls",
             f"{len(few)} of {len(counts)} plates have fewer than {FEW_CONTROLS} negative controls "
-            f"({_plates(few)}); alignment on controls needs more: align by experiment, or on all wells of a plate",
+            f"({_plates(few)}); alignment on controls needs more: let plates of a batch share them "
+            "(experiment_column), or align on all wells (+all)",
         )
 
 

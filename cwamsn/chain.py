@@ -244,7 +244,7 @@ def _write_unit(
 ) -> None:
     """Fetch a unit and convert it. What was downloaded for it is removed."""
     unit = screen.unit(name)
-    fetch_unit(unit, source, cache)
+    fetch_unit(unit, source, cache, digests=False)  # the manifest is removed below
     write_crops(unit, crops, channel_map, channel_maps, images=source.image_options())
     shutil.rmtree(unit.raw, ignore_errors=True)
 

@@ -23,6 +23,7 @@ from cwamsn.crops.statistics import channel_sums
 from cwamsn.crops.store import SHARD, ShardWriter
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, progress, write_json
+from cwamsn.memory import freed_memory_kept
 from cwamsn.notes import note
 from cwamsn.paths import ScreenPaths, UnitPaths
 from cwamsn.screen_specs.image_options import ImageOptions
@@ -74,6 +75,7 @@ def write_crops(
     kept: list[tuple[dict, Measures]] = []
     first_with: dict[tuple, str] = {}
     with (
+        freed_memory_kept(),
         atomic_directory(unit.shards) as temporary,
         PlaneReader(images) as planes,
         ShardWriter(temporary / SHARD, channels, options.codec) as writer,

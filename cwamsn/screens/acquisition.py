@@ -57,15 +57,15 @@ def _account(wells: pd.DataFrame) -> list[str]:
     return lines if len(split) else [*lines, "no split"]
 
 
-def fetch_unit(unit: UnitPaths, spec: ScreenSpec, cache: str | Path) -> None:
+def fetch_unit(unit: UnitPaths, spec: ScreenSpec, cache: str | Path, *, digests: bool = True) -> None:
     """Fetch and verify what one unit needs.
 
     Writes the folder `unit.raw` (the raw files of a remote host, and `manifest.parquet` with name, size, digest and
     source of every file used), the fields table `unit.fields`, and `unit.skipped` (field_id, well_id, plate, site,
     reason) with every field that was left out. URIs are relative to the working directory; a local host's files stay
-    where they are.
+    where they are. Without `digests`, the manifest has none of local images of which none is expected.
     """
-    screen, raw = ScreenPaths(unit.root), Raw(unit)
+    screen, raw = ScreenPaths(unit.root), Raw(unit, digests=digests)
     found = source_of(spec).acquire(spec, raw, tables.read("wells", screen.wells), Path(cache))
     if isinstance(spec, HostedSpec):
         _fetch_illumination(spec, raw, found.channels, Path(cache))

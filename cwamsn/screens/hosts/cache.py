@@ -45,7 +45,7 @@ class Fetched:
         return {"name": name or self.path.name, "size": self.size, "digest": self.digest, "source": self.url}
 
 
-def fetch(remote: Remote | str, cache: str | Path, how: Retry = _PATIENT) -> Fetched:
+def fetch(remote: Remote | str, cache: str | Path, how: Retry = _PATIENT, *, hashed: bool = True) -> Fetched:
     """Return `remote` as a whole, verified local file; a second call finds it in `cache`.
 
     Parameters
@@ -53,6 +53,7 @@ def fetch(remote: Remote | str, cache: str | Path, how: Retry = _PATIENT) -> Fet
     remote : URL, `file://` URL or path, with size and digest where they are known.
     cache : folder in which remote files are kept.
     how : patience with the host.
+    hashed : whether the digest of a local file is wanted where none is expected; else it is '', the file not read.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def fetch(remote: Remote | str, cache: str | Path, how: Retry = _PATIENT) -> Fet
     remote = Remote(remote) if isinstance(remote, str) else remote
     path = local_path(remote.url)
     if path is not None:
-        return _local(remote, path)
+        return _local(remote, path, hashed or bool(remote.digest))
     if stored(remote.url) is None:
         check_url(remote.url)
     final = cached_path(remote, cache)
@@ -153,10 +154,10 @@ def forget(fetched: Fetched, cache: str | Path) -> None:
         fetched.path.with_name(fetched.path.name + ".json").unlink(missing_ok=True)
 
 
-def _local(remote: Remote, path: Path) -> Fetched:
+def _local(remote: Remote, path: Path, wanted: bool) -> Fetched:
     if not path.is_file():
         raise Missing(f"{path}: no such file; check the path or the base URL of the screen")
-    size, digest = path.stat().st_size, f"sha256:{sha256(path)}"
+    size, digest = path.stat().st_size, f"sha256:{sha256(path)}" if wanted else ""
     if remote.size not in (None, size):
         raise FetchError(f"{path}: has {size} bytes, expected {remote.size}; copy it again")
     if remote.digest and remote.digest != (digest if remote.digest.startswith("sha256:") else f"md5:{md5(path)}"):

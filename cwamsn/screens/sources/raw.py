@@ -34,16 +34,18 @@ class Raw:
     """Files of a unit. Fetched ones are linked from the cache into its folder at the end, local ones stay.
 
     With `glances`, images are looked for but not read: local files must be there, remote ones are taken for granted,
-    and URIs of those are URLs. That is how a whole screen is checked in seconds.
+    and URIs of those are URLs. That is how a whole screen is checked in seconds. Without `digests`, local images are
+    not read for the manifest's sake.
     """
 
     unit: UnitPaths
     files: dict[str, Fetched] = field(default_factory=dict)
     glances: bool = False
+    digests: bool = True
 
     def get(self, remote: Remote | str, cache: Path, how: Retry) -> Fetched:
         """An image, whole and verified (:func:`cwamsn.screens.hosts.fetch`); of a glance only whether it is there."""
-        return glance(remote) if self.glances else fetch(remote, cache, how)
+        return glance(remote) if self.glances else fetch(remote, cache, how, hashed=self.digests)
 
     def add(self, fetched: Fetched, name: str | None = None) -> str:
         """Note a file; returns its path as a URI, where it will lie after :meth:`finish`."""

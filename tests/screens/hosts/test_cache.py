@@ -116,6 +116,19 @@ def test_the_token_stays_with_the_hub(host, tmp_path, monkeypatch):
     assert "hf_secret" not in str(error.value) and "Authorization" not in host.requests[0][1]
 
 
+def test_a_local_file_is_not_read_where_nobody_wants_its_digest(tmp_path):
+    (tmp_path / "a.bin").write_bytes(DATA)
+    url = (tmp_path / "a.bin").as_uri()
+    found = fetch(Remote(url, len(DATA)), tmp_path / "cache", hashed=False)
+    assert found.local and (found.size, found.digest) == (len(DATA), "")
+    assert fetch(Remote(url, None, f"sha256:{SHA256}"), tmp_path / "cache", hashed=False).digest == f"sha256:{SHA256}"
+    for wrong in (Remote(url, 1), Remote(url, None, "sha256:0")):  # what is expected is still looked at
+        with pytest.raises(FetchError, match="copy it again"):
+            fetch(wrong, tmp_path / "cache", hashed=False)
+    with pytest.raises(Missing):
+        fetch(str(tmp_path / "b.bin"), tmp_path / "cache", hashed=False)
+
+
 def test_local_files_are_used_where_they_lie(tmp_path, monkeypatch):
     (tmp_path / "a b.bin").write_bytes(DATA)
     for location in (str(tmp_path / "a b.bin"), f"file://{tmp_path}/a%20b.bin"):

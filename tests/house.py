@@ -102,7 +102,7 @@ LAYERS = [
     ["(ground floor)"],
     [
         *("config", "config_files", "config_docs", "methods", "products", "plan", "recipes", "screens_in_use"),
-        *("screen_specs.argument", "workplace"),
+        *("screen_specs.argument", "screen_specs.configured", "screen_specs.name_of", "workplace"),
     ],
     ["screens", "simulate"],
     ["crops"],

@@ -26,7 +26,7 @@ EXAMPLES = [
 @screen_options
 @click.option("--encoder", type=base.PATH, required=True, help="Folder of a trained or an exported encoder.")
 @click.option("--out", type=base.PATH, required=True, help="Folder for the profiles; new, or one of an earlier call.")
-@click.option("--name", help="Name of the screen.  [default: from its path]")
+@click.option("--name", help="Name of the screen.  [default: its own, else from its path]")
 @click.option("--align", default=AUTO, show_default=True, help="auto, none, or an alignment such as sphering.")
 @click.option("--jobs", type=click.IntRange(1), default=None, help="Processes.  [default: cores, at most 4]")
 @click.option("--device", default=None, help="auto, cpu, cuda or cuda:N.")

@@ -1,20 +1,16 @@
 """The screen that a command line or a notebook means by one argument, without a configuration."""
 
 import dataclasses
-import functools
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from cwamsn.config import load_schema, merge, resolve
-from cwamsn.config_files import check_text, read_layers
+from cwamsn.config import load_schema, resolve
 from cwamsn.errors import InputError, nearest
 from cwamsn.notes import note
 from cwamsn.screen_specs import SPECS, FolderSpec, LoadDataSpec, RxRx3Spec, SampleSheetSpec, ScreenSpec, parse_spec
 from cwamsn.screen_specs.chosen_stains import Channels, as_mapping, in_order
+from cwamsn.screen_specs.configured import ConfiguredScreen, configured_screen
 from cwamsn.screen_specs.folders import look_again
 from cwamsn.screen_specs.jump_lite import JumpLiteSpec, is_jump_lite
 from cwamsn.screen_specs.load_data import image_channels, is_no_stain
@@ -25,7 +21,6 @@ from cwamsn.screen_specs.text import read_rows
 from cwamsn.screen_specs.zarr_stores import OmeZarrSpec
 
 __all__ = ["screen_from_argument"]
-_CONFIGURATION = re.compile(r"(?P<path>.+\.ya?ml)(:(?P<screen>[^/\\:]+))?")
 _LICENCE = "accept_noncommercial_licence"  # a key of the run
 _SCHEMAS = Path(__file__).resolve().parents[2] / "config" / "schemas"
 _NAME_ONE = "a load_data.csv, a sample sheet, a folder of images, an OME-Zarr plate or a configuration (my.yaml)"
@@ -59,12 +54,12 @@ def screen_from_argument(
         For an argument that is none of these, and a key that such a screen does not have.
     """
     text = str(argument)
-    if given := _CONFIGURATION.fullmatch(text):
+    if given := configured_screen(text, _NAME_ONE):
         if channels is not None:
             keys["channels"] = as_mapping(channels)
         if pattern is not None:
             keys["pattern"] = pattern
-        return _from_configuration(Path(given["path"]), given["screen"], _with_platemap(keys, platemap))
+        return _from_configuration(given, _with_platemap(keys, platemap))
     keys = _with_platemap(keys, platemap)
     path = local_path(text)
     if path is not None and not path.exists():
@@ -186,37 +181,11 @@ def _columns_of(section: Mapping[str, Any]) -> dict[str, object]:
     return guessed_columns(path, section.get("platemap_separator", ","), section)
 
 
-def _from_configuration(path: Path, name: str | None, keys: dict[str, object]) -> ScreenSpec:
-    """The screen `name`, or the only one that is used, of a configuration file and those that it extends."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; name {_NAME_ONE}")
-    check_text(path)
-    config: Mapping[str, Any] = functools.reduce(merge, read_layers([path], _load_yaml))
-    screens = config.get("screens") or {}
-    if not isinstance(screens, Mapping):
-        raise InputError(f"{path}: screens: expected names of screens below it, found {screens!r}")
-    choice = list(screens)
-    if len(choice) > 1:  # a run's own screen, beside those of a file that it extends
-        choice = [s for s in config.get("evaluate") or () if s in screens]
-    if name is None and len(choice) != 1:
-        have = ", ".join(screens)
-        raise InputError(f"{path}: has {len(screens)} screens ({have or 'none'}); name one: {path}:SCREEN")
-    name = name or choice[0]
-    if name not in screens:
-        raise InputError(f"{path}: no screen is called {name!r}; {nearest(name, screens)}")
-    if not isinstance(screens[name], Mapping):
-        raise InputError(f"{path}: screens.{name}: expected keys below it, found {screens[name]!r}")
-    section = {**screens[name], **keys}
+def _from_configuration(given: ConfiguredScreen, keys: Mapping[str, object]) -> ScreenSpec:
+    section = {**given.section, **keys}
     if section.get("source") == RxRx3Spec.source:
-        section[_LICENCE] = bool(config.get(_LICENCE, False))
-    return checked_spec(section, f"{path}: screens.{name}")
-
-
-def _load_yaml(path: str) -> Mapping[str, Any]:
-    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    if content is not None and not isinstance(content, Mapping):
-        raise InputError("expected keys, found something else")
-    return content or {}
+        section[_LICENCE] = bool(given.config.get(_LICENCE, False))
+    return checked_spec(section, f"{given.path}: screens.{given.name}")
 
 
 def checked_spec(section: Mapping[str, Any], label: str) -> ScreenSpec:

@@ -5,13 +5,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from cwamsn.naming import LONGEST
+from cwamsn.screen_specs.configured import configured_screen
 
 
 def screen_name(argument: str | Path) -> str:
-    """`plates/load_data.csv` is `plates`, `my.yaml:lab` is `lab`, a folder or another table goes by its own name."""
+    """Of `my.yaml` the screen that it configures; `plates/load_data.csv` is `plates`, all else goes by its own name."""
     text = str(argument).rstrip("/")
-    if found := re.fullmatch(r".+\.ya?ml:([^/\\:]+)", text):
-        return found[1]
+    if found := configured_screen(text):
+        return found.name
     remote = "://" in text
     path = Path(unquote(urlsplit(text).path)) if remote else Path(text).resolve()
     usual = re.fullmatch(

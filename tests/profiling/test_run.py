@@ -234,7 +234,6 @@ def test_alignment_follows_the_number_of_controls():
     ("argument", "name"),
     [
         ("plates/load_data.csv", "plates"),
-        ("my.yaml:lab", "lab"),
         ("my screen.csv", "my-screen"),
         ("s3://bucket/cpg0012/load_data.csv.gz", "cpg0012"),
         ("x/cache/load_data.csv", "screen"),
@@ -243,6 +242,16 @@ def test_alignment_follows_the_number_of_controls():
 )
 def test_a_screen_is_named_after_its_path(argument, name):
     assert screen_name(argument) == name
+
+
+def test_a_screen_of_a_configuration_has_the_name_that_it_has_there(tmp_path):
+    (tmp_path / "my.yaml").write_text("run: r\nscreens: {mine: {source: load-data}}\n")
+    assert screen_name(tmp_path / "my.yaml") == screen_name(f"{tmp_path / 'my.yaml'}:mine") == "mine"
+    (tmp_path / "two.yaml").write_text("extends: my.yaml\nscreens: {lab: {source: load-data}}\nevaluate: {lab: []}\n")
+    assert screen_name(tmp_path / "two.yaml") == "lab"
+    assert screen_name(f"{tmp_path / 'two.yaml'}:mine") == "mine"
+    with pytest.raises(InputError, match="no such file"):
+        screen_name(tmp_path / "none.yaml")
 
 
 def test_from_python_in_one_line(place, tmp_path):

@@ -120,12 +120,15 @@ def without_undefined(path: Path, source: Source) -> tuple[Source, np.ndarray]:
     """
     values = np.zeros((len(source.ids), source.n_features), dtype=np.float32)
     undefined = np.zeros(len(values), dtype=bool)
+    filled = np.zeros(source.n_features, dtype=bool)  # a piece may be the rows of a plate that failed as a whole
     for rows, columns_, block in source.pieces:
         good = np.isfinite(block)
-        if not good.any(axis=0).all():
-            check_finite(path, source.ids[rows], block, rows.start, source.names[columns_])
+        filled[columns_] |= good.any(axis=0)
         undefined[rows] |= ~good.all(axis=1)
         values[rows, columns_] = np.where(good, block, 0)
+    if not filled.all():
+        column = source.names[int((~filled).argmax())] if source.names else int((~filled).argmax())
+        raise InputError(f"{path}: column {column!r} holds no finite number; remove it or set feature_columns")
     whole = (slice(0, len(values)), slice(0, source.n_features), values)
     return replace(source, pieces=iter([whole])), undefined
 

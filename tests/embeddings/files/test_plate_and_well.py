@@ -143,6 +143,16 @@ class TestOnMissing:
         assert "mine.parquet: 2 rows with NaN or infinite values are left out (as 0" in said[0]
         assert "2 of 96 wells have no embedding" in said[1]
 
+    @pytest.mark.parametrize("rows", [1, 12, 96])
+    def test_a_plate_without_any_number_is_left_out_however_the_file_is_cut(self, tmp_path, wells, rows):
+        frame = table(wells).sort_values(["Metadata_Plate", "Metadata_Well"], ignore_index=True)
+        features = feature_columns(frame.columns)
+        frame.loc[12:23, features] = np.nan
+        path = tmp_path / "mine.parquet"
+        frame.to_parquet(path, index=False, row_group_size=rows)
+        found, counts = read_embeddings(path, {"on_missing": "drop"}, wells)
+        assert (counts["undefined"], counts["missing"], len(found)) == (12, 12, 84)
+
     def test_a_well_with_another_row_keeps_it(self, tmp_path, wells):
         frame = pd.concat([table(wells), table(wells).assign(feature_0=np.inf)])
         found, counts = read_embeddings(write(frame, tmp_path / "mine.csv"), {"on_missing": "drop"}, wells)

@@ -17,6 +17,7 @@ from cwamsn.profiles.metadata import TEXT, named, typed
 from cwamsn.profiles.table import PREFIX, Level, Profiles
 from cwamsn.profiles.write import ABOUT
 
+_ZEROS = r"[-+]?0\d.*"  # a number is not written so
 SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV", ".tsv": "CSV", ".feather": "Feather"}
 SUFFIXES |= {".arrow": "Feather", ".h5ad": "AnnData", ".zarr": "Zarr"}
 
@@ -75,10 +76,26 @@ def _csv(path: Path) -> Profiles:
     with path.open("rb") as file:  # pycytominer writes x.csv.gz uncompressed unless it is told otherwise
         compression = "gzip" if file.read(2) == b"\x1f\x8b" else None
     header = pd.read_csv(path, sep=separator, compression=compression, nrows=0).columns
-    texts = dict.fromkeys([name for name in header if name in TEXT], str)
+    texts = dict.fromkeys([name for name in header if str(name).startswith(PREFIX)], str)
     as_written = {"keep_default_na": False, "na_values": [""], "low_memory": False}  # NA is a name too
     frame = pd.read_csv(path, sep=separator, compression=compression, dtype=texts, **as_written)
-    return _of_table(path, frame, {})
+    unknown = [name for name in texts if name not in TEXT]
+    return _of_table(path, frame.assign(**{name: _as_numbers(frame[name]) for name in unknown}), {})
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """Texts as what they are: numbers, true and false, or texts. A lot 007 makes its column one of texts."""
+    given = column.dropna()
+    if len(given) == len(column) and given.isin(["True", "False"]).all():
+        return column == "True"
+    if given.str.fullmatch(_ZEROS).any():
+        return column
+    try:
+        numbers = column.astype(object).map(float)  # exactly what is written, unlike pandas' own
+        whole = len(given) == len(column) and given.str.fullmatch(r"[-+]?\d{1,18}").all()
+        return column.astype("int64") if whole else numbers
+    except ValueError:
+        return column
 
 
 def _of_table(path: Path, frame: pd.DataFrame, about: Mapping[str, object]) -> Profiles:

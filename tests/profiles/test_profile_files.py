@@ -104,6 +104,18 @@ def test_a_perturbation_may_be_called_na(tmp_path):
     assert read_profiles(path).obs.index.tolist() == ["NA", "None", "7"]
 
 
+def test_text_keeps_the_zeros_of_a_lot_and_reads_numbers_as_numbers(tmp_path):
+    columns = {"Lot": ["007", "12", "1e5"], "Count": ["7", "12", "0"], "Dose": ["0.1", "", "1e-05"]}
+    columns |= {"Good": ["True", "False", "True"], "Word": ["7", "x", ""], "Perturbation": ["a", "b", "c"]}
+    path = write_frame(tmp_path / "x.csv", **{f"Metadata_{k}": v for k, v in columns.items()}, f=[1.5, 2, 3])
+    obs = read_profiles(path).obs
+    assert obs["Metadata_Lot"].tolist() == ["007", "12", "1e5"]
+    assert obs["Metadata_Count"].tolist() == [7, 12, 0] and obs["Metadata_Count"].dtype.kind == "i"
+    np.testing.assert_array_equal(obs["Metadata_Dose"], [0.1, np.nan, 1e-5])
+    assert obs["Metadata_Good"].tolist() == [True, False, True]
+    assert obs["Metadata_Word"].tolist() == ["7", "x", None]
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [

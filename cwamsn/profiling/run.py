@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def profile_screen(
     request = matched(request)
     weights = check_weights(encoder_files(request.encoder))
     with working_in(out, {"screen": request.name, "encoder": weights}):
-        key = _key(request, weights)
+        key = _key(request, _encoder_digests(request.encoder))
         if (known := _finished(out, key)) is not None:
             say(f"{out}: is up to date")
             for line in _texts(known.get("notes")):
@@ -167,7 +167,8 @@ def _embeddings(request: Request, screen: ScreenPaths, jobs: int) -> pd.DataFram
     stains = dict(request.stains)
     weights = check_weights(encoder_files(request.encoder))
     settings = {key: value for key, value in asdict(options).items() if key not in _INCIDENTAL}
-    made_of = [weights, settings, stains, sha256(screen.crops), sha256(screen.statistics), cwamsn.__version__]
+    tables_of_crops = [sha256(screen.crops), sha256(screen.statistics)]
+    made_of = [*_encoder_digests(request.encoder), settings, stains, *tables_of_crops, cwamsn.__version__]
     path = screen.root / "embeddings" / f"{_digest(made_of)[:20]}.parquet"
     said = path.with_suffix(".json")
     if not path.exists():
@@ -228,12 +229,18 @@ def _write(profiles: Profiles, of_perturbations: Profiles | None, out: Path) -> 
     return {name: sha256(out / name) for name in names}
 
 
-def _key(request: Request, weights: str) -> str:
+def _encoder_digests(folder: Path) -> list[str]:
+    """Of the weights, and of what is said of them: the order of the stains and the size of the input decide too."""
+    files = encoder_files(folder)
+    return [check_weights(files), _digest(read_description(files.description))]
+
+
+def _key(request: Request, encoder: Sequence[str]) -> str:
     """What changes when the profiles would."""
     settings = request.settings
     embedding = {key: value for key, value in asdict(settings.embedding).items() if key not in _INCIDENTAL}
     crops = inputs_digest(request.name, request.spec, settings.crops, settings.channel_maps)
-    return _digest([weights, crops, embedding, asdict(settings.alignment), request.align, cwamsn.__version__])
+    return _digest([*encoder, crops, embedding, asdict(settings.alignment), request.align, cwamsn.__version__])
 
 
 def _finished(out: Path, key: str) -> Mapping[str, object] | None:

@@ -215,6 +215,21 @@ def test_a_changed_plate_map_changes_the_profiles(request_of, place, tmp_path):
     assert read_profiles("out/perturbations.parquet").obs["Metadata_Perturbation"].tolist() == ["X1", "X9"]
 
 
+def test_a_corrected_description_of_the_encoder_changes_the_profiles(request_of, tmp_path):
+    write_encoder(tmp_path / "mine", STAINS)
+    request = replace(request_of(align="none"), encoder=tmp_path / "mine")
+    profile_screen(request, "out")
+    before = read_profiles(Path("out"))
+    description = tmp_path / "mine" / "encoder.json"
+    corrected = json.loads(description.read_text()) | {"channels": list(STAINS[::-1])}
+    description.write_text(json.dumps(corrected))
+    profile_screen(request, "out")
+    profile_screen(request, "fresh")
+    after, fresh = read_profiles(Path("out")), read_profiles(Path("fresh"))
+    np.testing.assert_array_equal(after.features, fresh.features)
+    assert not np.array_equal(after.features, before.features)
+
+
 def test_alignment_follows_the_number_of_controls():
     def wells(*counts):
         names = [f"b{i}" for i, n in enumerate(counts) for _ in range(n + 1)]

@@ -51,7 +51,8 @@ def prepare_screen(
     folder : of screens.
     crops : section `crops`, by default its defaults; what `spec` changes in it is laid over it.
     channel_maps : section of that name; needed where `spec` names one.
-    jobs : processes, each with one plate or shard at a time. The bytes do not depend on it.
+    jobs : processes, each with one plate or shard at a time; where plates are fewer, with several threads each. The
+        bytes do not depend on it.
     cache : folder of downloads; default `folder / "cache"`.
 
     Returns
@@ -168,13 +169,14 @@ class _Work:
         todo = [unit for unit in units if not steps[unit].is_done()]
         if len(todo) < len(units):
             say(f"{self.screen.root.name}: crops of {len(units) - len(todo)} of {len(units)} plates are there already")
+        threads = max(1, jobs // max(len(todo), 1))
         tasks = [
             Task(
                 unit,
                 self._log(unit),
                 _write_unit,
                 (self.screen, unit, self.source, self.spec.channel_map, self.crops, dict(self.channel_maps)),
-                {"cache": self.cache},
+                {"cache": self.cache, "threads": threads},
             )
             for unit in todo
         ]
@@ -241,11 +243,12 @@ def _write_unit(
     channel_maps: Mapping[str, ChannelMap],
     *,
     cache: Path,
+    threads: int,
 ) -> None:
     """Fetch a unit and convert it. What was downloaded for it is removed."""
     unit = screen.unit(name)
     fetch_unit(unit, source, cache, digests=False)  # the manifest is removed below
-    write_crops(unit, crops, channel_map, channel_maps, images=source.image_options())
+    write_crops(unit, crops, channel_map, channel_maps, images=source.image_options(), threads=threads)
     shutil.rmtree(unit.raw, ignore_errors=True)
 
 

@@ -64,7 +64,8 @@ def test_a_simulated_screen_has_the_bytes_of_the_stages(tmp_path):
 def test_any_number_of_processes_gives_the_same_bytes_and_leaves_no_raw_files(lab):
     one = chain.prepare_screen("s", lab, "one", crops=OPTIONS)
     two = chain.prepare_screen("s", lab, "two", crops=OPTIONS, jobs=2)
-    assert contents(one.root) == contents(two.root)
+    more = chain.prepare_screen("s", lab, "more", crops=OPTIONS, jobs=5)  # two plates: two threads in each process
+    assert contents(one.root) == contents(two.root) == contents(more.root)
     assert not list(one.root.glob("raw/*"))
     assert (two.root / "logs" / "P1.log").read_text().startswith("s P1: 16 fields")
 

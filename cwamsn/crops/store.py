@@ -1,8 +1,10 @@
 """The crop store: Arrow IPC files read through memory maps; a row is one crop, compressed, with its checksum."""
 
+import math
 import os
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -32,6 +34,19 @@ _COLUMNS = [
 def _checksum(crop_id: str, shape: tuple[int, ...], data: np.ndarray | bytes) -> int:
     """CRC-32 over identity, shape and compressed bytes, so that a row of another crop is noticed as well."""
     return imagecodecs.deflate_crc32(data, value=zlib.crc32(f"{crop_id} {shape}".encode()))
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A compressed crop, made on another thread than the one that writes."""
+
+    shape: tuple[int, ...]
+    data: np.ndarray
+
+    @classmethod
+    def of(cls, crop: np.ndarray, codec: str) -> "Packed":
+        """Of a (C, H, W) uint8 crop, which may change afterwards."""
+        return cls(crop.shape, encode(crop, codec))
 
 
 class ShardWriter:
@@ -64,17 +79,21 @@ class ShardWriter:
             self._file.flush()
             os.fsync(self._file.fileno())
 
-    def add(self, crop_id: str, crop: np.ndarray) -> int:
-        """Append a (C, H, W) uint8 crop; returns its row."""
-        need = bound(crop.nbytes)
+    def add(self, crop_id: str, crop: "np.ndarray | Packed") -> int:
+        """Append a (C, H, W) uint8 crop, compressed already or not; returns its row."""
+        need = bound(math.prod(crop.shape))
         if len(self._rows) == _BATCH or self._ends[-1] + need > self._data.size:
             self._flush()
             if need > self._data.size:
                 self._data = np.empty(_BATCH * need, np.uint8)
-        if self._work.shape != crop.shape:
-            self._work = np.empty(crop.shape, np.uint8)
         start = self._ends[-1]
-        data = encode(crop, self.codec, self._data[start : start + need], self._work)
+        if isinstance(crop, Packed):
+            data = crop.data
+            self._data[start : start + data.size] = data
+        else:
+            if self._work.shape != crop.shape:
+                self._work = np.empty(crop.shape, np.uint8)
+            data = encode(crop, self.codec, self._data[start : start + need], self._work)
         _, height, width = crop.shape
         self._rows.append((crop_id, height, width, _checksum(crop_id, crop.shape, data)))
         self._ends.append(start + data.size)

@@ -2,8 +2,11 @@
 
 import hashlib
 import logging
+import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
+from contextlib import ExitStack, closing
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,8 @@ from cwamsn.crops.options import ChannelMap, CropOptions
 from cwamsn.crops.plates import commonest
 from cwamsn.crops.qc import Measures, fault, measure
 from cwamsn.crops.statistics import channel_sums
-from cwamsn.crops.store import SHARD, ShardWriter
+from cwamsn.crops.store import SHARD, Packed, ShardWriter
+from cwamsn.crops.threads import in_order
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_directory, progress, write_json
 from cwamsn.memory import freed_memory_kept
@@ -39,6 +43,7 @@ def write_crops(
     channel_maps: Mapping[str, ChannelMap],
     *,
     images: ImageOptions | None = None,
+    threads: int = 1,
 ) -> None:
     """Convert the fields of one unit, one crop per field.
 
@@ -55,6 +60,7 @@ def write_crops(
     channel_map : name of an entry of `channel_maps`, None where stains and channels have equal names.
     channel_maps : the section of that name.
     images : what the image files hold, the key `images` of the screen.
+    threads : that read and judge fields; what is written does not depend on it.
 
     Raises
     ------
@@ -74,40 +80,49 @@ def write_crops(
 
     kept: list[tuple[dict, Measures]] = []
     first_with: dict[tuple, str] = {}
+    records = fields.to_dict("records")
     with (
         freed_memory_kept(),
         atomic_directory(unit.shards) as temporary,
-        PlaneReader(images) as planes,
         ShardWriter(temporary / SHARD, channels, options.codec) as writer,
+        ExitStack() as opened,
     ):
-        records = fields.to_dict("records")
         if corrections is not None:
-            corrections.estimate(records, used, planes)
-        reader = FieldReader(sources, combine, planes, options, corrections)
-        for field in progress(records, f"crops {unit.name}", unit="field"):
-            well = wells.get(field["well_id"])
-            row = {
-                "field_id": field["field_id"],
-                "well_id": field["well_id"],
-                "plate": unit.name if well is None else well["plate"],
-                "site": field["site"],
-                "status": "skipped",
-                "reason": "its well is not in the wells table",
-            }
-            rows.append(row)
-            if well is None:
-                continue
-            crop, measures, found = judge_field(reader, field, options)
-            row |= found
-            if crop is None or measures is None or row["reason"]:
-                continue
-            first = first_with.setdefault(measures.digest, field["field_id"])
-            if options.qc.skip_duplicates and first != field["field_id"]:
-                row["reason"] = f"repeats the pixels of field {first}"
-                continue
-            row |= {"status": "kept", "reason": None}
-            shard_row = writer.add(field["field_id"], crop)
-            kept.append((_index_row(row, well, crop, measures, f"crops/{unit.name}/{SHARD}", shard_row), measures))
+            with PlaneReader(images) as planes:
+                corrections.estimate(records, used, planes)
+
+        def new_reader() -> FieldReader:
+            planes = opened.enter_context(PlaneReader(images))
+            return FieldReader(sources, combine, planes, options, copy(corrections))
+
+        judge = _Judge(new_reader, wells, options, pack=threads > 1)
+        with closing(in_order(judge, records, threads)) as judged:
+            shown = progress(records, f"crops {unit.name}", unit="field")
+            for field, (crop, measures, found) in zip(shown, judged, strict=True):
+                well = wells.get(field["well_id"])
+                row = {
+                    "field_id": field["field_id"],
+                    "well_id": field["well_id"],
+                    "plate": unit.name if well is None else well["plate"],
+                    "site": field["site"],
+                    "status": "skipped",
+                    "reason": "its well is not in the wells table",
+                }
+                rows.append(row)
+                if well is None:
+                    continue
+                row |= found
+                if crop is None or measures is None or row["reason"]:
+                    continue
+                first = first_with.setdefault(measures.digest, field["field_id"])
+                if options.qc.skip_duplicates and first != field["field_id"]:
+                    row["reason"] = f"repeats the pixels of field {first}"
+                    continue
+                row |= {"status": "kept", "reason": None}
+                shard_row = writer.add(field["field_id"], crop)
+                kept.append(
+                    (_index_row(row, well, crop.shape, measures, f"crops/{unit.name}/{SHARD}", shard_row), measures)
+                )
 
     kept = _of_one_size(kept, {r["field_id"]: r for r in rows})
     tables.write(pd.DataFrame([r for r, _ in kept], columns=_columns("crops")), "crops", unit.index)
@@ -116,6 +131,34 @@ def write_crops(
     tables.write(qc, "qc", unit.qc)
     write_json({"part": unit.name, **channel_sums(kept, channels)}, unit.statistics)
     _report(unit.name, qc)
+
+
+class _Judge:
+    """:func:`judge_field` with a reader for each thread that calls it.
+
+    Parameters
+    ----------
+    new_reader : makes one.
+    wells : by their ids; of other wells no field is read.
+    options : the section `crops`.
+    pack : compress the crop too: another one is read while it waits to be written.
+    """
+
+    def __init__(
+        self, new_reader: Callable[[], "FieldReader"], wells: Container[object], options: CropOptions, *, pack: bool
+    ) -> None:
+        self._new_reader, self._wells, self._options, self._pack = new_reader, wells, options, pack
+        self._own = threading.local()
+
+    def __call__(self, field: Mapping[str, Any]) -> tuple[np.ndarray | Packed | None, Measures | None, dict]:
+        if field["well_id"] not in self._wells:
+            return None, None, {}
+        if not hasattr(self._own, "reader"):
+            self._own.reader = self._new_reader()
+        crop, measures, row = judge_field(self._own.reader, field, self._options)
+        if not self._pack or crop is None:
+            return crop, measures, row
+        return None if row["reason"] else Packed.of(crop, self._options.codec), measures, row
 
 
 def judge_field(
@@ -241,7 +284,12 @@ def _digest(measures: Measures) -> str | None:
 
 
 def _index_row(
-    row: Mapping[str, Any], well: Mapping[str, Any], crop: np.ndarray, measures: Measures, shard: str, shard_row: int
+    row: Mapping[str, Any],
+    well: Mapping[str, Any],
+    shape: tuple[int, ...],
+    measures: Measures,
+    shard: str,
+    shard_row: int,
 ) -> dict[str, object]:
     return {
         **{key: row[key] for key in ("field_id", "well_id", "plate")},
@@ -250,8 +298,8 @@ def _index_row(
         "shard_row": shard_row,
         "y": 0,
         "x": 0,
-        "height": crop.shape[1],
-        "width": crop.shape[2],
+        "height": shape[1],
+        "width": shape[2],
         "saturation": float(measures.saturation.max()),
         "focus": float(measures.focus.min()),
         "perturbation": well["perturbation"],

@@ -70,10 +70,14 @@ def random_field(seed: int, height: int = 40, width: int = 48, channels: int = 5
     return np.clip(np.stack(waves) + rng.normal(0, 60, (channels, height, width)), 0, 4095).astype(np.uint16)
 
 
-def write(unit: UnitPaths, sections: dict, channel_map: str | None = None, images=None, **changes) -> None:
+def write(
+    unit: UnitPaths, sections: dict, channel_map: str | None = None, images=None, threads: int = 1, **changes
+) -> None:
     """`write_crops` with the default configuration, `changes` to its section `crops` apart."""
     maps = {name: ChannelMap.from_config(entry) for name, entry in sections["channel_maps"].items()}
-    write_crops(unit, CropOptions.from_config(sections["crops"] | changes), channel_map, maps, images=images)
+    write_crops(
+        unit, CropOptions.from_config(sections["crops"] | changes), channel_map, maps, images=images, threads=threads
+    )
 
 
 def gather(units: list[UnitPaths], folder: Path, plates: dict | None = None) -> tuple[Path, Path, Path]:

@@ -84,6 +84,16 @@ def _two_channels(report: Report, listing: Listing) -> pd.Series:
     """Fields in which two stains name one file."""
     uris = listing.fields[[f"uri_{stain}" for stain in listing.stains]]
     bad = pd.Series(False, uris.index)
+    if len(listing.stains) > 2 and len(uris) and uris.eq(uris.iloc[:, 0], axis=0).all(axis=None):
+        planes = ", ".join(f"{stain}: {number}" for number, stain in enumerate(listing.stains))
+        report.add(
+            Level.ERROR,
+            "files",
+            f"all {len(listing.stains)} stains name the same file in every field ({uris.iloc[0, 0]}); if it holds all "
+            f"channels, say which is which, as in images: {{planes: {{{planes}}}}} "
+            "(docs/data.md), else correct the columns",
+        )
+        return ~bad
     for i, first in enumerate(listing.stains):
         for second in listing.stains[i + 1 :]:
             same = uris[f"uri_{first}"] == uris[f"uri_{second}"]

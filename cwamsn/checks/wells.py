@@ -4,6 +4,7 @@ import pandas as pd
 
 from cwamsn.checks.report import Level, Report
 from cwamsn.screens import layout_report
+from cwamsn.screens.sources.listed.wells import BARCODES
 from cwamsn.wells import is_negative
 
 FEW_CONTROLS = 4
@@ -17,7 +18,8 @@ _PLAIN = ("own split", "plate maps", "no batch")
 def judge_wells(report: Report, wells: pd.DataFrame, notes: list[str]) -> None:
     """Add what the wells show, and what the library noted when it read them."""
     for line in notes:
-        report.add(Level.INFO if line.startswith(_PLAIN) else Level.WARNING, "wells", line)
+        plain = line.startswith(_PLAIN) or BARCODES in line
+        report.add(Level.INFO if plain else Level.WARNING, "wells", line)
     _controls(report, wells)
     _replicates(report, wells)
     _layout(report, wells)

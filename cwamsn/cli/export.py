@@ -77,6 +77,8 @@ def _results(run: str) -> Path:
     for path in (Path(run), Path("results") / run):
         if (path / "models").is_dir():
             return path
+    if (Path(run) / "encoder.json").is_file():
+        raise InputError(f"{run}: is one encoder; name the run's folder (above models/) and the method")
     near = [path.parent.name for path in sorted(Path("results").glob("*/models"))]
     raise InputError(f"{run}: is no run with trained encoders; {nearest(run, near)}")
 

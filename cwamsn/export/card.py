@@ -178,7 +178,7 @@ def _limits(config: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> str:
     return f"""## Limits
 
 - {stains}
-- For images at about the scale of the training: {preprocessing["view"]["name"]} views of {config["input_size"]} pixels.
+- For images at about the scale of the training (view `{preprocessing["view"]["name"]}`, {config["input_size"]} pixels).
 - Features hold the plate and the batch too: compare wells after an alignment on controls.
 - Compounds of its training are known to it ({names}): leave them out where a score should be of unseen ones.
 - Not for diagnosis."""

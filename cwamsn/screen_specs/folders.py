@@ -92,6 +92,8 @@ def look_into(folder: Path, pattern: str | None) -> FolderImages:
     if not names:
         kinds = Counter(PurePosixPath(path).suffix or path for path in paths).most_common(3)
         has = ", ".join(f"{count} {kind}" for kind, count in kinds) or "nothing"
+        if any(".zarr/" in f"{folder.name}/{path}" for path in paths):
+            raise InputError(f"{folder}: holds OME-Zarr, which needs no list; cwamsn check {folder}")
         raise InputError(f"{folder}: has no image file ({', '.join(SUFFIXES)}); it has {has}")
     kept = [path for path in names if "_thumb" not in path.rpartition("/")[2].lower()]
     found = wanted or guess(path.rpartition("/")[2] for path in kept)

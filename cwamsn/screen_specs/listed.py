@@ -124,7 +124,10 @@ def check_stains(stains: list[str]) -> None:
     """InputError for a stain that cannot name a file."""
     stain = next((c for c in stains if "/" in c or c.startswith(".")), None)
     if stain is not None:
-        raise InputError(f"channels: stain {stain!r} cannot name a file; leave out '/' and a dot at its start")
+        raise InputError(
+            f"channels: stain {stain!r} cannot name a file; give it a name without '/' and a dot at its "
+            f"start: channels: {{NAME: {stain}}}, --channels NAME={stain}"
+        )
 
 
 def read_barcodes(path: Path, label: str) -> dict[str, str]:

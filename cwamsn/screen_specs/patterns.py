@@ -102,7 +102,10 @@ def pattern_of(text: str) -> Pattern:
     if odd is not None:
         raise InputError(f"pattern: group {odd!r} is not known; {nearest(odd, GROUPS)}")
     if "channel" not in groups:
-        raise InputError("pattern: has no group (?P<channel>...); name the part that tells the stains apart")
+        raise InputError(
+            "pattern: has no group (?P<channel>...); name the part that tells the stains apart; files with all "
+            "channels in one are named in a load_data.csv, with images.planes (docs/data.md, Files of several planes)"
+        )
     if "well" not in groups and not ("row" in groups and {"column", "col"} & groups):
         raise InputError("pattern: has no group (?P<well>...), nor (?P<row>...) and (?P<column>...); name the well")
     return Pattern("own", "your regular expression", regex, text, "", whole_path="/" in text)

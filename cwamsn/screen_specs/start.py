@@ -190,7 +190,7 @@ def _configuration(start: Start, to: Path, platemap: Path, keys: Mapping[str, ob
     found = f"{len(looked.plates())} plates, {len(start.wells)} wells, {start.fields} fields"
     lines = [
         f"# By `cwamsn init`: {found}; names as {looked.pattern.name} has them.",
-        f"# Fill in {platemap.name}; then: cwamsn check {CONFIGURATION}",
+        f"# {'Then' if options.platemap else f'Fill in {platemap.name}; then'}: cwamsn check {CONFIGURATION}",
         _yaml({"run": name}),
         _yaml({"methods": ["untrained-vit"]}) + " # cwa-msn trains on these plates; kind: encoder takes a trained one",
         _yaml({"training_screen": name}),

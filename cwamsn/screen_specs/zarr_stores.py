@@ -17,6 +17,11 @@ from cwamsn.screen_specs.locations import local_path
 from cwamsn.screen_specs.watch import state_of_paths
 
 
+def _stain(label: str) -> str:
+    """A stain's name from a label such as `Phalloidin/WGA`: stains name files."""
+    return label.replace("/", "-").lstrip(".") or "channel"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ZarrSpec(ListedSpec):
     """What such screens have in common; `config/README.md` describes every key."""
@@ -138,7 +143,10 @@ class OmeZarrSpec(ZarrSpec):
         if self.channels is None:
             if labels is None:
                 raise InputError(f"{label}: does not name its channels; give numbers: channels: {{DNA: 0, ...}}")
-            return {text: number for number, text in enumerate(labels)}
+            stains = {_stain(text): number for number, text in enumerate(labels)}
+            if len(stains) < len(labels):
+                raise InputError(f"{label}: two of the channels {', '.join(labels)} name one stain; give numbers")
+            return stains
         found = {}
         for stain, meant in self.channels.items():
             number = meant if isinstance(meant, int) else _number(meant, labels)

@@ -85,6 +85,13 @@ def test_a_file_that_is_cut_off_is_decoded_whatever_the_sample(lab):
     assert report.sample.fields == 2
 
 
+def test_one_file_for_all_stains_asks_for_its_planes_in_one_line(lab):
+    for stain in lab.stains if hasattr(lab, "stains") else ("DNA", "ER", "RNA", "AGP", "Mito"):
+        lab.table[f"FileName_Orig{stain}"] = lab.table["FileName_OrigMito"]
+    report = lab.check(sample=1)
+    one_line(report, "error", "all 5 stains name the same file in every field", "images: {planes: {")
+
+
 def test_two_stains_that_name_one_file_are_found_in_the_whole_screen(lab):
     lab.table["FileName_OrigAGP"] = lab.table["FileName_OrigMito"]
     report = lab.check(sample=1)

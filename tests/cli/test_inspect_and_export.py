@@ -147,6 +147,7 @@ def test_the_run_says_what_the_card_and_the_preprocessing_say(made, capsys, tmp_
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["results/demo/models/cwa-msn/seed0", "cwa-msn"], "is one encoder; name the run's folder"),
         (["dmo", "cwa-msn"], "dmo: is no run with trained encoders; nearest: demo"),
         (["demo", "cwa-mns"], "results/demo: has no encoder of 'cwa-mns'; nearest: cwa-msn"),
         (["demo", "cwa-msn", "--seed", "1"], "results/demo: cwa-msn has no seed 1; it has 0, 3"),

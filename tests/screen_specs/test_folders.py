@@ -104,6 +104,11 @@ def test_a_regular_expression_reads_names_or_whole_paths(tmp_path):
             None,
             "has no image file (.tif, .tiff, .png, .jp2, .jxl); it has 2 .flex, 1 .xml",
         ),
+        (
+            ["P1.ome.zarr/A/1/0/.zattrs", "P1.ome.zarr/A/1/0/0/0.0"],
+            None,
+            "holds OME-Zarr, which needs no list; cwamsn check",
+        ),
         ([], None, "it has nothing"),
     ],
 )

@@ -204,13 +204,18 @@ def test_the_sharpest_depth_is_that_with_the_most_detail(folder):
     [
         ({}, None, r"its first image: does not name its channels; give numbers: channels: \{DNA: 0, ...\}"),
         ({}, ("a", "b", "a", "c", "d"), "has two channels called a; give numbers"),
-        ({}, ("a/b", "b", "e", "c", "d"), "channels: stain 'a/b' cannot name a file"),
+        ({}, ("a/b", "a-b", "c", "d", "e"), "two of the channels a/b, a-b, c, d, e name one stain; give numbers"),
     ],
 )
 def test_channels_without_usable_names_are_refused(folder, more, labels, message):
     plate = MiniPlate(folder / "P1.zarr", labels=labels)
     with pytest.raises(InputError, match=message):
         screen_specs.units("s", spec_of(plate.folder, **more))
+
+
+def test_a_label_with_a_slash_names_a_stain_without(folder):
+    plate = MiniPlate(folder / "P1.zarr", labels=("DNA", "ER", "RNA", "Phalloidin/WGA", "Mito"))
+    assert parse_spec(spec_of(plate.folder)).stains() == ["DNA", "ER", "RNA", "Phalloidin-WGA", "Mito"]
 
 
 def test_a_channel_that_the_images_lack_is_said_with_those_they_have(folder, run):

@@ -19,6 +19,9 @@ from cwamsn.screens.sources.listed.plate_maps import read_plate_map, say_what_is
 PlateMaps = dict[str, tuple[str, pd.DataFrame]]
 """Plate → (name of its plate map, table of its wells as :func:`plate_map_of` makes it)."""
 
+BARCODES = "plates have another name in files than their barcode"
+"""A note that says how barcodes were written as names of files, and asks for nothing."""
+
 
 def wells_of(
     screen: str, spec: ListedSpec, maps: PlateMaps, experiments: Mapping[str, str], used: list[Fetched]
@@ -52,7 +55,8 @@ def wells_of(
                 f"{spec.platemap}: no well has a perturbation; correct compound_column ({spec.compound_column})"
             )
         what = f"{spec.platemap}: {spec.compound_column} is empty in every row" if spec.platemap else "no plate map"
-        note(f"{what}: no well has a perturbation or is a control")
+        needed = "fill it in" if spec.platemap else "give one"
+        note(f"{what}: no well has a perturbation or is a control; {needed} for an alignment, neighbours and hits")
         return Metadata(table, used, notes)
     say_what_is_odd(table, spec)
     if spec.split == "own":
@@ -69,7 +73,7 @@ def _with_barcodes(table: pd.DataFrame, spec: ListedSpec) -> pd.DataFrame:
     if not cleaned:
         return table
     shown = ", ".join(f"{text!r} is {name}" for name, text in list(cleaned.items())[:3])
-    note(f"{len(cleaned)} plates have another name in files than their barcode: {shown}")
+    note(f"{len(cleaned)} {BARCODES}: {shown}")
     return table.assign(barcode=table["plate"].map(cleaned).fillna(table["plate"]))
 
 

@@ -1,7 +1,7 @@
 """Profiles from files: those of :mod:`cwamsn.profiles.write`, and others that follow the same convention."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +62,41 @@ def read_profiles(path: str | Path) -> Profiles:
 
 
 def _parquet(path: Path) -> Profiles:
-    table = open_folder(path).to_table() if path.is_dir() else pq.read_table(path)
+    if path.is_dir():
+        dataset = open_folder(path)
+        said = {
+            f.path: json.loads((f.physical_schema.metadata or {}).get(ABOUT, b"{}")) for f in dataset.get_fragments()
+        }
+        return _of_table(path, dataset.to_table().to_pandas(), _common(said))
+    table = pq.read_table(path)
     about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
     return _of_table(path, table.to_pandas(), about)
+
+
+def _common(said: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """What all files of a folder say. InputError where their vectors are not of one kind: they cannot be compared."""
+    (first, one), *others = said.items()
+    for path, other in others:
+        for what, kind in _KINDS.items():
+            if kind(one) != kind(other):
+                raise InputError(
+                    f"{Path(path).name}: says of its {what} {kind(other)}, {Path(first).name} {kind(one)}; their "
+                    "profiles cannot be compared, give files of one kind"
+                )
+    return {key: value for key, value in one.items() if all(other.get(key) == value for _, other in others)}
+
+
+def _encoder(about: Mapping[str, object]) -> object:
+    found = about.get("encoder")
+    return [found.get(key) for key in ("sha256", "network", "feature")] if isinstance(found, Mapping) else found
+
+
+# What profiles of one table have in common.
+_KINDS: dict[str, Callable[[Mapping[str, object]], object]] = {
+    "level": lambda about: about.get("level"),
+    "vectors": lambda about: about.get("vectors"),
+    "encoder": _encoder,
+}
 
 
 def _feather(path: Path) -> Profiles:

@@ -64,6 +64,27 @@ def test_other_containers_of_the_same_table_are_read(written, tmp_path):
     assert_equal(read_profiles(tmp_path / "p.zarr"), written)
 
 
+def test_a_folder_of_files_keeps_what_all_say_and_refuses_two_kinds_of_vectors(tmp_path):
+    def other(about, plate):
+        obs = profiles().obs
+        renamed = obs.assign(Metadata_Plate=plate, Metadata_WellID=plate + "_" + obs["Metadata_Well"] + obs.index)
+        return Profiles(
+            renamed.set_index("Metadata_WellID", drop=False), profiles().features, profiles().names, {}, about
+        )
+
+    about = {"encoder": {"sha256": "1", "name": "x"}, "screen": {"name": "one"}, "level": "well"}
+    write_profiles(other(about, "Q"), tmp_path / "f" / "a.parquet")
+    write_profiles(other({**about, "screen": {"name": "two"}}, "R"), tmp_path / "f" / "b.parquet")
+    found = read_profiles(tmp_path / "f")
+    assert len(found) == 2 * len(profiles()) and "screen" not in found.about and found.about["level"] == "well"
+    write_profiles(other({**about, "encoder": {"sha256": "2"}}, "S"), tmp_path / "f" / "c.parquet")
+    with pytest.raises(InputError, match=r"c.parquet: says of its encoder .*a.parquet.*give files of one kind"):
+        read_profiles(tmp_path / "f")
+    write_profiles(other({**about, "vectors": "sphering"}, "S"), tmp_path / "f" / "c.parquet")
+    with pytest.raises(InputError, match=r"c.parquet: says of its vectors sphering, a.parquet none"):
+        read_profiles(tmp_path / "f")
+
+
 def test_a_folder_of_profiles_is_its_anndata_file(tmp_path):
     pooled = write_folder(profiles(), tmp_path / "profiles")
     assert_equal(read_profiles(tmp_path / "profiles"), profiles())

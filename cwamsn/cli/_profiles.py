@@ -8,6 +8,9 @@ import pandas as pd
 from cwamsn.errors import InputError
 from cwamsn.profiles import Profiles, read_profiles
 
+Column = tuple[str, Callable[[object], str]]
+"""Heading of a column, and how a value is written."""
+
 
 def profiles_at(path: Path, *, names: Sequence[str]) -> Profiles:
     """Profiles in a file, or the first of `names` in a folder that `cwamsn embed` wrote."""
@@ -21,7 +24,7 @@ def profiles_at(path: Path, *, names: Sequence[str]) -> Profiles:
     return read_profiles(found[0])
 
 
-def in_columns(table: pd.DataFrame, columns: Mapping[str, tuple[str, Callable[[object], str]]]) -> list[str]:
+def in_columns(table: pd.DataFrame, columns: Mapping[str, Column]) -> list[str]:
     """A table as aligned text.
 
     Parameters
@@ -39,6 +42,16 @@ def in_columns(table: pd.DataFrame, columns: Mapping[str, tuple[str, Callable[[o
         for column, width, start in zip(cells, widths, left)
     ]
     return ["  ".join(row).rstrip() for row in zip(*padded)]
+
+
+def several_types(table: pd.DataFrame) -> bool:
+    """Whether perturbations of several types are listed: TP53 may be a gene and a compound."""
+    return table["perturbation_type"].nunique() > 1
+
+
+def with_type(columns: Mapping[str, Column], wanted: bool) -> dict[str, Column]:
+    """`columns`, those of the type of perturbations only where it is wanted."""
+    return {name: how for name, how in columns.items() if wanted or name != "perturbation_type"}
 
 
 def digits(count: int) -> Callable[[object], str]:

@@ -7,7 +7,7 @@ import click
 import pandas as pd
 
 from cwamsn.cli import base
-from cwamsn.cli._profiles import digits, in_columns, profiles_at, short, whole
+from cwamsn.cli._profiles import digits, in_columns, profiles_at, several_types, short, whole, with_type
 from cwamsn.cli.output import Answer
 from cwamsn.hits import ActivityOptions, activity_of_profiles
 from cwamsn.hits.against_controls import P_VALUES
@@ -17,6 +17,7 @@ from cwamsn.hits.options import STRATA
 DEFAULT = ActivityOptions()
 HITS = {
     "perturbation": ("perturbation", whole),
+    "perturbation_type": ("type", whole),
     "corrected_p_value": ("corrected p", short),
     "mean_average_precision": ("mAP", digits(3)),
     "replicate_similarity": ("replicates", digits(3)),
@@ -88,7 +89,7 @@ def command(
     active = listed[listed["active"]]
     lines = [_summary(listed, active, found.about, options)]
     if len(active) and top:
-        lines += ["", *in_columns(active.head(top), HITS)]
+        lines += ["", *in_columns(active.head(top), with_type(HITS, several_types(listed)))]
         lines += [f"... and {len(active) - top} more (--hits FILE writes all)"] if len(active) > top else []
     for frame, path in ((table, out), (listed, hits)):
         if path is not None:

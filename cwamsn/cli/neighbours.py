@@ -6,7 +6,7 @@ import click
 import pandas as pd
 
 from cwamsn.cli import base
-from cwamsn.cli._profiles import digits, in_columns, profiles_at, short, whole
+from cwamsn.cli._profiles import digits, in_columns, profiles_at, several_types, short, whole, with_type
 from cwamsn.cli.output import Answer
 from cwamsn.errors import InputError
 from cwamsn.hits import NeighbourOptions, neighbours_of_profiles
@@ -17,6 +17,7 @@ DEFAULT = NeighbourOptions()
 COLUMNS = {
     "rank": ("rank", whole),
     "perturbation": ("perturbation", whole),
+    "perturbation_type": ("type", whole),
     "concentration": ("µM", short),
     "n_wells": ("wells", whole),
     "similarity": ("similarity", digits(3)),
@@ -75,21 +76,25 @@ def command(
         alignment,
     )
     table, queries = found.tables["neighbours"], found.tables["queries"]
+    several = several_types(pd.concat([table, queries]))
     lines = [f"{len(table)} neighbours of {len(queries)} perturbations and doses"] if every else []
     if out is not None:
         lines.append(f"written to {write_table(table, out)}")
     if not every:
         lines = [
-            line for i in range(len(queries)) for line in (*_query(queries.iloc[i]), *_listed(table, i, k))
+            line
+            for i in range(len(queries))
+            for line in (*_query(queries.iloc[i], several), *_listed(table, i, k, several))
         ] + lines
     value = {"about": found.about, "queries": queries.to_dict("records")}
     return Answer(value | ({} if every else {"neighbours": table.to_dict("records")}), lines)
 
 
-def _query(row: pd.Series) -> list[str]:
-    """What is said of a query above its neighbours."""
+def _query(row: pd.Series, several: bool) -> list[str]:
+    """What is said of a query above its neighbours; its type where there are several."""
     dose = "" if pd.isna(row["concentration"]) else f" at {row['concentration']:g} µM"
-    head = f"{row['perturbation']}{dose}"
+    kind = f" ({row['perturbation_type']})" if several else ""
+    head = f"{row['perturbation']}{kind}{dose}"
     if "n_wells" not in row:
         return [f"{head}: nearest of {row['candidates']}"]
     head += f": {row['n_wells']} wells on {row['n_plates']} plates, nearest of {row['candidates']}"
@@ -102,6 +107,6 @@ def _query(row: pd.Series) -> list[str]:
     ]
 
 
-def _listed(table: pd.DataFrame, query: int, k: int) -> list[str]:
+def _listed(table: pd.DataFrame, query: int, k: int, several: bool) -> list[str]:
     starts = (table["rank"] == 1).cumsum() - 1
-    return ["", *in_columns(table[starts == query].head(k), COLUMNS), ""]
+    return ["", *in_columns(table[starts == query].head(k), with_type(COLUMNS, several)), ""]

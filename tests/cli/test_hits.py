@@ -1,6 +1,7 @@
 """`cwamsn neighbours` and `cwamsn activity` on what `cwamsn embed` leaves."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -30,6 +31,21 @@ def test_neighbours_are_printed_and_written(folder, tmp_path, capsys):
     assert lines[3].split()[:3] == ["rank", "perturbation", "wells"]  # no doses
     assert len([line for line in lines[4:] if line and line.split()[0].isdigit()]) == 3
     assert list(pd.read_csv(out)["rank"]) == [1, 2, 3]
+
+
+def test_the_type_is_said_where_a_gene_and_a_compound_share_a_name(tmp_path, capsys):
+    found = align_profiles(profiles(3.0, active=5, controls=20), "center-scale")
+    obs = found.obs.copy()
+    genes = (obs["Metadata_Perturbation"] == "t01").to_numpy()
+    obs.loc[genes, ["Metadata_Perturbation", "Metadata_PerturbationType"]] = ["t00", "CRISPR"]
+    obs["Metadata_PerturbationType"] = obs["Metadata_PerturbationType"].fillna("COMPOUND")
+    write_anndata(replace(found, obs=obs), tmp_path / "p.h5ad")
+    assert main(["neighbours", str(tmp_path / "p.h5ad"), "t00", "-k", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "t00 (COMPOUND): 4 wells" in text and "t00 (CRISPR): 4 wells" in text and "type" in text
+    assert main(["activity", str(tmp_path / "p.h5ad")]) == 0
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert ["t00", "CRISPR"] in rows and ["t00", "COMPOUND"] in rows
 
 
 def test_neighbours_as_json_of_a_table_and_of_perturbations(folder, capsys):

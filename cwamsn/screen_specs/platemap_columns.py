@@ -17,7 +17,7 @@ _NAMES = {
         "Metadata_pert_iname", "perturbation", "treatment", "drug", "substance", "gene", "gene_symbol",
     ),
 }  # fmt: skip
-_PLATES = ("Metadata_Plate", "Assay_Plate_Barcode", "plate", "barcode", "plate_barcode", "plate_id")
+PLATES = ("Metadata_Plate", "Assay_Plate_Barcode", "plate", "barcode", "plate_barcode", "plate_id")
 # Columns of doses and their units.
 _DOSES = {
     "mmoles_per_liter": "mmoles_per_liter", "mmol_per_l": "mmoles_per_liter", "concentration_mm": None,
@@ -49,7 +49,7 @@ def guessed_columns(path: Path, separator: str, given: Mapping[str, Any]) -> dic
         found[key] = column
         note(f"{path}: {column} is taken for {key}")
     well = str(given.get("platemap_well_column", found.get("platemap_well_column", LoadDataSpec.platemap_well_column)))
-    plate = next((plain[plain_name(n)] for n in _PLATES if plain_name(n) in plain), None)
+    plate = next((plain[plain_name(n)] for n in PLATES if plain_name(n) in plain), None)
     if plate is not None and "platemap_plate_column" not in given and well in columns:
         wells = [row[table.place(well)] for row in table.rows.values()]
         if len(set(wells)) < len(wells):  # one map has each well once

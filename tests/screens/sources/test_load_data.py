@@ -392,6 +392,15 @@ def test_plates_of_the_map_that_load_data_lacks_are_said_and_the_reverse_stops(l
         run(lab.spec(platemap_plate_column="plate")).wells()
 
 
+@pytest.mark.parametrize("plates", [["P1"] * 4, ["P1", "P1", "P2", "P2"], ["P1", "P1", "P9", "P9"]])
+def test_a_map_that_names_the_plate_of_its_rows_is_not_taken_for_another_plate(lab, run, plates):
+    lab.map = lab.map.assign(Plate=[plates[i * 4 // len(lab.map)] for i in range(len(lab.map))])
+    with pytest.raises(InputError, match=r"column Plate names plate P\d.*set platemap_plate_column"):
+        run(lab.spec()).wells()
+    lab.map = lab.map.assign(Plate="map 7")  # the name of the map
+    assert set(run(lab.spec()).wells()["plate"]) == {"P1", "P2"}
+
+
 # Wells, controls, doses -----------------------------------------------------------------------------------------------
 
 

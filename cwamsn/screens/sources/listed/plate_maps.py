@@ -15,6 +15,7 @@ from cwamsn.vocabulary import NEGATIVE
 
 # Micromolar in one unit of the plate map's concentration column.
 UNITS = {"mmoles_per_liter": 1e3, "umoles_per_liter": 1.0, "nmoles_per_liter": 1e-3, "moles_per_liter": 1e6}
+OTHER = "platemap_"  # how columns begin that the map has besides
 _COLUMNS = (
     "platemap_well_column", "compound_column", "concentration_column", "smiles_column", "inchikey_column",
     "control_column", "platemap_plate_column", "gene_column", "guide_column",
@@ -47,7 +48,7 @@ def _other_columns(frame: pd.DataFrame, spec: ListedSpec) -> pd.DataFrame:
     used = {getattr(spec, key) for key in _COLUMNS}
     names = [name for name in frame.columns if name not in used and name.strip() and not name.startswith("Unnamed:")]
     found = frame[names].astype(object).where(frame[names] != "", None)
-    return found.rename(columns={name: f"platemap_{name.strip().removeprefix('Metadata_')}" for name in names})
+    return found.rename(columns={name: f"{OTHER}{name.strip().removeprefix('Metadata_')}" for name in names})
 
 
 def plate_map_of(frame: pd.DataFrame, source: str, spec: ListedSpec) -> pd.DataFrame:

@@ -6,16 +6,19 @@ from pathlib import Path
 import pandas as pd
 
 from cwamsn.errors import InputError
+from cwamsn.naming import plate_name
 from cwamsn.notes import note
 from cwamsn.screen_specs import ListedSpec
 from cwamsn.screen_specs.listed import read_barcodes
+from cwamsn.screen_specs.platemap_columns import PLATES, plain_name
 from cwamsn.screens import splits
 from cwamsn.screens.hosts import Fetched, fetch, usable
 from cwamsn.screens.names import parse_addresses
 from cwamsn.screens.sources.base import Metadata
 from cwamsn.screens.sources.listed.hint import hint
-from cwamsn.screens.sources.listed.plate_maps import read_plate_map, say_what_is_odd
+from cwamsn.screens.sources.listed.plate_maps import OTHER, read_plate_map, say_what_is_odd
 
+_OF_PLATES = {plain_name(name.removeprefix("Metadata_")) for name in PLATES}
 PlateMaps = dict[str, tuple[str, pd.DataFrame]]
 """Plate → (name of its plate map, table of its wells as :func:`plate_map_of` makes it)."""
 
@@ -123,6 +126,8 @@ def read_plate_maps(spec: ListedSpec, cache: Path, used: list[Fetched]) -> Plate
             frame = frame[frame["_plate"] == plate]
             if frame.empty:
                 raise InputError(f"{location}: has no row of plate {plate}{hint(plate, spec, known)}")
+        else:
+            _refuse_other_plates(frame, plate, plates, location)
         if frame["address"].duplicated().any():
             first = frame["address"][frame["address"].duplicated()].iloc[0]
             raise InputError(
@@ -132,6 +137,24 @@ def read_plate_maps(spec: ListedSpec, cache: Path, used: list[Fetched]) -> Plate
     if spec.platemap_plate_column:
         _say_unused("platemap", [p for t in tables.values() for p in t["_plate"].unique()], plates, spec)
     return maps
+
+
+def _refuse_other_plates(frame: pd.DataFrame, plate: str, plates: list[str], location: str) -> None:
+    """InputError for a map that says by a column of its own that some of its rows are of other plates of the screen.
+
+    A column of plates that the screen does not have may name the map itself.
+    """
+    for column in frame:
+        name = str(column).removeprefix(OTHER)
+        if name == column or plain_name(name) not in _OF_PLATES:
+            continue
+        named = list(dict.fromkeys(plate_name(text) for text in frame[column].dropna()))
+        others = [text for text in named if text != plate and text in plates]
+        if others or (plate in named and len(named) > 1):
+            raise InputError(
+                f"{location}: column {name} names plate {(others or named)[0]}, but the map is taken for plate {plate} "
+                "too; set platemap_plate_column to it, or leave the column out"
+            )
 
 
 def _barcodes(fetched: Fetched) -> dict[str, str]:

@@ -10,6 +10,7 @@ memory, pages of the mapped crop store are told apart: the system takes them bac
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -28,6 +29,7 @@ import tifffile
 import torch
 
 from bench.embedding import field
+from cwamsn.cli.main import WAITING
 from cwamsn.embeddings import EmbedOptions
 from cwamsn.embeddings.encoder import load_encoder
 from cwamsn.embeddings.images import arithmetic
@@ -116,7 +118,7 @@ def run(folder: Path, jobs: int) -> dict[str, float]:
 def run_apart(folder: Path, jobs: int) -> dict[str, float]:
     """:func:`run` in a new process."""
     command = [sys.executable, "-m", "bench.embed_screen", "--run", str(folder), "--jobs", str(jobs)]
-    found = subprocess.run(command, capture_output=True, text=True)
+    found = subprocess.run(command, capture_output=True, text=True, env=WAITING | os.environ)
     if found.returncode:
         raise SystemExit(found.stderr)
     return json.loads(found.stdout.splitlines()[-1])

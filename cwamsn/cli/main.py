@@ -17,6 +17,9 @@ from cwamsn.errors import CwamsnError, nearest
 from cwamsn.version import code_version
 
 DONE, INPUT, FAULT, STOPPED = 0, 1, 2, 130
+# Threads of OpenMP that wait for each other sleep. By default they count to 300,000 first: on cores that other work
+# shares, an embedding by two threads then takes three times the processor time, and longer than one by one.
+WAITING = {"OMP_WAIT_POLICY": "passive"}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -79,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : words after `cwamsn`; None takes those of the process.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for name, value in WAITING.items():  # read when torch is imported, which a command does later
+        os.environ.setdefault(name, value)
     try:
         result = cwamsn.main(args=words, prog_name="cwamsn", standalone_mode=False)
         return result if isinstance(result, int) else DONE

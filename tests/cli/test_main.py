@@ -1,6 +1,7 @@
 """The console script: exit codes, what goes where, examples, and how soon its help is there."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -163,3 +164,12 @@ def test_examples_of_every_command_parse_and_its_help_shows_them(name, capsys):
         program, command_name, *words = shlex.split(line)
         assert (program, command_name) == ("cwamsn", name)
         made.make_context(name, words)
+
+
+@pytest.mark.parametrize("own", [None, "active"])
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(monkeypatch, own):
+    monkeypatch.setenv("OMP_WAIT_POLICY", own or "")
+    if own is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert script.main(["--version"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == (own or "passive")

@@ -24,7 +24,7 @@ SYNONYMS = (
     ("DNA", "Hoechst", "Hoechst33342", "DAPI", "Nucleus", "Nuclei"),
     ("ER", "ERSyto", "ConA", "ConcanavalinA"),
     ("RNA", "ERSytoBleed", "SYTO14", "SYTO"),
-    ("AGP", "Ph_golgi", "ActinGolgi", "ActinGolgiPlasmaMembrane"),
+    ("AGP", "Ph_golgi", "ActinGolgi", "ActinGolgiPlasmaMembrane", "PhalloidinWGA", "WGAPhalloidin"),
     ("Mito", "MitoTracker", "MitoTrackerDeepRed", "Mitochondria"),
     ("Phalloidin", "Actin"),
     ("WGA", "Golgi", "PlasmaMembrane"),

@@ -14,6 +14,10 @@ def test_names_come_before_synonyms():
     assert find_stains(["Hoechst"], ["DAPI", "Hoechst"]) == {"Hoechst": "Hoechst"}
 
 
+def test_phalloidin_and_wga_together_are_one_exposure():
+    assert find_stains(["Ph_golgi"], ["Phalloidin/WGA", "Mito"]) == {"Ph_golgi": "Phalloidin/WGA"}
+
+
 def test_synonyms_stand_for_each_other_in_any_spelling():
     found = find_stains(BRAY_STAINS, ["OrigDNA", "con a", "SYTO 14", "AGP", "Mito-Tracker"])
     assert found == {

@@ -69,8 +69,8 @@ def dose_column(label: str, plain: Mapping[str, str]) -> dict[str, object]:
     odd = next((plain[plain_name(n)] for n in _UNKNOWN_UNIT if plain_name(n) in plain), None)
     if odd is not None:
         raise InputError(
-            f"{label}: the unit of {odd} is not known; set concentration_column: {odd} and concentration_unit, or "
-            "concentration_column: null"
+            f"{label}: the unit of {odd} is not known; call a column of µM concentration_um, one of nM "
+            f"concentration_nm, or set concentration_column: {odd} and concentration_unit, or the first to null"
         )
     return {"concentration_column": None}
 

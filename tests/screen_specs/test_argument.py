@@ -47,7 +47,7 @@ def test_a_plate_map_with_other_column_names_is_understood_and_said(listed):
     assert (spec.concentration_column, spec.concentration_unit) == ("Dose_uM", "umoles_per_liter")
     assert len(notes) == 3 and "Compound is taken for compound_column" in notes[1]
     (listed / "map.csv").write_text("Well,Compound,Dose\nA01,X,3\n")
-    with pytest.raises(InputError, match=r"the unit of Dose is not known; set concentration_column: Dose and"):
+    with pytest.raises(InputError, match=r"the unit of Dose is not known; call a column of µM concentration_um,"):
         screen_from_argument("load_data.csv", platemap="map.csv")
     given = {"concentration_column": "Dose", "concentration_unit": "nmoles_per_liter"}
     assert screen_from_argument("load_data.csv", platemap="map.csv", **given).concentration_unit == "nmoles_per_liter"

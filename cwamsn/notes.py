@@ -21,14 +21,17 @@ def note(text: str) -> None:
 
 
 class _Collector(logging.Handler):
-    def __init__(self) -> None:
+    def __init__(self, aloud: logging.Handler | None) -> None:
         super().__init__(logging.WARNING)
         self.lines: list[str] = []
+        self.aloud = aloud
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage()
         if line not in self.lines:
             self.lines.append(line)
+            if self.aloud:
+                self.aloud.handle(record)
 
 
 @contextmanager
@@ -37,7 +40,9 @@ def collected(alone: bool = False) -> Iterator[list[str]]:
 
     alone : nobody else hears them; whoever collects says them in another form.
     """
-    handler, logger = _Collector(), logging.getLogger("cwamsn")
+    logger = logging.getLogger("cwamsn")
+    # Where nobody has set up logging, as in a notebook, Python prints warnings itself, but not beside a handler.
+    handler = _Collector(None if alone or logger.hasHandlers() else logging.lastResort)
     others, spreads = logger.handlers[:], logger.propagate
     if alone:
         logger.handlers, logger.propagate = [], False

@@ -88,7 +88,8 @@ def activity_of_profiles(
 
     Returns
     -------
-    Tables `activity` (:func:`cwamsn.hits.activity`) and `hits` (:func:`cwamsn.hits.hit_list`).
+    Tables `activity` (:func:`cwamsn.hits.activity`) and `hits` (:func:`cwamsn.hits.hit_list`), each with `negatives`:
+    whether the alignment has seen the controls that wells are compared with.
     """
     options = options or ActivityOptions()
     if profiles.level != "well":
@@ -101,7 +102,9 @@ def activity_of_profiles(
         "options": asdict(options), "alignment": _alignment(profiles, alignment), "negatives": how,
         "shared_positions": shared,
     }  # fmt: skip
-    return Found({"activity": table, "hits": hit_list(table, options.level)}, about)
+    # each row says what weakens its p-value: a list travels without what stands beside it
+    found = {"activity": table, "hits": hit_list(table, options.level)}
+    return Found({name: rows.assign(negatives=how) for name, rows in found.items()}, about)
 
 
 def _alignment(profiles: Profiles, alignment: str | None) -> str:

@@ -70,6 +70,7 @@ def test_activity_lists_hits_and_writes_both_tables(folder, tmp_path, capsys):
     assert "negatives: held out" in lines[0] and "... and 2 more (--hits FILE writes all)" in lines
     assert len(pd.read_csv(tmp_path / "activity.tsv", sep="\t")) == 20
     hits = pd.read_csv(tmp_path / "hits.csv")
+    assert set(hits["negatives"]) == {"held out"}
     assert sorted(hits["perturbation"][hits["active"]]) == ["t00", "t01", "t02", "t03", "t04"]
     assert main(["activity", str(folder), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)

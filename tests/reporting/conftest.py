@@ -78,6 +78,18 @@ def replicate_map(method: str, seed: int, level: float) -> pd.DataFrame:
     return further("replicate_map", rows, method, seed, "pca-center-scale")
 
 
+def retrieval(method: str, seed: int, level: float) -> pd.DataFrame:
+    rows = [(metric, name, level, 90) for metric in ("recall_at_1", "mean_average_precision") for name in ("NR", "NSB")]
+    frames = [further("retrieval", rows, method, seed, "pca-center-scale") for _ in range(2)]
+    return pd.concat([frame.assign(null=null) for frame, null in zip(frames, ("perturbations", "controls"))])
+
+
+def enrichment(method: str, seed: int, level: float) -> pd.DataFrame:
+    metrics = ("share_significant", "geometric_mean_odds_ratio", "share_of_a_random_ranking")
+    rows = [(metric, "pathways NR", level, 40) for metric in (*metrics, "odds_ratio_of_a_random_ranking")]
+    return further("enrichment", rows, method, seed, "pca-center-scale")
+
+
 def signal(method: str, seed: int, level: float) -> pd.DataFrame:
     metrics = ("consistency_median", "consistency_share", "magnitude_median", "magnitude_share")
     rows = [(m, s, level, n) for s, n in (("COMPOUND", 60), ("CRISPR", 40)) for m in metrics]
@@ -102,7 +114,7 @@ def score_files(tmp_path_factory):
             parts = {"gene_gene": gene_gene(method, seed, level)}
             parts["compound_gene"] = compound_gene(method, seed, level / 5)
             parts["plate_probe"] = plate_probe(method, seed, 0.4 - level)
-            for make in (replicate_map, signal, latent_probe):
+            for make in (replicate_map, retrieval, enrichment, signal, latent_probe):
                 parts[make.__name__] = make(method, seed, level)
             for benchmark, frame in parts.items():
                 path = folder / f"{method}-{seed}-{benchmark}.parquet"

@@ -111,7 +111,7 @@ def test_the_encoder_of_this_run_gives_the_same_bytes_in_another(finished, tmp_p
     assert counts["encoder"]["weights_sha256"] == description["weights_sha256"]
     assert counts["encoder"]["data_sha256"] == description["data_sha256"] and "channels" not in counts
     (note,) = read_json(other.with_suffix(".notes.json"))
-    assert "trained in another run, on bray-tiny (simulated): whether it saw compounds of rxrx3-tiny" in note
+    assert "trained in another run, on bray-tiny (simulated): it saw 0 of the 24 perturbations of rxrx3-tiny" in note
 
 
 def test_one_table_needs_only_its_own_rows(finished, tmp_path):

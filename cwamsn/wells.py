@@ -1,4 +1,8 @@
-"""Masks and orders over the wells table (:data:`cwamsn.tables.CONTRACTS`), shared by every stage."""
+"""Masks and orders over the wells table (:data:`cwamsn.tables.CONTRACTS`), shared by every stage.
+
+Masks are arrays of their own, which callers may change: where pandas copies on write (its next major version, or once
+pycytominer is imported), `to_numpy` gives what must not be written to.
+"""
 
 import numpy as np
 import pandas as pd
@@ -8,12 +12,12 @@ from cwamsn.vocabulary import INCHIKEY_BLOCK, NEGATIVE
 
 def is_negative(wells: pd.DataFrame) -> np.ndarray:
     """(N,) bool: whether each well is a negative control."""
-    return (wells["control"] == NEGATIVE).to_numpy(dtype=bool, na_value=False)
+    return np.array((wells["control"] == NEGATIVE).to_numpy(dtype=bool, na_value=False))
 
 
 def is_treated(wells: pd.DataFrame) -> np.ndarray:
     """(N,) bool: whether each well holds a known perturbation and is no control of any kind."""
-    return (wells["control"].isna() & wells["perturbation"].notna()).to_numpy(dtype=bool)
+    return np.array((wells["control"].isna() & wells["perturbation"].notna()).to_numpy(dtype=bool))
 
 
 def order_of_ids(wells: pd.DataFrame) -> np.ndarray:

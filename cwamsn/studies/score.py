@@ -113,4 +113,4 @@ def heldout_retrieval(
 def _of_frame(frame: pd.DataFrame, wells: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
     """Features (n, d) of an embeddings table, and its wells row for row."""
     wells = wells.set_index("well_id").loc[frame["well_id"]].reset_index()
-    return frame[feature_columns(frame.columns)].to_numpy(np.float64), wells
+    return frame[feature_columns(frame.columns)].to_numpy(np.float64, copy=True), wells

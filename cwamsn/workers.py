@@ -7,7 +7,7 @@ this works from a notebook, beside torch's threads.
 
 import json
 import os
-import pickle
+import pickle  # nosec B403 - between a process and its own children
 import selectors
 import subprocess
 import sys
@@ -157,7 +157,7 @@ class _Process:
 
 def _child(number: int) -> None:
     """Of a child process: run the task that standard input holds; `number` is the pipe to send to."""
-    task: Task = pickle.load(sys.stdin.buffer)
+    task: Task = pickle.load(sys.stdin.buffer)  # nosec B301 - written by the parent process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with os.fdopen(number, "wb", buffering=0) as pipe:
 

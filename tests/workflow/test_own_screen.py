@@ -17,8 +17,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def page(root):
-    """The page's blocks as (language, text)."""
-    text = (root / "docs" / "own_screen.md").read_text()
+    return blocks(root, "own_screen.md")
+
+
+def blocks(root, page):
+    """A page's blocks as (language, text)."""
+    text = (root / "docs" / page).read_text()
     return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M)
 
 
@@ -73,6 +77,15 @@ def test_the_python_of_the_page_runs(lab, page, monkeypatch, capsys):
     for block in of(page, "python"):
         exec(block, names)
     assert (lab[0] / "same.h5ad").is_file()
+
+
+def test_the_ten_lines_run_on_the_same_plates(lab, root, monkeypatch, capsys):
+    monkeypatch.chdir(lab[0])
+    names = {}
+    for block in of(blocks(root, "ten_lines.md"), "python"):
+        exec(block, names)
+    assert {"lonafarnib", "orantinib"} <= set(capsys.readouterr().out.split())
+    assert names["adata"].shape[0] == 20 and (lab[0] / "perturbations.parquet").is_file()
 
 
 def test_the_workflow_plans_the_targets_of_the_page(lab, page, root):

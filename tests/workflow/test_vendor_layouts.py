@@ -2,9 +2,13 @@
 
 import re
 import shlex
+import zlib
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 import yaml
 
 from cwamsn.cli import main as script
@@ -40,7 +44,16 @@ def build(tree, root):
             path.write_bytes(b"")
 
 
-EXAMPLES = sections((Path(__file__).resolve().parents[2] / PAGE).read_text())
+def picture(path):
+    """Pixels of the file's own, so that no image is another's."""
+    pixels = np.random.default_rng(zlib.crc32("/".join(path.parts[-4:]).encode())).gamma(2, 300, (96, 96))
+    tifffile.imwrite(path, pixels.astype(np.uint16))
+
+
+SECTIONS = sections((Path(__file__).resolve().parents[2] / PAGE).read_text())
+EXAMPLES = [example for example in SECTIONS if "cwamsn check" not in example[1]]
+# each with the command before it, which writes my.yaml
+CHECKED = [(a[1], *b) for a, b in pairwise(SECTIONS) if "cwamsn check" in b[1]]
 
 
 @pytest.mark.parametrize(("tree", "command", "printed"), EXAMPLES, ids=range(len(EXAMPLES)))
@@ -52,6 +65,25 @@ def test_each_example_prints_what_the_page_shows(tmp_path, monkeypatch, capsys, 
     assert (said.out or said.err) == printed and code == (0 if said.out else 1)
     if code == 0:
         assert screen_from_argument("my.yaml").units()
+
+
+@pytest.mark.parametrize(("init", "tree", "command", "printed"), CHECKED, ids=range(len(CHECKED)))
+def test_check_says_the_lines_of_the_page(tmp_path, monkeypatch, capsys, init, tree, command, printed):
+    monkeypatch.chdir(tmp_path)
+    build(tree, tmp_path)
+    for path in (tmp_path / "plates").rglob("*.tif*"):
+        picture(path)
+    assert script.main(shlex.split(init)[1:]) == 0
+    capsys.readouterr()
+    assert script.main(shlex.split(command)[1:]) == 0
+    said = " ".join(capsys.readouterr().out.replace(f"{tmp_path}/", "").split())  # lines are broken by their length
+    assert all(" ".join(line.split()) in said for line in printed.splitlines()), said
+
+
+def test_each_layout_is_checked():
+    """All but those that show what is refused."""
+    written = [command for _, command, printed in EXAMPLES if "next: " in printed]
+    assert [init for init, *_ in CHECKED] == written and len(written) >= len(PATTERNS)
 
 
 def test_every_pattern_has_an_example(root):

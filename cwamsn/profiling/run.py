@@ -72,7 +72,7 @@ def profile_screen(
     ----------
     work : folder of screens, `out / "work"` by default; several encoders may share the crops of one.
     jobs : processes that make crops, and threads that embed.
-    keep_crops : whether the crops stay once the profiles are written.
+    keep_crops : whether the crops stay once the profiles are written; those of a shared `work` always do.
 
     Returns
     -------
@@ -81,9 +81,12 @@ def profile_screen(
     Raises
     ------
     InputError
-        `out` holds something else; encoder and screen have different stains; and what the stages raise.
+        `out` holds something else; the crops of a shared `work` are not to be kept; encoder and screen have different
+        stains; and what the stages raise.
     """
     out = Path(out)
+    if work is not None and not keep_crops:
+        raise InputError("--work: is a folder of crops to share, which --no-keep-crops would remove; leave out one")
     request = matched(request)
     weights = check_weights(encoder_files(request.encoder))
     with working_in(out, {"screen": request.name, "encoder": weights}):

@@ -197,6 +197,11 @@ def test_crops_go_if_asked_and_the_profiles_still_count(request_of, capsys):
     assert "is up to date" in capsys.readouterr().out
 
 
+def test_crops_that_others_share_are_not_removed(request_of):
+    with pytest.raises(InputError, match="--no-keep-crops would remove"):
+        profile_screen(request_of(), "out", work="shared", keep_crops=False)
+
+
 def test_a_screen_without_plate_map_has_profiles_of_wells_alone(request_of):
     about = profile_screen(request_of(platemap=None), "out")
     assert not Path("out/perturbations.parquet").exists()

@@ -36,6 +36,7 @@ class LoadDataSpec(ListedSpec):
     well_column: str = "Metadata_Well"
     site_column: str = "Metadata_Site"
     experiment_column: str | None = None
+    source_column: str | None = None
 
     def stains(self) -> list[str]:
         """Those of `channels`."""

@@ -46,6 +46,7 @@ class SampleSheetSpec(ListedSpec):
     path_column: str = "path"
     z_column: str | None = None
     experiment_column: str | None = None
+    source_column: str | None = None
 
     def columns(self) -> dict[str, str]:
         """Columns of the sheet by what they hold."""

@@ -69,6 +69,30 @@ def test_wells_and_fields(lab, run):
         )
 
 
+def test_the_laboratory_of_a_plate_is_its_wells_source(lab, run):
+    lab.table["Metadata_Source"] = lab.table["Metadata_Plate"].map({"P1": "source_3", "P2": "source_8"})
+    wells = run(lab.spec(source_column="Metadata_Source")).wells()
+    assert wells.loc[["P1_A01", "P2_B02"], "source"].tolist() == ["source_3", "source_8"]
+
+
+def test_without_such_a_column_wells_have_no_source(lab, run):
+    assert "source" not in run(lab.spec()).wells()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t, "lacks column Metadata_Source"),
+        (lambda t: t.assign(Metadata_Source=[str(i) for i in range(len(t))]), "values of Metadata_Source"),
+        (lambda t: t.assign(Metadata_Source=""), "plate P1 has no Metadata_Source; fill it in"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_one_line(lab, run, change, message):
+    lab.table = change(lab.table)
+    with pytest.raises(InputError, match=message):
+        run(lab.spec(source_column="Metadata_Source")).wells()
+
+
 def test_over_http_with_url_columns_and_one_table_a_plate(lab, host, run):
     for plate, rows in lab.table.groupby("Metadata_Plate"):
         rows = rows.copy()

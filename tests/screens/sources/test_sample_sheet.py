@@ -51,6 +51,11 @@ def test_wells_fields_and_batches(sheet, run):
     assert said == ["columns of the sheet that are not used: source, col, field_id, row"]
 
 
+def test_a_column_may_name_the_laboratory(sheet, run):
+    wells = run(sheet.spec(source_column="source", z_column="plane_id")).wells()
+    assert wells["source"].notna().all()
+
+
 def test_it_may_carry_the_treatments_itself(sheet, run):
     sheet.table["compound"] = ["X", "X", "DMSO", "DMSO"] * 2
     sheet.table["dose"] = ["3", "3", "", ""] * 2

@@ -27,12 +27,17 @@ BARCODES = "plates have another name in files than their barcode"
 
 
 def wells_of(
-    screen: str, spec: ListedSpec, maps: PlateMaps, experiments: Mapping[str, str], used: list[Fetched]
+    screen: str,
+    spec: ListedSpec,
+    maps: PlateMaps,
+    experiments: Mapping[str, str],
+    used: list[Fetched],
+    sources: Mapping[str, str] | None = None,
 ) -> Metadata:
     """The wells of the plate maps on every plate, and where they came from.
 
     screen : name of the screen, for the table. experiments : plate → batch; a plate that is not in it is its own batch.
-    used : the files that were read.
+    used : the files that were read. sources : plate → laboratory, where the screen says so.
     """
     notes: list[str] = []
     frames = [frame.assign(plate=plate, plate_map=name) for plate, (name, frame) in maps.items()]
@@ -51,6 +56,8 @@ def wells_of(
         perturbation_type=spec.perturbation_type,
         split=None,
     )
+    if sources:
+        table["source"] = table["plate"].map(sources)
     table = _with_barcodes(table, spec)
     if perturbation.isna().all():
         if not table["_unfilled"].all():

@@ -20,8 +20,8 @@ def read_wells(screen: str, spec: LoadDataSpec, cache: Path) -> Metadata:
     """The wells of the plate map on every plate, and where they came from."""
     used: list[Fetched] = []
     maps = _listed_wells(spec, cache) if spec.platemap is None else read_plate_maps(spec, cache, used)
-    experiments = _load_data_of_all(spec, cache, used)
-    return wells_of(screen, spec, maps, experiments, used)
+    experiments, sources = _load_data_of_all(spec, cache, used)
+    return wells_of(screen, spec, maps, experiments, used, sources)
 
 
 def _listed_wells(spec: LoadDataSpec, cache: Path) -> PlateMaps:
@@ -39,17 +39,20 @@ def _listed_wells(spec: LoadDataSpec, cache: Path) -> PlateMaps:
     return wells_without_map(wells, spec.load_data)
 
 
-def _load_data_of_all(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> dict[str, str]:
-    """Plate → batch where `experiment_column` names it. Before any image is fetched, checks that all plates are there.
+def _load_data_of_all(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> tuple[dict[str, str], dict[str, str]]:
+    """Plate → batch where `experiment_column` names it, and plate → laboratory where `source_column` does.
 
-    A remote load_data without a batch column is not read here: fetching reads it plate by plate.
+    Before any image is fetched, checks that all plates are there. A remote load_data of which no such column is wanted
+    is not read here: fetching reads it plate by plate.
     """
+    wanted = {"experiment_column": spec.experiment_column, "source_column": spec.source_column}
     if spec.load_data is None:
-        if spec.experiment_column:
-            raise InputError("experiment_column: names a column of load_data, which is null; set load_data")
-        return {}
-    if local_path(spec.location("load_data")) is None and not spec.experiment_column:
-        return {}
+        key = next((key for key, column in wanted.items() if column), None)
+        if key:
+            raise InputError(f"{key}: names a column of load_data, which is null; set load_data")
+        return {}, {}
+    if local_path(spec.location("load_data")) is None and not any(wanted.values()):
+        return {}, {}
     plates = spec.units()
     frames = []
     for location in spec.list_files():
@@ -62,9 +65,10 @@ def _load_data_of_all(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> d
             raise InputError(f"{spec.load_data}: has no row of plate {plate}{hint(plate, spec, plates_known)}")
     known = known[known["_plate"].isin(plates)]
     _say_swapped(known, spec)
+    require_columns(known, tuple(column for column in wanted.values() if column), spec.load_data)
+    sources = _of_plates(known, spec.source_column, spec) if spec.source_column else {}
     if spec.experiment_column:
-        require_columns(known, (spec.experiment_column,), spec.load_data)
-        return _batches(known, spec.experiment_column, spec)
+        return _of_plates(known, spec.experiment_column, spec), sources
     for column in known.columns:
         if column.casefold().endswith("batch"):
             several = known.groupby("_plate")[column].nunique()
@@ -74,7 +78,7 @@ def _load_data_of_all(spec: LoadDataSpec, cache: Path, used: list[Fetched]) -> d
                     f"plate {plate} has several values of {column} in load_data: two plates of one name? "
                     "(experiment_column takes the batch)"
                 )
-    return {}
+    return {}, sources
 
 
 def _say_swapped(frame: pd.DataFrame, spec: LoadDataSpec) -> None:
@@ -108,8 +112,8 @@ def _names_stain(file_name: str, stain: str) -> bool:
     return re.search(rf"(?i)(?<![a-z0-9]){re.escape(stain)}(?![a-z0-9])", file_name) is not None
 
 
-def _batches(frame: pd.DataFrame, column: str, spec: LoadDataSpec) -> dict[str, str]:
-    """Plate → batch; InputError for a plate with two, which may be two plates of one name, or with none."""
+def _of_plates(frame: pd.DataFrame, column: str, spec: LoadDataSpec) -> dict[str, str]:
+    """Plate → batch or laboratory; InputError for a plate with none, or with two, which may be two of one name."""
     pairs = frame[["_plate", column]].drop_duplicates()
     for plate, values in pairs.groupby("_plate", sort=False)[column]:
         if len(values) > 1:

@@ -55,8 +55,10 @@ def read_wells(screen: str, spec: SampleSheetSpec, cache: Path) -> Metadata:
         if like:
             note(f"{sheet.url}: column {like} is not used; compound_column: {like} takes it for the treatment")
         maps = wells_without_map(listed, sheet.url)
-    found = wells_of(screen, spec, maps, _batches(frame, spec, sheet.url), used)
-    wanted = {*spec.columns().values(), spec.experiment_column, *_named_columns(spec)}
+    batches = _of_plates(frame, spec.experiment_column, spec, sheet.url)
+    sources = _of_plates(frame, spec.source_column, spec, sheet.url)
+    found = wells_of(screen, spec, maps, batches, used, sources)
+    wanted = {*spec.columns().values(), spec.experiment_column, spec.source_column, *_named_columns(spec)}
     foreign = [column for column in table.columns if column not in wanted]
     if foreign:
         found.notes.append(f"columns of the sheet that are not used: {', '.join(foreign)}")
@@ -109,17 +111,17 @@ def _own_maps(frame: pd.DataFrame, spec: SampleSheetSpec, source: str) -> PlateM
     return maps
 
 
-def _batches(frame: pd.DataFrame, spec: SampleSheetSpec, source: str) -> dict[str, str]:
-    """Plate → batch, where a column names it. InputError for a plate with several, or with none."""
-    if not spec.experiment_column:
+def _of_plates(frame: pd.DataFrame, column: str | None, spec: SampleSheetSpec, source: str) -> dict[str, str]:
+    """Plate → batch or laboratory, where a column names it. InputError for a plate with several, or with none."""
+    if not column:
         return {}
-    require_columns(frame.columns, (spec.experiment_column,), source)
+    require_columns(frame.columns, (column,), source)
     found = {}
     for plate in spec.units():
-        values = frame.loc[frame["_unit"] == plate, spec.experiment_column].unique()
+        values = frame.loc[frame["_unit"] == plate, column].unique()
         if len(values) > 1 or not values[0]:
             what = f"{len(values)} values" if len(values) > 1 else "no value"
-            raise InputError(f"{source}: plate {plate} has {what} of {spec.experiment_column}; correct them")
+            raise InputError(f"{source}: plate {plate} has {what} of {column}; correct them")
         found[plate] = values[0]
     return found
 

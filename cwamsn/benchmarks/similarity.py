@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from cwamsn.errors import InputError
 from cwamsn.tables import feature_columns
+from cwamsn.vectors import unit_rows
 
 THRESHOLDS = ((0.05, 0.95), (0.1, 0.9))  # percentile ranks: a pair below the first or above the second is recalled
 NULLS = ("crispr", "whole-map")
@@ -19,17 +20,10 @@ def cosines(features: np.ndarray, others: np.ndarray | None = None) -> np.ndarra
 
     One BLAS thread, so that the digits do not depend on the machine's number of cores. A zero row has cosine 0.
     """
-    left = _unit(features)
-    right = left if others is None else _unit(others)
+    left = unit_rows(features)
+    right = left if others is None else unit_rows(others)
     with threadpool_limits(1, "blas"):
         return left @ right.T
-
-
-def _unit(features: np.ndarray) -> np.ndarray:
-    features = np.asarray(features, dtype=np.float64)
-    norms = np.sqrt(np.einsum("ij,ij->i", features, features))
-    norms[norms == 0] = 1.0
-    return features / norms[:, None]
 
 
 def percentile_ranks(null: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +60,7 @@ def _upper_triangle(features: np.ndarray, keep: np.ndarray, block: int = 1024) -
     Blocks of rows, since the whole map's matrix would take 1.6 GB. Both results hold the same numbers, so that a pair
     never differs from its own entry in the null by a last digit.
     """
-    unit, n = _unit(features), len(features)
+    unit, n = unit_rows(features), len(features)
     null, matrix, filled = np.empty(n * (n - 1) // 2), np.eye(len(keep)), 0
     for start in range(0, n, block):
         stop = min(start + block, n)

@@ -16,11 +16,12 @@ from threadpoolctl import threadpool_limits
 from cwamsn.alignment.pooling import KEYS, column, group_codes
 from cwamsn.errors import InputError
 from cwamsn.files import progress
-from cwamsn.hits.agreement import replicate_similarity, unit_rows
+from cwamsn.hits.agreement import replicate_similarity
 from cwamsn.hits.draws import Layout, blocks
 from cwamsn.hits.options import STRATA, ActivityOptions
 from cwamsn.hits.precision import Ranking, average_precisions, expected_precision, over_queries, ranking
 from cwamsn.notes import note
+from cwamsn.vectors import unit_rows
 from cwamsn.vocabulary import NEGATIVE
 from cwamsn.wells import in_order_of_ids, is_negative
 

@@ -4,13 +4,6 @@ import numpy as np
 from scipy import sparse
 
 
-def unit_rows(features: np.ndarray) -> np.ndarray:
-    """(N, D) float64 vectors of length 1; a zero vector stays zero."""
-    features = np.asarray(features, dtype=np.float64)
-    norms = np.sqrt(np.einsum("ij,ij->i", features, features))
-    return features / np.where(norms > 0, norms, 1.0)[:, None]
-
-
 def _sums(unit: np.ndarray, code: np.ndarray, count: int) -> np.ndarray:
     """(count, D) sums of rows by code; rows of code -1 are left out."""
     rows = np.flatnonzero(code >= 0)

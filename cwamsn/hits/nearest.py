@@ -16,9 +16,10 @@ from threadpoolctl import threadpool_limits
 from cwamsn.alignment.pooling import KEYS, column, group_codes, group_means
 from cwamsn.errors import InputError, nearest
 from cwamsn.files import progress
-from cwamsn.hits.agreement import other_similarity, replicate_similarity, unit_rows
+from cwamsn.hits.agreement import other_similarity, replicate_similarity
 from cwamsn.hits.draws import Layout, blocks, layout_of
 from cwamsn.hits.options import STRATA, NeighbourOptions
+from cwamsn.vectors import unit_rows
 from cwamsn.vocabulary import NEGATIVE
 from cwamsn.wells import in_order_of_ids, is_treated
 

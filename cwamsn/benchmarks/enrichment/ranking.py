@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from cwamsn.benchmarks.enrichment.consensus import Consensus
 from cwamsn.errors import InputError
+from cwamsn.vectors import unit_rows
 
 _BLOCK = 256  # queries per product
 
@@ -44,8 +45,7 @@ def rank_partners(profiles: Consensus, relation: sparse.csr_array, across: bool 
         raise InputError(f"enrichment: a relation of {relation.shape[0]} items for {len(names)} in the profiles")
     if not across and len(names) < len(item):
         raise InputError("enrichment: several profiles of one item; take their mean, or rank across blocks")
-    norms = np.linalg.norm(profiles.vectors, axis=1, keepdims=True)
-    unit = profiles.vectors / np.where(norms == 0, 1, norms)
+    unit = unit_rows(profiles.vectors)
     starts = np.searchsorted(item, np.arange(len(names)))
     blocks = profiles.blocks.astype(str)
     for first in range(0, len(unit), _BLOCK):

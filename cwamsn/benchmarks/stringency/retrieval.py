@@ -20,6 +20,7 @@ from cwamsn.errors import InputError
 from cwamsn.exposure import marked
 from cwamsn.notes import note
 from cwamsn.options import Options
+from cwamsn.vectors import unit_rows
 from cwamsn.wells import in_order_of_ids, is_negative, is_treated
 
 DISTRACTORS = ("perturbations", "controls")
@@ -111,7 +112,7 @@ def retrieve(
     _check(options)
     chosen = np.ones(len(wells), dtype=bool) if queries is None else np.asarray(queries, dtype=bool)
     features, sorted_wells = in_order_of_ids(np.asarray(features), wells.assign(_query=chosen))
-    unit = _unit(features)
+    unit = unit_rows(features).astype(np.float32)
     treated = np.flatnonzero(is_treated(sorted_wells))
     controls = np.flatnonzero(is_negative(sorted_wells))
     table = sorted_wells.iloc[treated].reset_index(drop=True)
@@ -156,14 +157,6 @@ def _can_be_scored(level: Level, treated: pd.DataFrame, options: RetrievalOption
     return False
 
 
-def _unit(features: np.ndarray) -> np.ndarray:
-    """Rows divided by their norm in float64, stored as float32; a zero row stays 0."""
-    features = np.asarray(features, dtype=np.float64)
-    norms = np.sqrt(np.einsum("ij,ij->i", features, features))
-    norms[norms == 0] = 1.0
-    return (features / norms[:, None]).astype(np.float32)
-
-
 class _Search:
     """Treated wells, which are queries and gallery, and then the controls, which are gallery alone."""
 
@@ -191,9 +184,8 @@ class _Search:
 
     def block(self, wanted: np.ndarray) -> list[tuple[object, ...]]:
         """Rows of the result for the queries `wanted`."""
-        with threadpool_limits(1, "blas"):
-            # one product for replicates and distractors, so that equal vectors have equal similarities
-            similar = self.vectors[wanted] @ self.vectors.T
+        # one product for replicates and distractors, so that equal vectors have equal similarities
+        similar = self.vectors[wanted] @ self.vectors.T
         return [row for query, values in zip(wanted.tolist(), similar) for row in self._query(query, values)]
 
     def _query(self, query: int, values: np.ndarray) -> Iterator[tuple[object, ...]]:
@@ -267,11 +259,13 @@ def average_precision(similar: np.ndarray, above: np.ndarray, tied: np.ndarray, 
 def _in_blocks(search: _Search, wanted: np.ndarray, threads: int) -> Iterator[list[tuple[object, ...]]]:
     """Blocks in order. Each product takes one thread, so that no digit depends on their number."""
     blocks = [wanted[start : start + _BLOCK] for start in range(0, len(wanted), _BLOCK)]
-    if threads == 1:
-        yield from map(search.block, blocks)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(search.block, blocks)
+    # set once, outside the threads: the limit is the process's, and threads that set it would restore each other's
+    with threadpool_limits(1, "blas"):
+        if threads == 1:
+            yield from map(search.block, blocks)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(search.block, blocks)
 
 
 def summarise(table: pd.DataFrame, bootstrap: BootstrapOptions | None = None) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info
 
 from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.stringency import LEVELS, RetrievalOptions, pairs_left, retrieve, score, summarise
@@ -277,3 +278,10 @@ def test_scores_tell_levels_distractors_and_parts_of_a_split_apart():
     chosen = scores[(scores["metric"] == "recall_at_1") & (scores["null"] == "perturbations")].set_index("source")
     n = chosen["n"].astype(int)
     assert n["NSB (in-sample)"] == n["NSB, train (in-sample)"] + n["NSB, test (in-sample)"]
+
+
+def test_threads_leave_the_limits_of_blas_as_they_were():
+    features, wells = screen(n=900)
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    retrieve(features, wells, RetrievalOptions(threads=4))
+    assert [pool["num_threads"] for pool in threadpool_info()] == before

@@ -99,11 +99,11 @@ def over_queries(values: np.ndarray) -> np.ndarray:
 def expected_precision(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
     """Mean AP of random ranks: (1 / L) ((M - 1) / (L - 1) (L - H) + H), L = M + N, H the L-th harmonic number.
 
+    Source: copairs 0.5.5, `normalization.expected_ap`.
+
     Parameters
     ----------
     positives, negatives : M and N of each query, at least 1
-
-    Source: copairs 0.5.5, `normalization.expected_ap`.
     """
     total = positives + negatives
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, int(total.max(initial=0)) + 1))])[total]

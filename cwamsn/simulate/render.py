@@ -75,8 +75,8 @@ def render_field(
     shift : (P,) effect of the perturbation on it.
     spec : the screen, for its field_height, field_width, cell_diameter and confluence, and how its cells respond.
     optics, camera : what the light goes through.
-    stains : "five" (Mito, ERSyto, ERSytoBleed, Ph_golgi, Hoechst) or "six" (Hoechst, ConA, phalloidin, SYTO 14, Mito,
-    WGA).
+    stains : "five" (Mito, ERSyto, ERSytoBleed, Ph_golgi, Hoechst) or "six" (Hoechst, ConA, phalloidin, SYTO 14,
+        Mito, WGA).
     """
     height, width, diameter = spec.field_height, spec.field_width, spec.cell_diameter
     count = _cell_count(rng, height, width, spec, optics)

@@ -32,13 +32,13 @@ def retrieved_for(candidates: int, least: int = 1) -> int:
 def rank_partners(profiles: Consensus, relation: sparse.csr_array, across: bool = False) -> Iterator[Ranked]:
     """Rank the candidates of every profile that has a partner among them.
 
+    Ties of cosines stand in the order of names. The item itself is never a candidate.
+
     Parameters
     ----------
     profiles : one per item, or, with `across`, one for each block of an item
     relation : (I, I) bool over the items in sorted order, as :mod:`cwamsn.benchmarks.enrichment.relations` makes it
     across : whether a profile's candidates are those of other blocks alone, each item by its most similar profile there
-
-    Ties of cosines stand in the order of names. The item itself is never a candidate.
     """
     names, item = np.unique(profiles.items.astype(str), return_inverse=True)
     if relation.shape[0] != len(names):

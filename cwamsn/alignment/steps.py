@@ -13,6 +13,7 @@ from cwamsn.alignment_names import Step
 from cwamsn.errors import InputError
 from cwamsn.notes import note
 from cwamsn.wells import is_treated
+from cwamsn.wells_by_count import counts_of
 
 MAD = 1.4826  # makes the median absolute deviation of a normal distribution its standard deviation
 SMALL = 1e-8  # MorphoHELM's least deviation
@@ -155,16 +156,7 @@ def _regress_cell_count(
     values: np.ndarray, wells: pd.DataFrame, step: Step, fit: np.ndarray | None, say: bool
 ) -> np.ndarray:
     """Subtract from each feature what a line in the cell count explains, fitted by least squares in each group."""
-    if "cell_count" not in wells or wells["cell_count"].isna().all():
-        raise InputError(
-            "alignment regress-cell-count: the wells have no cell_count; give counts, or leave the step out"
-        )
-    counts = wells["cell_count"].to_numpy(dtype=float)
-    if np.isnan(counts).any():
-        name = wells["well_id"].to_numpy()[int(np.isnan(counts).argmax())]
-        raise InputError(
-            f"alignment regress-cell-count: {int(np.isnan(counts).sum())} wells have no cell_count (first: {name})"
-        )
+    counts = counts_of(wells, "alignment regress-cell-count")
     out = values.copy()
     for group in groups_of(wells, step, fit, say):
         x = counts[group.fitted] - counts[group.fitted].mean()

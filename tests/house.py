@@ -108,6 +108,7 @@ LAYERS = [
     ],
     ["screens", "simulate"],
     ["crops"],
+    ["pictures"],
     ["chain"],
     ["models"],
     ["loading"],

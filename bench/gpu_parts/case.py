@@ -62,7 +62,7 @@ class Case:
 
     @cached_property
     def data(self) -> TrainingData:
-        return read_training_data(self.screen, self.recipe())
+        return read_training_data(self.screen, self.recipe(), 0)
 
     def trainer(self, on: torch.device | None = None, **changes: object) -> Trainer:
         """A training that has taken no step, with the threads that its device gets by default."""

@@ -16,6 +16,7 @@ from cwamsn.files import read_json, sha256
 from cwamsn.paths import ScreenPaths
 from cwamsn.training.objectives import objective_of
 from cwamsn.training.recipe import PairOptions, Recipe
+from cwamsn.training.subset import draw_subset
 from cwamsn.wells import inchikey_block
 
 
@@ -74,16 +75,19 @@ class TrainingData:
         return int(height), int(width)
 
 
-def read_training_data(screen: ScreenPaths, recipe: Recipe) -> TrainingData:
+def read_training_data(screen: ScreenPaths, recipe: Recipe, seed: int) -> TrainingData:
     """The crops of `screen` that `recipe` may use, with statistics and digests.
 
-    Raises InputError where a file does not fit the others, or no crop is left.
+    The seed decides which perturbations and wells are taken where the recipe takes some of them alone; the statistics
+    are those of all. Raises InputError where a file does not fit the others, or no crop is left.
     """
     store = CropStore(screen.crops, screen.root)
     wells = tables.read("wells", screen.wells)
     crops = select_crops(store.frame, wells, recipe.pairs, screen.crops)
     if molecules := objective_of(recipe).molecules:
         crops = keep_usable(crops, molecules.usable, screen.wells)
+    drawn = draw_subset(crops.frame, recipe.pairs, seed)
+    crops = TrainingCrops(drawn.frame, crops.counts | drawn.counts)
     statistics = read_statistics(screen.statistics, list(store.channels))
     files = {"crops": screen.crops, "wells": screen.wells, "statistics": screen.statistics}
     digests = {name: sha256(path) for name, path in files.items()}

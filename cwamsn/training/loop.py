@@ -42,7 +42,7 @@ def train(
     recipe : what is trained, and how.
     screen : files of the training screen: crops index and shards, wells table, channel statistics.
     out : folder of this training alone.
-    seed : decides initial weights, pairs and views.
+    seed : decides initial weights, pairs and views; and the subset, where the recipe takes some perturbations or wells.
     threads : threads of this process; None: 8 on a GPU, 1 on the CPU.
     device : a torch device in place of the recipe's.
     loader_threads : how many of them load batches ahead; None: all but one on a GPU, none on the CPU. They change no
@@ -61,7 +61,7 @@ def train(
     with process_group(device or recipe.run.device) as own:
         shared = share_threads(own, threads, loader_threads)
         torch.set_num_threads(shared.compute)
-        data = read_training_data(screen, recipe)
+        data = read_training_data(screen, recipe, seed)
         trainer = Trainer(recipe, data, seed, own)
         _announce(trainer)
         log = TrainingLog(out, is_main(), trainer.precision)

@@ -24,6 +24,8 @@ class PairOptions:
     epoch_unit: str = "perturbation"
     training_key: str = "compound"
     controls: str = "drop"
+    wells_per_perturbation: int | None = None
+    perturbations: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,8 @@ class PairSampler:
 
     The target image is the anchor's own image (`target_from` `image`: plain MSN), another field of its well (`site`),
     or a field of another well of its perturbation: any (`well`: the paper), on another plate (`plate`), in another
-    experiment (`batch`). Perturbations that cannot give such a pair are left out and counted in `excluded`.
+    experiment (`batch`). Perturbations that cannot give such a pair are left out and counted in `excluded`;
+    `counts` has how many perturbations, wells and pairs of wells are left.
 
     An epoch goes once over the perturbations, wells or images (`epoch_unit`) as anchors, as far as whole batches of
     distinct perturbations reach; what is left over differs at random from epoch to epoch.
@@ -51,7 +52,7 @@ class PairSampler:
         # sorted so that whatever shares a perturbation, experiment, plate, well or field is one contiguous run
         order = crops.reset_index(drop=True).sort_values(LEVELS, kind="stable")
         everything = order["perturbation"].nunique()
-        order = order[_eligible(order, DIFFERS[target_from])]
+        order = order[can_pair(order, DIFFERS[target_from])]
         self._crop = order.index.to_numpy()
         codes = {name: order.groupby(LEVELS[: i + 1], sort=False).ngroup().to_numpy() for i, name in enumerate(LEVELS)}
 
@@ -69,6 +70,7 @@ class PairSampler:
             )  # wells that share plate, ... with each well
         self.perturbations = order["perturbation"].to_numpy()[first[starts]]
         self.excluded = everything - len(self.perturbations)
+        self.counts = {"perturbations_excluded": self.excluded, **self._used(first)}
 
         count = {
             "perturbation": np.ones(len(starts), dtype=int),
@@ -87,6 +89,18 @@ class PairSampler:
                 f"training.batch_size: {batch_size} perturbations make a batch, but only {largest} {what}can give one "
                 f"with target_from: {target_from} ({self.excluded} cannot); lower batch_size or change target_from"
             )
+
+    def _used(self, first: np.ndarray) -> dict[str, int]:
+        """Wells that pairs come from and, where anchor and target are two wells, how many pairs of wells there are.
+
+        first : (wells,) the first position of each well.
+        """
+        used = {"perturbations_used": len(self._wells[0]), "wells_used": len(first)}
+        if self.target_from in {"image", "site"}:
+            return used
+        owner = np.repeat(np.arange(len(self._wells[0])), self._wells[1] - self._wells[0])
+        others = (self._wells[1] - self._wells[0])[owner] - (self._excluded[1] - self._excluded[0])
+        return used | {"well_pairs": int(others.sum()) // 2}
 
     def __len__(self) -> int:
         """Batches per epoch; the same in every epoch."""
@@ -129,13 +143,14 @@ class PairSampler:
         return rng.integers(self._well_crops[0][other], self._well_crops[1][other])
 
 
-def _eligible(order: pd.DataFrame, differs: str | None) -> np.ndarray:
-    """Rows that can be anchors: what must differ takes two values in their perturbation (for fields: in their well)."""
+def can_pair(crops: pd.DataFrame, differs: str | None) -> np.ndarray:
+    """(N,) bool: crops that can be anchors. What must differ (a value of :data:`DIFFERS`) takes two values in their
+    perturbation, or for fields in their well."""
     if differs is None:
-        return np.ones(len(order), dtype=bool)
+        return np.ones(len(crops), dtype=bool)
     shared = LEVELS[: LEVELS.index("well_id") + 1] if differs == "field_id" else LEVELS[:1]
-    distinct = order.groupby(LEVELS[: LEVELS.index(differs) + 1], sort=False).ngroup()
-    return (distinct.groupby([order[c] for c in shared], sort=False).transform("nunique") > 1).to_numpy()
+    distinct = crops.groupby(LEVELS[: LEVELS.index(differs) + 1], sort=False).ngroup()
+    return (distinct.groupby([crops[c] for c in shared], sort=False).transform("nunique") > 1).to_numpy()
 
 
 def _starts(codes: np.ndarray) -> np.ndarray:

@@ -87,7 +87,7 @@ class Trainer:
         """Everything that steps need and initial weights do not."""
         options, data = self.recipe.optimiser, self.data
         self.sampler = PairSampler(data.crops, self.recipe.pairs, self.seed)
-        self.counts |= {"perturbations_excluded": self.sampler.excluded, "batches_per_epoch": len(self.sampler)}
+        self.counts |= {**self.sampler.counts, "batches_per_epoch": len(self.sampler)}
         self.steps = options.steps or options.epochs * len(self.sampler)
         if molecules := self.model.objective.molecules:
             molecules.prepare(self.model, perturbation_table(data.crops, self.sampler.perturbations))

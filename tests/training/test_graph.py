@@ -38,7 +38,7 @@ def refusing(compute, device):
 def trained(store, record=None, patch=None, **changes):
     """Weights, buffers and numbers after four steps."""
     chosen = recipe(**changes)
-    trainer = Trainer(chosen, read_training_data(store, chosen), 0, CPU)
+    trainer = Trainer(chosen, read_training_data(store, chosen, 0), 0, CPU)
     if record is not None:
         patch.setattr(graph, "record", record)
         trainer.__dict__["_networks"] = RecordedStep(trainer._compute, trainer.model, CPU)

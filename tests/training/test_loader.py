@@ -13,7 +13,7 @@ from tests.training.tiny import recipe, write_store
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return read_training_data(write_store(tmp_path_factory.mktemp("store")), recipe())
+    return read_training_data(write_store(tmp_path_factory.mktemp("store")), recipe(), 0)
 
 
 def draw(step, pairs, share):

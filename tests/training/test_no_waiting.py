@@ -104,7 +104,7 @@ def steps_on_a_gpu(store, **changes):
     chosen = recipe(attention="fused", cuda_graph=False, **changes)
     # the CPU has no TF32
     on_cpu = replace(chosen, run=replace(chosen.run, precision="float32"))
-    trainer = Trainer(on_cpu, read_training_data(store, chosen), 0, torch.device("cpu"))
+    trainer = Trainer(on_cpu, read_training_data(store, chosen, 0), 0, torch.device("cpu"))
     trainer.recipe = chosen
     with closing(trainer.remaining()) as batches:
         images = [one for _, one in zip(range(2), batches)]
@@ -144,7 +144,7 @@ def test_neither_does_its_backward_pass(store, monkeypatch, name, precision):
     """On the CPU, with the views of a GPU."""
     monkeypatch.setenv("CWAMSN_VIEWS", "dense")
     chosen = recipe(objective=name, precision=precision, **CHANGES[name])
-    trainer = Trainer(chosen, read_training_data(store, chosen), 0, torch.device("cpu"))
+    trainer = Trainer(chosen, read_training_data(store, chosen, 0), 0, torch.device("cpu"))
     with closing(trainer.remaining()) as batches:
         trainer.step(next(batches))
         images = next(batches)
@@ -164,7 +164,7 @@ class Repeats(TorchDispatchMode):
 def repeated_step(store, name, products=True):
     """A step on the CPU by the ways that a GPU takes."""
     chosen = recipe(objective=name, attention="fused", mask_pattern="sample", **CHANGES[name])
-    trainer = Trainer(chosen, read_training_data(store, chosen), 0, torch.device("cpu"))
+    trainer = Trainer(chosen, read_training_data(store, chosen, 0), 0, torch.device("cpu"))
     for module in trainer.model.modules():
         if isinstance(module, ViTEncoder):
             module.products = products
@@ -195,7 +195,7 @@ def test_waiting_is_noticed(store, monkeypatch):
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
 def test_a_step_on_a_real_gpu_waits_for_nothing(store, name):
     chosen = recipe(objective=name, **CHANGES[name])
-    trainer = Trainer(chosen, read_training_data(store, chosen), 0, GPU)
+    trainer = Trainer(chosen, read_training_data(store, chosen, 0), 0, GPU)
     with closing(trainer.remaining(threads=1)) as batches:
         trainer.step(next(batches))
         trainer.step(next(batches))

@@ -140,7 +140,7 @@ def test_a_step_in_float64_is_the_method_written_out(tmp_path, clip):
         adam_eps=1e-4,
         precision="float32",
     )
-    trainer = Trainer(chosen, read_training_data(screen, chosen), seed=0, device=torch.device("cpu"))
+    trainer = Trainer(chosen, read_training_data(screen, chosen, 0), seed=0, device=torch.device("cpu"))
     model, views, seen = trainer.model.double(), trainer.views, []
 
     def float64_views(images):
@@ -167,7 +167,7 @@ def test_a_step_in_float64_is_the_method_written_out(tmp_path, clip):
 
 def trainer_of(folder, **changes):
     screen, chosen = write_store(folder), recipe(steps=1, precision="float32", **changes)
-    return Trainer(chosen, read_training_data(screen, chosen), seed=0, device=torch.device("cpu"))
+    return Trainer(chosen, read_training_data(screen, chosen, 0), seed=0, device=torch.device("cpu"))
 
 
 @pytest.mark.parametrize("deterministic", [False, True])

@@ -106,6 +106,7 @@ LAYERS = [
         *("config", "config_files", "config_docs", "methods", "products", "plan", "recipes", "screens_in_use"),
         *("screen_specs.argument", "screen_specs.configured", "screen_specs.name_of", "workplace"),
     ],
+    ["pages"],
     ["screens", "simulate"],
     ["crops"],
     ["pictures"],

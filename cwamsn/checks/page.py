@@ -6,7 +6,9 @@ import pandas as pd
 
 from cwamsn.checks.report import Level, Report
 from cwamsn.files import atomic_path
-from cwamsn.reporting.pages import render
+from cwamsn.pages import renderer
+
+render = renderer(Path(__file__).with_name("templates"))
 
 
 def write_page(report: Report, path: str | Path) -> None:

@@ -119,7 +119,7 @@ def test_the_page_says_what_ran_what_was_skipped_and_what_it_cost(page):
     assert "4 of 5 fields of view kept, 1 skipped" in text
     assert "Table 1." in text and 'class="best number"' in text and text.count("<!DOCTYPE") == 1
     assert "2.0 minutes of jobs, 1.7 CPU minutes" in text
-    assert re.search('<td>CWA-MSN</td><td class="number">4</td><td class="number">4.0</td>', text)
+    assert re.search('<th scope="row">CWA-MSN</th><td class="number"[^>]*>4</td><td class="number"[^>]*>4.0</td>', text)
 
 
 def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_path):
@@ -145,8 +145,8 @@ def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_pat
     assert text.index('id="warnings"') < text.index('id="what-ran"')
     assert "<dt>Looked up in</dt><dd>gene symbols: previous.tsv 333333333333</dd>" in text
     assert "Plates without a usable field: 1" in text
-    assert '<td>P2</td><td class="number">2</td><td>2 of 2: empty: Mito has std 0.5</td>' in text
-    assert "<td>float32, cpu</td>" in text
+    assert re.search('<th scope="row">P2</th><td[^>]*>2</td><td[^>]*>2 of 2: empty: Mito has std 0.5</td>', text)
+    assert '<td data-label="Trained on">float32, cpu</td>' in text
     assert suspicious(qc) == "" and not len(warned(qc)), "an older QC table has no such column"
     qc["warning"] = ["offset: floor 32768; hot pixels: Mito", "offset: floor 32769", *[None] * 4, "offset: floor 40000"]
     assert suspicious(qc) == "3 of 7 fields of view look suspicious"

@@ -49,9 +49,13 @@ def lines(table: Table) -> list[Line]:
 
 def heads(table: Table) -> list[str]:
     """Titles of all columns, the first two included, with an arrow towards the good end."""
-    arrows = {"high": " ↑", "low": " ↓", None: ""}
-    own = [f"{c.group + ' ' if c.group else ''}{c.title}{arrows[c.better]}" for c in table.columns]
+    own = [f"{c.group + ' ' if c.group else ''}{c.title}{arrow(c)}" for c in table.columns]
     return ["Method", "Status", *own]
+
+
+def arrow(column: Column) -> str:
+    """An arrow towards the good end of a column."""
+    return {"high": " ↑", "low": " ↓", None: ""}[column.better]
 
 
 def _measured(row: Row, column: Column) -> Text:

@@ -1,0 +1,58 @@
+"""Pages from templates: what a template prints is escaped, and what it does not know is an error."""
+
+import base64
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from cwamsn.pages.theme import style_sheet
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader([folder, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.globals["theme"] = style_sheet
+    made.filters |= {"base64": _base64, "lines": _lines, "shown": shown}
+    return made
+
+
+def renderer(folder: Path) -> Callable[..., str]:
+    """A function `render(template, **values)` for the templates in `folder` and those that all pages share.
+
+    Parameters
+    ----------
+    folder : templates of one package; a template there hides a shared one of the same name.
+    """
+
+    def render(template: str, **values: object) -> str:
+        return _environment(folder).get_template(template).render(**values)
+
+    return render
+
+
+def shown(value: object) -> str:
+    """A value of a grid as text: numbers with thousands separators, reals with one decimal, NaN as nothing."""
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
+
+
+def _lines(frame: pd.DataFrame) -> Iterator[tuple[object, ...]]:
+    return frame.itertuples(index=False, name=None)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

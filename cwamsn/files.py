@@ -197,6 +197,15 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def is_lfs_pointer(path: str | Path) -> bool:
+    """Whether a file is the text that Git LFS leaves in place of a large one."""
+    file = Path(path)
+    if not file.is_file():
+        return False
+    with file.open("rb") as handle:
+        return handle.read(24).startswith(b"version https://git-lfs")
+
+
 DIGEST = ".sha256.json"  # how a file of write_digest ends
 
 

@@ -59,6 +59,7 @@ CONTRACTS: dict[str, Contract] = {
             "inchikey": TEXT,
             "concentration": REAL,  # µM
             "cell_count": REAL,  # cells of all fields of the well
+            "table_row": INT,  # place in a published table, which draws of its protocol depend on
         },
         families={"platemap_": TEXT},  # further columns of the user's plate map
         key=("well_id",),

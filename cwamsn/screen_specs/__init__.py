@@ -18,6 +18,7 @@ from cwamsn.screen_specs.jump_lite import JumpLiteSpec
 from cwamsn.screen_specs.listed import ListedSpec
 from cwamsn.screen_specs.load_data import LoadDataSpec
 from cwamsn.screen_specs.locations import file_url, local_path
+from cwamsn.screen_specs.morphohelm import MorphoHelmSpec
 from cwamsn.screen_specs.rxrx3_core import RxRx3Spec
 from cwamsn.screen_specs.sample_sheet import SampleSheetSpec
 from cwamsn.screen_specs.simulated import SimulatedBraySpec, SimulatedRxRx3Spec, SimulatedSpec
@@ -31,6 +32,7 @@ __all__ = [
     "JumpLiteSpec",
     "ListedSpec",
     "LoadDataSpec",
+    "MorphoHelmSpec",
     "OmeZarrSpec",
     "Retry",
     "RxRx3Spec",
@@ -57,6 +59,7 @@ _KINDS: tuple[type[ScreenSpec], ...] = (
     FolderSpec,
     OmeZarrSpec,
     JumpLiteSpec,
+    MorphoHelmSpec,
     SimulatedBraySpec,
     SimulatedRxRx3Spec,
 )
@@ -106,7 +109,9 @@ def local_files(section: Section, kind: Literal["metadata", "truth", "released"]
 
 
 def lacks_images(section: Section) -> bool:
-    """Whether a screen has no images, its wells coming from a plate map alone."""
+    """Whether a screen has no images: its wells come from a plate map alone, or its profiles are published."""
+    if section["source"] == MorphoHelmSpec.source:
+        return True
     return section["source"] == LoadDataSpec.source and section.get("load_data") is None
 
 

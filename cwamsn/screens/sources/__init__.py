@@ -8,12 +8,13 @@ from cwamsn.screen_specs import (
     FolderSpec,
     JumpLiteSpec,
     LoadDataSpec,
+    MorphoHelmSpec,
     OmeZarrSpec,
     RxRx3Spec,
     SampleSheetSpec,
     ScreenSpec,
 )
-from cwamsn.screens.sources import bray, folder, jump_lite, load_data, ome_zarr, rxrx3_core, sample_sheet
+from cwamsn.screens.sources import bray, folder, jump_lite, load_data, morphohelm, ome_zarr, rxrx3_core, sample_sheet
 from cwamsn.screens.sources.base import Metadata, Source
 from cwamsn.screens.sources.raw import Acquired, Raw
 
@@ -28,6 +29,7 @@ SOURCES: dict[type[ScreenSpec], Source[Any]] = {
     FolderSpec: folder,
     OmeZarrSpec: ome_zarr,
     JumpLiteSpec: jump_lite,
+    MorphoHelmSpec: morphohelm,
 }
 
 

@@ -378,13 +378,17 @@ class Needs:
         return {"aliases": path} if path not in (None, "hgnc") else {}
 
     def gene_gene(self, screen: str, method: str, seed: str) -> dict[str, str]:
-        """Beside the map: the wells, and embeddings for the noise ceiling; neither for a finished map."""
+        """Beside the map: the wells, and embeddings for noise ceiling and levels; neither for a finished map."""
         found = self.own_symbols()
         if self.plan.defined[method].kind.embeds_wells:
             found["wells"] = str(self.plan.screen(screen).wells)
-            if self.config["gene_gene"]["split_half_repeats"]:
+            if self.config["gene_gene"]["split_half_repeats"] or self._has_levels_of_genes():
                 found["embeddings"] = self.plan.embeddings(screen, method, seed)
         return found
+
+    def _has_levels_of_genes(self) -> bool:
+        """Whether gene-gene recalls are scored at a level that the map alone does not give."""
+        return set(self.config["gene_gene"]["levels"]) != {"NR"}
 
     def training_wells(self, screen: str, method: str) -> dict[str, str]:
         """Wells of the training screen, for a method that was trained on another one than it is scored on."""

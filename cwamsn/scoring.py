@@ -71,7 +71,7 @@ class Subject:
 
 def _gene_gene(of: Subject) -> Result:
     again = align(of.features, of.wells, options=of.sections.alignment, say=False)
-    halves = (again, of.wells) if of.sections.gene_gene.split_half_repeats else None
+    halves = (again, of.wells) if of.sections.gene_gene.needs_wells else None
     return gg.score(_map(of), of.sections.gene_gene, of.sections.bootstrap, wells=of.all_wells, aligned=halves)
 
 

@@ -62,10 +62,21 @@ def recall_resamples(
 
     The same genes and seed give the same resamples, so that the values of two methods are paired.
     """
+    return recalls_resamples(pairs, [hits], genes, resamples, seed)[0]
+
+
+def recalls_resamples(
+    pairs: pd.DataFrame, hits: Sequence[np.ndarray], genes: Sequence[str], resamples: int = 1000, seed: int = 0
+) -> list[np.ndarray]:
+    """:func:`recall_resamples` of several recalls of the same pairs, drawn once."""
     counts = resample_counts(len(genes), resamples, seed)
-    parts = np.array_split(counts, max(1, resamples // 50))  # pairs x resamples would take hundreds of megabytes
-    values = np.asarray(hits, dtype=np.float64)
-    return np.concatenate([weighted_means(values, pair_weights(pairs, genes, part)) for part in parts])
+    values = [np.asarray(one, dtype=np.float64) for one in hits]
+    found: list[list[np.ndarray]] = [[] for _ in values]
+    for part in np.array_split(counts, max(1, resamples // 50)):  # pairs x resamples would take hundreds of megabytes
+        weights = pair_weights(pairs, genes, part)
+        for samples, one in zip(found, values):
+            samples.append(weighted_means(one, weights))
+    return [np.concatenate(samples) for samples in found]
 
 
 def cluster_counts(clusters: Sequence[str], resamples: int, seed: int) -> np.ndarray:

@@ -4,7 +4,7 @@ The protocol is EFAAR's `known_relationship_benchmark` (efaar-benchmarking 1.0, 
 pair is recalled when its cosine lies in one of the two tails of the cosines of all pairs of the null.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from cwamsn.benchmarks.annotations import joint_relationships, matched_names, relationships
-from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, recall_resamples
+from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, recalls_resamples
+from cwamsn.benchmarks.gene_gene_levels import NO_RESTRICTION, similarities_at_levels
 from cwamsn.benchmarks.scores import Result
 from cwamsn.benchmarks.similarity import THRESHOLDS, Similarities
 from cwamsn.benchmarks.split_half import split_half_by_guide, split_half_summary
@@ -24,6 +25,7 @@ from cwamsn.vocabulary import SOURCES
 
 RECALL_COLUMNS = ["source", "threshold_low", "threshold_high", "recall", "n_relationships", "n_null_pairs"]
 SUMMARY_COLUMNS = ["metric", "source", "threshold_low", "threshold_high", "value", "n", "ci_low", "ci_high"]
+LEAST = 10  # known pairs that a level must leave
 ONE_WAY = 0.5  # a median cosine above this means that the vectors were not centred
 
 
@@ -45,6 +47,13 @@ class GeneGeneOptions(Options):
     """Genes present in every experiment, which `recall_without_common` leaves out."""
     split_half_repeats: int = 10
     """Random halves of each gene's guides for the noise ceiling."""
+    levels: Sequence[str] = (NO_RESTRICTION,)
+    """Levels of stringency, see :mod:`cwamsn.benchmarks.gene_gene_levels`."""
+
+    @property
+    def needs_wells(self) -> bool:
+        """Whether anything is scored that takes the aligned wells beside the map."""
+        return self.split_half_repeats > 0 or set(self.levels) != {NO_RESTRICTION}
 
 
 def score(
@@ -61,17 +70,19 @@ def score(
     ----------
     perturbation_map : table of contract `map`
     wells : the screen's wells, for the recall of a map that knows experiments alone; None: not reported
-    aligned : aligned vectors (n, d) and their wells, row for row, for the noise ceiling; None: not reported
+    aligned : aligned vectors (n, d) and their wells, row for row, for the noise ceiling and levels beyond NR; None: not
+        reported
 
     Returns
     -------
     Its own table is that of :func:`recall_table`. Metrics: `recall` of each source and joint, under each null;
-    `recall_without_common`; with `wells` `recall_of_experiments`; with `aligned` `split_half_recall` and
-    `split_half_top1`.
+    `recall_without_common`; those of :func:`summary_at_levels`, always among CRISPR rows; with `wells`
+    `recall_of_experiments`; with `aligned` `split_half_recall` and `split_half_top1`.
     """
-    parts = []
+    parts, crispr = [], None
     for null in dict.fromkeys([options.null_rows, *options.also_null_rows]):
         found = Similarities(perturbation_map, null)
+        crispr = found if null == "crispr" else crispr
         parts.append(summary(found, options, bootstrap).assign(null=null))
         if null == options.null_rows:
             own = recall_table(found, options)
@@ -83,7 +94,10 @@ def score(
                 null="crispr", alignment="none"
             )
         )
-    if aligned is not None:
+    of_map = crispr or Similarities(perturbation_map, "crispr")
+    at_levels = similarities_at_levels(of_map, options.levels, aligned)
+    parts.append(summary_at_levels(at_levels, options, bootstrap, len(of_map.genes)).assign(null="crispr"))
+    if aligned is not None and options.split_half_repeats:
         parts.append(split_half_summary(split_half_by_guide(*aligned, options.thresholds, options.split_half_repeats)))
     return Result(tuple(parts), own)
 
@@ -185,9 +199,9 @@ def summary(similarities: Similarities, options: GeneGeneOptions, bootstrap: Boo
     for source, pairs in tables.items():
         if pairs.empty:
             continue
-        for low, high in options.thresholds:
-            hits = similarities.recalled(pairs, low, high)
-            samples = recall_resamples(pairs, hits, genes, bootstrap.resamples, bootstrap.seed)
+        recalled = [similarities.recalled(pairs, low, high) for low, high in options.thresholds]
+        drawn = recalls_resamples(pairs, recalled, genes, bootstrap.resamples, bootstrap.seed)
+        for (low, high), hits, samples in zip(options.thresholds, recalled, drawn):
             bounds = interval(samples, bootstrap.level)
             rows.append(("recall", source, float(low), float(high), hits.sum() / len(hits), len(hits), *bounds))
             if not hits.any():
@@ -200,6 +214,49 @@ def _known_pairs(genes: Sequence[str], options: GeneGeneOptions) -> dict[str, pd
     sources, folder, aliases = options.sources, options.annotations, options.aliases
     tables = {source: relationships(source, genes, folder, aliases) for source in sources}
     return tables | {"joint": joint_relationships(sources, genes, folder, aliases)}
+
+
+def summary_at_levels(
+    at_levels: Mapping[str, Similarities], options: GeneGeneOptions, bootstrap: BootstrapOptions, n_genes: int
+) -> pd.DataFrame:
+    """Recalls at each level, by both tails and by the right tail alone, with intervals over genes.
+
+    Columns of :func:`summary`; the source is that of the known pairs (or `joint`) and the level, as `CORUM NSB`.
+    Metrics: `recall_at_level`, `recall_right_tail` (known pairs among the most similar alone; `threshold_low` is 0),
+    `share_of_pairs_left` (known pairs of the map that the level leaves; n: how many). A level that leaves fewer than
+    :data:`LEAST` known pairs over all sources is noted, not scored.
+    """
+    parts = []
+    for level, found in at_levels.items():
+        tables = _known_pairs(found.genes, options)
+        joint, left = tables["joint"], found.left(tables["joint"])
+        if level != NO_RESTRICTION:
+            text = f"gene_gene at {level}: {len(left):,} of {len(joint):,} known pairs of {n_genes:,} genes are left"
+            note(text + (f"; fewer than {LEAST}, not scored" if len(left) < LEAST else ""))
+            if len(left) < LEAST:
+                continue
+        for source, pairs in tables.items():
+            if pairs.empty:
+                continue
+            kept = found.left(pairs)
+            rows = [("share_of_pairs_left", np.nan, np.nan, len(kept) / len(pairs), len(kept), np.nan, np.nan)]
+            tails = list(_tails(found, kept, options.thresholds)) if len(kept) else []
+            recalled = [hits for *_, hits in tails]
+            drawn = recalls_resamples(kept, recalled, found.genes, bootstrap.resamples, bootstrap.seed)
+            for (metric, low, high, hits), samples in zip(tails, drawn):
+                rows.append((metric, low, high, hits.mean(), len(kept), *interval(samples, bootstrap.level)))
+            names = [name for name in SUMMARY_COLUMNS if name != "source"]
+            parts.append(pd.DataFrame(rows, columns=names).assign(source=f"{source} {level}"))
+    return pd.concat(parts)[SUMMARY_COLUMNS] if parts else pd.DataFrame(columns=SUMMARY_COLUMNS)
+
+
+def _tails(
+    found: Similarities, pairs: pd.DataFrame, thresholds: Sequence[Sequence[float]]
+) -> Iterator[tuple[str, float, float, np.ndarray]]:
+    """(metric, low, high, whether each pair is recalled) by both tails, and by the right one alone."""
+    for low, high in thresholds:
+        yield "recall_at_level", float(low), float(high), found.recalled(pairs, low, high).astype(float)
+        yield "recall_right_tail", 0.0, float(high), found.in_right_tail(pairs, high).astype(float)
 
 
 def _say_zero(similarities: Similarities, source: str, n: int, low: float, high: float) -> None:
@@ -236,8 +293,37 @@ def paired_difference(
     for source, pairs in tables.items():
         for low, high in options.thresholds if len(pairs) else ():
             hits = [one.recalled(pairs, low, high).astype(float) for one in (first, second)]
-            samples = [recall_resamples(pairs, h, genes, bootstrap.resamples, bootstrap.seed) for h in hits]
+            samples = recalls_resamples(pairs, hits, genes, bootstrap.resamples, bootstrap.seed)
             bounds = interval(samples[0] - samples[1], bootstrap.level)
             value = hits[0].mean() - hits[1].mean()
             rows.append(("recall", source, float(low), float(high), value, len(pairs), *bounds))
+    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
+
+
+def paired_difference_at_levels(
+    first: Mapping[str, Similarities],
+    second: Mapping[str, Similarities],
+    options: GeneGeneOptions,
+    bootstrap: BootstrapOptions,
+) -> pd.DataFrame:
+    """Recalls of `first` less those of `second` at the levels that both have, as :func:`summary_at_levels` gives them.
+
+    On the genes and known pairs that both have, from the same resamples of genes; each keeps its own null.
+    """
+    rows = []
+    for level in [name for name in first if name in second]:
+        pair = first[level], second[level]
+        genes = sorted(set(pair[0].genes) & set(pair[1].genes))
+        tables = _known_pairs(genes, options)
+        if level != NO_RESTRICTION and len(pair[1].left(pair[0].left(tables["joint"]))) < LEAST:
+            continue
+        for source, known in tables.items():
+            kept = pair[1].left(pair[0].left(known))
+            tails = [list(_tails(one, kept, options.thresholds)) if len(kept) else [] for one in pair]
+            recalled = [hits for of_one in tails for *_, hits in of_one]
+            drawn = recalls_resamples(kept, recalled, genes, bootstrap.resamples, bootstrap.seed)
+            for number, ((metric, low, high, one), (*_, other)) in enumerate(zip(*tails)):
+                bounds = interval(drawn[number] - drawn[len(tails[0]) + number], bootstrap.level)
+                value = one.mean() - other.mean()
+                rows.append((metric, f"{source} {level}", low, high, value, len(kept), *bounds))
     return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)

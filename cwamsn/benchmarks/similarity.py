@@ -115,3 +115,11 @@ class Similarities:
     def recalled(self, pairs: pd.DataFrame, low: float, high: float) -> np.ndarray:
         """Whether each pair is recalled."""
         return is_recalled(self.null, self.of(pairs), low, high)
+
+    def in_right_tail(self, pairs: pd.DataFrame, high: float) -> np.ndarray:
+        """Whether each pair is recalled as similar: in the upper 1 - `high` tail alone."""
+        return percentile_ranks(self.null, self.of(pairs))[0] >= high
+
+    def left(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        """Those of `pairs` that have a cosine; at a level of stringency some may have none."""
+        return pairs[~np.isnan(self.of(pairs))].reset_index(drop=True)

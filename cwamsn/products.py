@@ -4,6 +4,7 @@ A further table or figure is one more entry of :data:`PRODUCTS`, and a builder w
 `cwamsn/reporting/` (`BUILDERS`, by the name under `builder`) makes it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,10 @@ class Product:
     """What makes it: a key of `cwamsn.reporting.BUILDERS`, or of `cwamsn.reporting.figures.FIGURES`."""
     number: int | None = None
     """Methods with this number under `tables` appear in it; None: every method with scores of `needs`."""
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
     """Benchmarks without whose scores it is not made."""
+    any_of: tuple[str, ...] = ()
+    """Benchmarks of which the run must compute one at least, where none alone is needed; it prints all of them."""
     also: tuple[str, ...] = ()
     """Benchmarks whose scores it prints where the run computes them anyway."""
     lead: str = ""
@@ -32,6 +35,21 @@ class Product:
     """Whether it compares variants of one method, so that it says nothing with fewer than two beside chance."""
     needs_sizes: bool = False
     """Whether only methods whose numbers of parameters are known appear in it."""
+
+    @property
+    def scored_by(self) -> tuple[str, ...]:
+        """Benchmarks of which a method needs one to appear in it."""
+        return self.needs or self.any_of
+
+    def can_be_made_of(self, benchmarks: Collection[str]) -> bool:
+        """Whether these benchmarks are enough for it."""
+        one = not self.any_of or any(name in benchmarks for name in self.any_of)
+        return one and all(name in benchmarks for name in self.needs)
+
+    def benchmarks(self, computed: Collection[str]) -> list[str]:
+        """Benchmarks whose scores it reads, where a run computes these."""
+        found = [*self.needs, *(name for name in (*self.any_of, *self.also) if name in computed)]
+        return found or list(self.any_of[:1])
 
     @property
     def minimum(self) -> int:
@@ -85,6 +103,16 @@ PRODUCTS: dict[str, Product] = {
             number=8,
             needs=("plate_probe",),
             also=("gene_gene",),
+        ),
+        Product(
+            name="table9",
+            title="Table 9. Number of positive pairs",
+            builder="pairs",
+            number=9,
+            any_of=("gene_gene", "retrieval"),
+            lead="pairs",
+            paired=True,
+            compares_variants=True,
         ),
         # Of benchmarks that the paper has no table of.
         Product(name="replicates", title="Replicate retrieval", builder="replicates", needs=("replicate_map",)),

@@ -37,12 +37,12 @@ class ReportNeeds:
 
     def is_made(self, product: Product, screen: str) -> bool:
         """Whether the methods and benchmarks of the run make a product worth making."""
-        shown = [m for m in self.methods_in(product) if any(m.kind.has(b) for b in product.needs)]
+        shown = [m for m in self.methods_in(product) if any(m.kind.has(b) for b in product.scored_by)]
         if not product.shows_chance_alone:
             shown = [m for m in shown if not m.kind.chance]
         if product.needs_sizes:
             shown = [m for m in shown if m.kind.described or m.parameters]
-        return len(shown) >= product.minimum and set(product.needs) <= set(self.plan.benchmarks(screen))
+        return len(shown) >= product.minimum and product.can_be_made_of(self.plan.benchmarks(screen))
 
     def products(self, known: Mapping[str, Product] = PRODUCTS) -> list[tuple[Product, str]]:
         """Those of the known tables and figures that the run makes, each with its screen."""
@@ -68,7 +68,7 @@ class ReportNeeds:
         return self.plan.product_files(made or [(PRODUCTS[name], screen) for screen in self.plan.evaluated])
 
     def _benchmarks_in(self, product: Product, screen: str) -> list[str]:
-        return [*product.needs, *(b for b in product.also if b in self.plan.benchmarks(screen))]
+        return product.benchmarks(self.plan.benchmarks(screen))
 
     def scores_in(self, product: str, screen: str) -> list[str]:
         """Scores that a table or figure reads: of its methods and benchmarks, and the differences among its methods."""

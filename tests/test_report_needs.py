@@ -25,6 +25,19 @@ def test_a_finished_map_makes_table_1_alone():
     assert reporting_of(plan).computations_in("table1") == []
 
 
+def test_one_of_two_benchmarks_is_enough_for_the_table_of_positive_pairs():
+    methods = {name: {"tables": [9]} for name in ("cwa-msn", "wells-2")}
+    for benchmarks in (["gene_gene"], ["retrieval"], ["gene_gene", "retrieval"]):
+        plan = plan_of(methods, evaluate={"e": benchmarks})
+        assert "table9" in made(plan)
+        files = reporting_of(plan).scores_in("table9", "e")
+        assert files == [f"./r/scores/e/{m}/seed0/{b}.scores.parquet" for m in methods for b in benchmarks]
+    neither = plan_of(methods, evaluate={"e": ["plate_probe"]})
+    assert "table9" not in made(neither)
+    assert reporting_of(neither).scores_in("table9", "e")[0].endswith("gene_gene.scores.parquet"), "asked for by name"
+    assert "table9" not in made(plan_of({"wells-2": {"tables": [9]}}, evaluate={"e": ["gene_gene"]}))
+
+
 def test_published_numbers_need_nothing():
     plan = plan_of({"phenom": {"kind": "published"}})
     assert made(plan) == [] and reporting_of(plan).scores_in("table1", "e") == []

@@ -36,6 +36,14 @@ class Computation:
     """Device it was trained on."""
     training_data: str
     """What it was trained on, in a few words."""
+    steps: int
+    """Optimiser steps."""
+    perturbations: int | None = None
+    """Perturbations that gave pairs; None: nothing was trained, or by a version that did not count them."""
+    wells: int | None = None
+    """Their wells."""
+    well_pairs: int | None = None
+    """Pairs of their wells that could be anchor and target; None too where the target comes from the same well."""
 
 
 def count_computation(description: Mapping[str, Any]) -> Computation:
@@ -65,6 +73,7 @@ def count_computation(description: Mapping[str, Any]) -> Computation:
             masked = views.mask_ratio if views.mask_views == "all" else 0.0
             anchor += views.focal_views * forward(views.focal_size, masked)
     head = head_forward(encoder.num_features, network.hidden_dim, network.output_dim) / 1e9
+    counts = description.get("counts", {})
     step = 3 * (anchor + (views.rand_views + views.focal_views) * head) + inference + head
     return Computation(
         images=description["images"],
@@ -74,6 +83,10 @@ def count_computation(description: Mapping[str, Any]) -> Computation:
         step_gflops=step if description["steps"] and "target" in description["networks"] else None,
         device=description.get("device"),
         training_data=trained_on(description),
+        steps=description["steps"],
+        perturbations=counts.get("perturbations_used"),
+        wells=counts.get("wells_used"),
+        well_pairs=counts.get("well_pairs"),
     )
 
 

@@ -44,6 +44,11 @@ class TableMethod:
     step_gflops: float | None = None
     device: str | None = None
     """Device it was trained on."""
+    steps: float | None = None
+    perturbations: float | None = None
+    """Perturbations, wells and pairs of wells that it was trained on, of its first seed."""
+    wells: float | None = None
+    well_pairs: float | None = None
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], counted: Mapping[str, Any] | None = None) -> "TableMethod":

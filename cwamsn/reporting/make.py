@@ -12,6 +12,7 @@ from cwamsn.reporting.compound_gene import compound_gene_table
 from cwamsn.reporting.context import ContextValues, TableContext, TableMethod, methods_in_table, table_methods
 from cwamsn.reporting.further import latent_table, replicates_table, signal_table
 from cwamsn.reporting.method_notes import named_lines, notes_by_method
+from cwamsn.reporting.pairs import pairs_table
 from cwamsn.reporting.plate_probe import plate_probe_table
 from cwamsn.reporting.recall import recall_table
 from cwamsn.reporting.scores import read_scores
@@ -23,6 +24,7 @@ BUILDERS: dict[str, Builder] = {
     "recall": recall_table,
     "compound_gene": compound_gene_table,
     "plate_probe": plate_probe_table,
+    "pairs": pairs_table,
     "replicates": replicates_table,
     "retrieval": retrieval_table,
     "enrichment": enrichment_table,

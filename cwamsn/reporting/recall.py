@@ -80,6 +80,10 @@ def short_number(value: float | None) -> str | None:
     return None if value is None else f"{value:g}"
 
 
+def _wells_of_each(method: TableMethod, context: TableContext) -> float | None:
+    return method.wells / method.perturbations if method.wells and method.perturbations else None
+
+
 def _training_devices(methods: Sequence[TableMethod], context: TableContext) -> list[str]:
     timed = [m for m in methods if m.name in context.training_hours]
     devices = sorted({m.device or "a device not recorded" for m in timed})
@@ -105,6 +109,14 @@ LEADS = {
             (Column("training_dataset", "Training data", text=True), lambda m, _: m.training_data),
             (Column("images", "Images", text=True), lambda m, _: short_number(m.images)),
             (Column("parameters", "Parameters", text=True), lambda m, _: short_number(m.parameters)),
+        ]
+    ),
+    "pairs": Lead(
+        [
+            (Column("perturbations", "perturbations", 0, group="Trained on,"), lambda m, _: m.perturbations),
+            (Column("wells_per_perturbation", "wells of each", 2, group="Trained on,"), _wells_of_each),
+            (Column("well_pairs", "pairs of wells", 0, group="Trained on,"), lambda m, _: m.well_pairs),
+            (Column("steps", "steps", 0, group="Trained on,"), lambda m, _: m.steps),
         ]
     ),
     "hours": Lead(

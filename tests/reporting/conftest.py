@@ -139,7 +139,7 @@ def methods():
             title=titles[name],
             kind="random" if name == "random" else "trained",
             seeds=SEEDS,
-            tables=tuple(range(1, 9)),
+            tables=tuple(range(1, 10)),
             paper_row=printed.get(name),
             images=None if name == "random" else 198609.0,
             parameters=None if name == "random" else 21.86e6,

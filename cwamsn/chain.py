@@ -210,7 +210,7 @@ class _Work:
         return {
             "spec": _section(self.source),
             "state": self.source.whole_state(unit),
-            "crops": {name: value for name, value in asdict(self.crops).items() if name != "plates"},
+            "crops": {k: v for k, v in asdict(self.crops).items() if k != "plates" and (k != "cells" or v["count"])},
             "channel_map": [self.spec.channel_map, asdict(of_map) if of_map else None],
         }
 

@@ -144,8 +144,12 @@ class Needs:
         return {} if found == ImageOptions() else {"images": dataclasses.asdict(found)}
 
     def crop_options(self, screen: str) -> dict[str, object]:
-        """What of the section `crops` decides the crops of a unit; the key `plates` only judges all units together."""
-        return {key: value for key, value in crops_of_screen(self.config, screen).items() if key != "plates"}
+        """What of the section `crops` decides the crops of a unit; the key `plates` only judges all units together.
+
+        Without the key `cells` where none are counted: crops of before it came are not made again.
+        """
+        section = crops_of_screen(self.config, screen)
+        return {k: v for k, v in section.items() if k != "plates" and (k != "cells" or v["count"])}
 
     def crop_plates(self, screen: str) -> dict[str, object]:
         """What to do about whole plates of a screen; and the size of its pixels where it is known."""

@@ -20,7 +20,9 @@ MANNER = ("retry", "watch_images")
 def settings(config: Mapping[str, Any], screen: str) -> dict[str, object]:
     """What of the resolved configuration decides the content of a screen's folder, by dotted key."""
     spec = {key: value for key, value in config["screens"][screen].items() if key not in (*MANNER, "crops")}
-    crops = {key: value for key, value in crops_of_screen(config, screen).items() if key != "plates"}  # it only judges
+    # plates only judges; cells that are not counted change nothing, and older records do not have the key
+    section = crops_of_screen(config, screen)
+    crops = {k: v for k, v in section.items() if k != "plates" and (k != "cells" or v["count"])}
     chosen = {f"screens.{screen}": spec, "crops": crops}
     if name := spec.get("channel_map"):
         chosen[f"channel_maps.{name}"] = config["channel_maps"].get(name)

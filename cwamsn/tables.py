@@ -95,6 +95,7 @@ CONTRACTS: dict[str, Contract] = {
             "warning": TEXT,  # what looks suspicious, `kind: details; kind: details`, see cwamsn.crops.judge
             "bits": TEXT,  # of the stored pixels
             "pixels": TEXT,  # equal only for equal crops
+            "cell_count": REAL,  # where cells are counted
         },
         families={"focus_": REAL, "saturation_": REAL, "mean_": REAL},
     ),

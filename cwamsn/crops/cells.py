@@ -3,12 +3,19 @@
 scikit-image is imported where it counts: crops are written without it by default.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
+from cwamsn.crops.options import CropOptions
 from cwamsn.errors import InputError
+from cwamsn.notes import note
 from cwamsn.vocabulary import SYNONYMS
+
+log = logging.getLogger(__name__)
 
 _DIAMETER = 12  # pixels of a nucleus once a plane is reduced: enough for its outline, and cheap
 _SMALLEST = 0.2  # of a nucleus' area; what is less is debris
@@ -16,7 +23,9 @@ _SMALLEST = 0.2  # of a nucleus' area; what is less is debris
 # their skewness is 0; of real fields 4.5 to 13 and 1.2 to 4.
 _APART, _SKEWED = 3.6, 0.3
 _SCALES = (8, 96)  # pixels that a nucleus' diameter may have
-_LEAST_ISLANDS = 5  # from which a field says how large its nuclei are
+_LEAST_ISLANDS = 5  # that say how large nuclei are
+_FIELDS = 9  # of a plate from which its nuclei are measured
+_USUAL = 24.0  # pixels, where too few nuclei are there to measure
 
 
 def nuclear_channel(channels: Sequence[str], name: str | None = None) -> int:
@@ -88,23 +97,23 @@ def find_nuclei(plane: np.ndarray, diameter: float) -> np.ndarray:
 
 
 def typical_diameter(planes: Iterable[np.ndarray]) -> float | None:
-    """Diameter of a nucleus in pixels: the median over fields of the median over islands of the foreground.
+    """Diameter of a nucleus in pixels, from the widths of the islands that stand out of the background.
 
-    None where no field has five islands. planes: (H, W) each.
+    None where there are fewer than five. planes: (H, W) each.
     """
     from scipy import ndimage
 
-    found = []
+    found: list[float] = []
     for plane in planes:
         _, mask = _foreground(plane, 1, 1.0)
         distance = ndimage.distance_transform_edt(mask)
         islands, n = ndimage.label(mask)
         if n:
             radii = np.asarray(ndimage.maximum(distance, islands, np.arange(1, n + 1)))
-            radii = radii[radii >= _SCALES[0] / 4]
-            if len(radii) >= _LEAST_ISLANDS:
-                found.append(2.3 * float(np.median(radii)))  # nuclei are longer than they are wide
-    return float(np.clip(np.median(found), *_SCALES)) if found else None
+            found += radii[radii >= _SCALES[0] / 4].tolist()
+    if len(found) < _LEAST_ISLANDS:
+        return None
+    return float(np.clip(2.3 * np.median(found), *_SCALES))  # nuclei are longer than they are wide
 
 
 def _foreground(plane: np.ndarray, factor: int, sigma: float) -> tuple[np.ndarray, np.ndarray]:
@@ -129,3 +138,63 @@ def _foreground(plane: np.ndarray, factor: int, sigma: float) -> tuple[np.ndarra
 def _skewness(values: np.ndarray) -> float:
     centred = values - values.mean()
     return float(np.mean(centred**3) / max(float(np.mean(centred**2)), 1e-12) ** 1.5)
+
+
+@dataclass(frozen=True)
+class CellCounter:
+    """Counts the cells of (C, H, W) crops."""
+
+    channel: int
+    """Position of the nuclear stain."""
+    diameter: float
+    """Of a nucleus, in pixels."""
+
+    def __call__(self, crop: np.ndarray) -> int:
+        return len(find_nuclei(crop[self.channel], self.diameter))
+
+
+class Reader(Protocol):
+    """What reads a field: see :class:`cwamsn.crops.write.FieldReader`."""
+
+    def read(self, field: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(C, H, W) crop, valid until the next call, and the planes that it is made of."""
+
+
+def counter_of(
+    options: CropOptions, unit: str, fields: Sequence[Mapping[str, Any]], new_reader: Callable[[], Reader]
+) -> CellCounter:
+    """What counts the cells of a unit; where the options leave it open, nuclei are measured on some of its fields.
+
+    Parameters
+    ----------
+    options : the section `crops`.
+    unit : name of the plate or shard.
+    fields : rows of its fields table.
+    new_reader : makes what reads them; not called where the options say how large nuclei are.
+
+    Raises
+    ------
+    InputError
+        No channel is known as the nuclear stain.
+    """
+    channel = nuclear_channel(options.channels, options.cells.channel)
+    diameter = options.cells.diameter
+    if diameter is None:
+        rows = np.unique(np.linspace(0, len(fields) - 1, min(_FIELDS, len(fields))).round().astype(int))
+        diameter = typical_diameter(_planes([fields[row] for row in rows], new_reader(), channel))
+    if diameter is None:
+        note(
+            f"{unit}: too few nuclei to measure in {len(rows)} fields; cells are counted as if nuclei were {_USUAL:g} "
+            "pixels wide, set crops.cells.diameter if they are not"
+        )
+    log.info("%s: nuclei are %.3g pixels wide", unit, diameter or _USUAL)
+    return CellCounter(channel, diameter or _USUAL)
+
+
+def _planes(fields: Sequence[Mapping[str, Any]], reader: Reader, channel: int) -> Iterator[np.ndarray]:
+    """The nuclear stain of each field that can be read."""
+    for field in fields:
+        try:
+            yield reader.read(field)[0][channel]
+        except InputError:
+            continue  # the QC table will say why

@@ -31,6 +31,15 @@ class PlateOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CellOptions(Options):
+    """Section `crops.cells`: whether the cells of each field are counted, and how large their nuclei are."""
+
+    count: bool = False
+    channel: str | None = None
+    diameter: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CropOptions(Options):
     """Section `crops`."""
 
@@ -42,6 +51,7 @@ class CropOptions(Options):
     plates: PlateOptions = field(default_factory=PlateOptions)
     codec: str = "lz4"
     qc: QcOptions = field(default_factory=QcOptions)
+    cells: CellOptions = field(default_factory=CellOptions)
 
 
 def crops_of(options: CropOptions, own: Mapping[str, object] | None) -> CropOptions:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cwamsn import tables
+from cwamsn.crops.cells import CellCounter, counter_of
 from cwamsn.crops.channels import channel_sources, combine_planes
 from cwamsn.crops.conversion import compress_to_uint8
 from cwamsn.crops.corrections import Corrections, corrections_of
@@ -95,7 +96,9 @@ def write_crops(
             planes = opened.enter_context(PlaneReader(images))
             return FieldReader(sources, combine, planes, options, copy(corrections))
 
-        judge = _Judge(new_reader, wells, options, pack=threads > 1)
+        own = [record for record in records if record["well_id"] in wells]
+        counter = counter_of(options, unit.name, own, new_reader) if options.cells.count else None
+        judge = _Judge(new_reader, wells, options, pack=threads > 1, counter=counter)
         with closing(in_order(judge, records, threads)) as judged:
             shown = progress(records, f"crops {unit.name}", unit="field")
             for field, (crop, measures, found) in zip(shown, judged, strict=True):
@@ -127,7 +130,8 @@ def write_crops(
     kept = _of_one_size(kept, {r["field_id"]: r for r in rows})
     tables.write(pd.DataFrame([r for r, _ in kept], columns=_columns("crops")), "crops", unit.index)
     measured = [f"{name}_{c}" for name in ("focus", "saturation", "mean") for c in channels]
-    qc = pd.DataFrame(rows, columns=[*_columns("qc"), *tables.CONTRACTS["qc"].optional, *measured])
+    optional = [c for c in tables.CONTRACTS["qc"].optional if c != "cell_count" or options.cells.count]
+    qc = pd.DataFrame(rows, columns=[*_columns("qc"), *optional, *measured])
     tables.write(qc, "qc", unit.qc)
     write_json({"part": unit.name, **channel_sums(kept, channels)}, unit.statistics)
     _report(unit.name, qc)
@@ -142,13 +146,20 @@ class _Judge:
     wells : by their ids; of other wells no field is read.
     options : the section `crops`.
     pack : compress the crop too: another one is read while it waits to be written.
+    counter : counts the cells of fields that are not left out.
     """
 
     def __init__(
-        self, new_reader: Callable[[], "FieldReader"], wells: Container[object], options: CropOptions, *, pack: bool
+        self,
+        new_reader: Callable[[], "FieldReader"],
+        wells: Container[object],
+        options: CropOptions,
+        *,
+        pack: bool,
+        counter: CellCounter | None,
     ) -> None:
         self._new_reader, self._wells, self._options, self._pack = new_reader, wells, options, pack
-        self._own = threading.local()
+        self._counter, self._own = counter, threading.local()
 
     def __call__(self, field: Mapping[str, Any]) -> tuple[np.ndarray | Packed | None, Measures | None, dict]:
         if field["well_id"] not in self._wells:
@@ -156,6 +167,8 @@ class _Judge:
         if not hasattr(self._own, "reader"):
             self._own.reader = self._new_reader()
         crop, measures, row = judge_field(self._own.reader, field, self._options)
+        if self._counter is not None and crop is not None and row["reason"] is None:
+            row["cell_count"] = float(self._counter(crop))
         if not self._pack or crop is None:
             return crop, measures, row
         return None if row["reason"] else Packed.of(crop, self._options.codec), measures, row

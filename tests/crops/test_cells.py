@@ -10,12 +10,15 @@ import tifffile
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from cwamsn import tables
 from cwamsn.crops import compress_to_uint8
 from cwamsn.crops.cells import find_nuclei, nuclear_channel, typical_diameter
 from cwamsn.errors import InputError
+from cwamsn.notes import collected
 from cwamsn.screen_specs.simulated import SimulatedBraySpec
 from cwamsn.simulate import bray, render
 from cwamsn.vocabulary import BRAY_STAINS
+from tests.crops.screen import make_unit, write
 
 
 def simulated_fields(monkeypatch, n: int, cell: int, confluence: float):
@@ -126,3 +129,46 @@ def test_the_nuclear_stain_is_known_by_its_names(channels):
 def test_a_nuclear_stain_that_cannot_be_told_is_one_line(channels, name, text):
     with pytest.raises(InputError, match=re.escape(text)):
         nuclear_channel(channels, name)
+
+
+def blobs(positions, shape=(120, 150)) -> np.ndarray:
+    """(5, H, W) uint16 field whose last channel has a nucleus of 14 pixels at each position."""
+    rng = np.random.default_rng(3)
+    field = rng.poisson(60, (5, *shape)).astype(float)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    for y, x in positions:
+        field[4] += 900 * ((rows - y) ** 2 + (columns - x) ** 2 <= 49)
+    field[4, 0, 0] += rng.integers(1, 9)  # no two fields are equal
+    return field.astype(np.uint16)
+
+
+LATTICE = [(y, x) for y in (20, 50, 80) for x in (20, 50, 80, 110)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_qc_table_has_the_count_of_each_field_and_crops_stay_the_same(tmp_path, sections, threads):
+    fields = {"A01": blobs(LATTICE), "A02": blobs(LATTICE[:7]), "A03": blobs([]), "A04": blobs(LATTICE)}
+    fields["A04"][3] = 5  # a constant channel: empty
+    units = [make_unit(tmp_path / name, "p1", fields) for name in ("plain", "counted")]
+    write(units[0], sections)
+    write(units[1], sections, cells={"count": True}, threads=threads)
+    plain, counted = (tables.read("qc", unit.qc) for unit in units)
+    assert counted["cell_count"].tolist()[:3] == [12, 7, 0]
+    assert np.isnan(counted["cell_count"][3]) and counted["status"][3] == "skipped"
+    assert "cell_count" not in plain
+    pd.testing.assert_frame_equal(counted.drop(columns="cell_count"), plain)
+    shards = [(unit.shards / "crops.arrow").read_bytes() for unit in units]
+    assert shards[0] == shards[1]
+
+
+def test_a_plate_without_nuclei_says_that_their_size_is_assumed(tmp_path, sections):
+    unit = make_unit(tmp_path, "p1", {"A01": blobs([(50, 50)]), "A02": blobs([])})
+    with collected() as lines:
+        write(unit, sections, cells={"count": True})
+    assert lines == [
+        "p1: too few nuclei to measure in 2 fields; cells are counted as if nuclei were 24 pixels wide, set "
+        "crops.cells.diameter if they are not"
+    ]
+    with collected() as lines:
+        write(unit, sections, cells={"count": True, "diameter": 14})
+    assert lines == [] and tables.read("qc", unit.qc)["cell_count"].tolist() == [1, 0]

@@ -347,6 +347,33 @@ class Needs:
             found["file"] = self.embedding_file(screen, method)
         return found
 
+    # Plates
+
+    def all_plates(self) -> list[str]:
+        """Plates of the screens that the run uses."""
+        return [str(self.plan.plates(screen).page) for screen in self.used_screens()]
+
+    def of_plates(self, screen: str) -> dict[str, str | list[str]]:
+        """What the page of a screen's plates shows: its QC and crops where the run makes crops of it, and profiles."""
+        paths = self.plan.screen(screen)
+        found: dict[str, str | list[str]] = {"wells": str(paths.wells)}
+        evaluated = screen in self.plan.evaluated
+        if screen == self.plan.training_screen or (evaluated and any(m.kind.needs_images for m in self.plan.methods)):
+            found |= {"qc": str(paths.qc), "crops": str(paths.crops)}
+        shown = [(m, seed) for on, m, seed in self._shown_on_plates() if on == screen]
+        return found | {"profiles": [str(self.plan.profiles(screen, m.name, seed).anndata) for m, seed in shown]}
+
+    def labels_of_plates(self, screen: str) -> list[str]:
+        """What the profiles of :meth:`of_plates` are called."""
+        return [method.name for on, method, _ in self._shown_on_plates() if on == screen]
+
+    def _shown_on_plates(self) -> list[tuple[str, Method, int]]:
+        """One embedding per method and screen: of the first seed."""
+        first: dict[tuple[str, str], tuple[str, Method, int]] = {}
+        for screen, method, seed in self.embedded():
+            first.setdefault((screen, method.name), (screen, method, seed))
+        return list(first.values())
+
     def about_profiles(self, screen: str, method: str) -> dict[str, object]:
         """What of the configuration profiles say of where they come from."""
         found, source = self.plan.defined[method], self.plan.source(screen)

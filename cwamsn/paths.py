@@ -156,6 +156,20 @@ class ProfilePaths:
     """Notes of the job that found the hits."""
 
 
+@dataclass(frozen=True)
+class PlatePaths:
+    """The plates of a screen as heat maps, below their folder."""
+
+    root: Path
+
+    page = _Below("plates.html")
+    """The page."""
+    montages = _Below("montages")
+    """Folder of pictures of the wells."""
+    notes = _Below("notes.json")
+    """Notes of the job, JSON."""
+
+
 def notes_of(table: str) -> str:
     """Notes of the job that wrote a table of embeddings, a map or scores."""
     return f"{_stem(table)}.notes.json"

@@ -11,7 +11,7 @@ from typing import Any
 from cwamsn.errors import InputError
 from cwamsn.files import DIGEST
 from cwamsn.methods import Kind, Method, defined_methods, methods_of
-from cwamsn.paths import NO_SCREEN, ModelPaths, ProfilePaths, ScreenPaths, evaluated, one_of
+from cwamsn.paths import NO_SCREEN, ModelPaths, PlatePaths, ProfilePaths, ScreenPaths, evaluated, one_of
 from cwamsn.products import Product
 
 TABLE_FORMATS = ("csv", "md", "tex", "html")
@@ -140,6 +140,10 @@ class Plan:
     def profiles(self, screen: str = "{screen}", method: str = "{method}", seed: int | str = "{seed}") -> ProfilePaths:
         """Profiles of a screen's wells and perturbations, for other tools."""
         return ProfilePaths(Path(self.results) / "profiles" / screen / method / f"seed{seed}")
+
+    def plates(self, screen: str = "{screen}") -> PlatePaths:
+        """The plates of a screen as heat maps."""
+        return PlatePaths(Path(self.results) / "plates" / screen)
 
     def scores(
         self,

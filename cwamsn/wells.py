@@ -31,6 +31,12 @@ def in_order_of_ids(features: np.ndarray, wells: pd.DataFrame) -> tuple[np.ndarr
     return features[order], wells.iloc[order].reset_index(drop=True)
 
 
+def address_at(row: int, column: int) -> str:
+    """Address of a 1-based row and column: (1, 1) is A01, (32, 48) is AF48."""
+    first, second = divmod(row - 1, 26)
+    return ("" if first == 0 else chr(64 + first)) + chr(65 + second) + f"{column:02d}"
+
+
 def inchikey_block(inchikeys: pd.Series) -> pd.Series:
     """First block of each InChIKey: what two stereoisomers or salts of one molecule share."""
     return inchikeys.str[:INCHIKEY_BLOCK]

@@ -124,6 +124,7 @@ LAYERS = [
     ["scoring"],
     ["studies"],
     ["reporting"],
+    ["plates"],
     ["checks"],
     [
         "needs",

@@ -6,6 +6,7 @@ COMMANDS = {
     "embed": "make profiles of a screen with a trained encoder",
     "neighbours": "list the perturbations nearest to one",
     "activity": "list the perturbations that differ from their controls",
+    "plates": "show plates as heat maps, with pictures of their wells",
     "score": "score embeddings on benchmarks, as a run of the workflow does",
     "inspect": "say what a file or folder of this project holds",
     "export": "export a trained encoder as a folder that loads without this package",

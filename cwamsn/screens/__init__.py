@@ -5,6 +5,7 @@ What can be said of a screen before anything is fetched, and without pandas, is 
 
 from cwamsn.screens.acquisition import fetch_released_embeddings, fetch_truth, fetch_unit, write_wells
 from cwamsn.screens.layouts import layout_report
+from cwamsn.screens.names import parse_addresses
 from cwamsn.screens.planes import PlaneReader, read_plane
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "fetch_truth",
     "fetch_unit",
     "layout_report",
+    "parse_addresses",
     "read_plane",
     "write_wells",
 ]

@@ -16,8 +16,9 @@ from cwamsn.simulate.compounds import broad_samples, inchikey, smiles
 from cwamsn.simulate.phenotypes import draw_group, shared_axes
 from cwamsn.simulate.render import Camera
 from cwamsn.simulate.seeding import file_uuid, generator
-from cwamsn.simulate.wells import Simulation, address, draw_magnitudes, write_csv
+from cwamsn.simulate.wells import Simulation, draw_magnitudes, write_csv
 from cwamsn.vocabulary import BRAY_STAINS, BRAY_WAVELENGTHS
+from cwamsn.wells import address_at
 
 CIL = "cil/broad_data"
 GALLERY = f"gallery/{BUCKET}/workspace/metadata/platemaps/CDRP"
@@ -70,7 +71,7 @@ def design(spec: SimulatedBraySpec) -> pd.DataFrame:
             )
         )
     frame = pd.concat(frames, ignore_index=True)
-    frame["address"] = [address(r, c) for r, c in zip(frame["row"], frame["column"])]
+    frame["address"] = [address_at(r, c) for r, c in zip(frame["row"], frame["column"])]
     frame["well_id"] = frame["plate"] + "_" + frame["address"]
     return frame
 

@@ -18,7 +18,8 @@ from cwamsn.simulate.genes import complexes
 from cwamsn.simulate.phenotypes import draw_group
 from cwamsn.simulate.render import Camera
 from cwamsn.simulate.seeding import generator
-from cwamsn.simulate.wells import Simulation, address, draw_magnitudes, write_csv
+from cwamsn.simulate.wells import Simulation, draw_magnitudes, write_csv
+from cwamsn.wells import address_at
 
 # The six stains by channel number, as the columns of the ground truth have always spelt them (nuisance_gain_Mito);
 # cwamsn.vocabulary.RXRX3_STAINS has the names that images, fields and channel maps use.
@@ -103,7 +104,7 @@ def design(spec: SimulatedRxRx3Spec) -> pd.DataFrame:
     wells = pd.concat(frames, ignore_index=True)
     if wells["row"].max() > 32 or wells["column"].max() > 99:
         raise InputError("plate_rows, plate_columns: a plate has at most 32 rows and 99 columns; lower them")
-    wells["address"] = [address(r, c) for r, c in zip(wells["row"], wells["column"])]
+    wells["address"] = [address_at(r, c) for r, c in zip(wells["row"], wells["column"])]
     wells["well_id"] = wells["experiment_name"] + "_" + wells["plate"].astype(str) + "_" + wells["address"]
     wells["cell_type"] = "HUVEC"
     wells["batch"] = wells["experiment_name"]

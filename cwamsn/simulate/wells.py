@@ -12,8 +12,6 @@ from cwamsn.simulate import nuisance, phenotypes
 from cwamsn.simulate.render import Camera, render_field
 from cwamsn.simulate.seeding import generator
 
-ROW_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
 
 class Simulation:
     """A screen's wells with their latent phenotype and nuisance, ready to be rendered.
@@ -63,12 +61,6 @@ def draw_magnitudes(rng: np.random.Generator, count: int, phenotype: Phenotype) 
     silent = np.zeros(count, bool)
     silent[rng.permutation(count)[: round(count * phenotype.inactive)]] = True
     return np.where(silent, 0.0, strengths)
-
-
-def address(row: int, column: int) -> str:
-    """Well address of a 1-based row and column: (1, 1) is A01, (32, 48) is AF48."""
-    letters = ROW_LETTERS[row - 1] if row <= 26 else "A" + ROW_LETTERS[row - 27]
-    return f"{letters}{column:02d}"
 
 
 def write_csv(frame: pd.DataFrame, path: Path, separator: str = ",") -> None:

@@ -21,8 +21,8 @@ from cwamsn.simulate.compounds import inchikey, smiles
 from cwamsn.simulate.genes import complexes, relationships
 from cwamsn.simulate.phenotypes import PARAMETERS, base_parameters, draw_group, loadings, shared_axes
 from cwamsn.simulate.seeding import generator
-from cwamsn.simulate.wells import address
 from cwamsn.vocabulary import BRAY_STAINS
+from cwamsn.wells import address_at
 
 FILE = re.compile(r"_(?P<well>[a-p]\d{2})_s(?P<site>\d)_w(?P<w>\d)(?P<uuid>[0-9a-f-]{36})\.tif$", re.IGNORECASE)
 KEY = re.compile(
@@ -79,7 +79,7 @@ def test_parts_are_named_as_on_the_hosts(make):
     plates = make("simulated-bray").units()
     assert plates[:5] == ["24277", "24278", "24279", "24280", "24293"] and len(plates) == 8
     assert make("simulated-rxrx3-core").units() == ["train-00000-of-00002", "train-00001-of-00002"]
-    assert [address(1, 1), address(26, 2), address(32, 48)] == ["A01", "Z02", "AF48"]
+    assert [address_at(1, 1), address_at(26, 2), address_at(32, 48)] == ["A01", "Z02", "AF48"]
 
 
 @pytest.mark.parametrize("screen", ["bray_screen", "rxrx3_screen"])

@@ -1,5 +1,6 @@
 """The whole chain on a tiny configuration: raw simulated plates to finished tables."""
 
+import json
 import re
 
 import numpy as np
@@ -161,3 +162,18 @@ def test_neighbours_and_hits_are_targets_of_the_run(finished):
     for target in ("neighbours", "hits"):
         planned = snakemake(finished, "-n", target).stdout
         assert all(f"/{name}/seed0/{target}.csv" in planned for name in tiny()["methods"] if name != "cwa-msn")
+
+
+def test_the_plates_of_both_screens_are_a_target_of_the_run(finished):
+    snakemake(finished, "plates")
+    for screen in ("bray-tiny", "rxrx3-tiny"):
+        folder = finished / "results" / "tiny" / "plates" / screen
+        text = (folder / "plates.html").read_text()
+        data = json.loads(re.search(r'id="data">(.*?)</script>', text).group(1))
+        wells = tables.read("wells", finished / "data" / screen / "wells.parquet")
+        assert "Simulated images" in text
+        assert sum(plate["end"] - plate["start"] for plate in data["plates"]) == len(wells)
+        distances = {n["name"] for n in data["numbers"] if n["group"] == "Profiles"}
+        assert ("Distance to controls (cwa-msn)" in distances) == (screen == "rxrx3-tiny")
+        named = [name for names in data["montages"]["files"].values() for name in names]
+        assert named and all((folder / name).stat().st_size > 0 for name in named)

@@ -1,7 +1,8 @@
 """Where a run's products are: the lines at the end of a run."""
 
+import shlex
 from collections.abc import Iterable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from cwamsn.plan import Plan
@@ -35,3 +36,11 @@ def trainings(made: Iterable[str], plan: Plan) -> str | None:
     if not any(PurePath(path).match(str(plan.model("*", "*").weights)) for path in made):
         return None
     return f"progress of each training, once it has begun: tail -f {plan.log('train/*/*')}"
+
+
+def own_command(configfiles: Iterable[str | Path]) -> str:
+    """What a reader types, followed by a target, to make a part of the run that these files configure."""
+    here = Path.cwd()
+    files = [Path(path) for path in configfiles]
+    shown = [str(path.relative_to(here) if path.is_relative_to(here) else path) for path in files]
+    return " ".join(["snakemake --cores all", *(["--configfile", *map(shlex.quote, shown), "--"] if shown else [])])

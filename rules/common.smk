@@ -39,6 +39,7 @@ from cwamsn.paths import counts_of, notes_of, one_of, own_table_of
 from cwamsn.products import FIGURES, PRODUCTS, TABLES
 from cwamsn.report_needs import ReportNeeds
 from cwamsn.study_needs import StudyNeeds
+from cwamsn.where import own_command
 from cwamsn.workplace import begin, release
 
 

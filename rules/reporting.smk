@@ -161,6 +161,7 @@ rule report_html:
         record=plan.provenance,
         screens=reporting.pictures(),
         logs=reporting.log_files(),
+        scores=plan.all_scores,
     output:
         plan.report,
     log:
@@ -179,6 +180,7 @@ rule report_html:
         screens=reporting.pictured_folders(),
         logs=reporting.training_logs(),
         examples=config["reporting"]["example_crops"],
+        command=own_command(workflow.overwrite_configfiles),
     script:
         "../workflow_scripts/reporting_page.py"
 

@@ -1,6 +1,6 @@
 """The lines at the end of a run name what it made and where."""
 
-from cwamsn.where import products, trainings
+from cwamsn.where import own_command, products, trainings
 from tests.plans import DEMO, plan_of
 
 PLAN = plan_of(DEMO)
@@ -34,3 +34,10 @@ def test_a_plan_without_products_says_nothing():
 def test_trainings_say_where_to_look():
     command = "tail -f ./r/logs/train/*/*.log"
     assert trainings(MADE, PLAN) == f"progress of each training, once it has begun: {command}"
+
+
+def test_a_command_names_the_files_that_configure_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert own_command([]) == "snakemake --cores all"
+    files = [tmp_path / "my plates.yaml", "/elsewhere/b.yaml"]
+    assert own_command(files) == "snakemake --cores all --configfile 'my plates.yaml' /elsewhere/b.yaml --"

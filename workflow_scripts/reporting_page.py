@@ -19,6 +19,8 @@ with job(snakemake):
         screens=params.screens,
         logs=params.logs,
         examples=params.examples,
+        scores=[snakemake.input.scores],
+        command=params.command,
     )
     write_report(inputs, snakemake.output[0])
     # Every table of the run is finished now: what a failed run left is of tables that are complete or no longer made.

@@ -1,7 +1,7 @@
 """Pages from templates: what a template prints is escaped, and what it does not know is an error."""
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cwamsn.pages.theme import style_sheet
 
+LONG_LABEL = 17
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -25,7 +26,7 @@ def _environment(folder: Path) -> Environment:
         keep_trailing_newline=True,
     )
     made.globals["theme"] = style_sheet
-    made.filters |= {"base64": _base64, "lines": _lines, "shown": shown}
+    made.filters |= {"base64": _base64, "lines": _lines, "long_labels": _long_labels, "shown": shown}
     return made
 
 
@@ -52,6 +53,11 @@ def shown(value: object) -> str:
 
 def _lines(frame: pd.DataFrame) -> Iterator[tuple[object, ...]]:
     return frame.itertuples(index=False, name=None)
+
+
+def _long_labels(labels: Sequence[str]) -> str:
+    """Class of a table whose labels leave no room for a second one beside them on a narrow screen."""
+    return " long" if max(map(len, labels), default=0) > LONG_LABEL else ""
 
 
 def _base64(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -97,59 +98,70 @@ def efficiency(methods: Sequence[TableMethod], scores: pd.DataFrame, context: Ta
 
 
 PANELS = [
-    ("recall", "Recall"),
-    ("per_images", "Recall per million images"),
-    ("per_parameters", "Recall per billion parameters"),
-    ("per_product", "Recall per million images\nand billion parameters"),
+    ("recall", "excess", "Recall"),
+    ("per_images", "per_images_excess", "Recall per million images"),
+    ("per_parameters", "per_parameters_excess", "Recall per billion parameters"),
+    ("per_product", "per_product_excess", "Recall per million images\nand billion parameters"),
 ]
 BLOCKS = {"measured": "Measured here", "quoted": "Published: table 1 of the paper, on RxRx3-core"}
+READING = "Solid: recall minus chance. Pale, with its number: recall itself, as the paper plots it."
 
 
 def figure1(methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext) -> plt.Figure:
-    """Recall, and recall per training image, per parameter and per product; below each, the same minus chance.
+    """Recall, and recall per training image, per parameter and per product, each with its part above chance.
 
-    Measured methods and the paper's published rows have blocks of their own, since their axes differ by orders of
-    magnitude where a small encoder or screen is measured. A method without a number of images or parameters appears in
-    the panels that need none.
+    Measured methods and the paper's published rows stand in a row of panels each, since their axes differ by orders of
+    magnitude where a small encoder or screen is measured. A row has one order of methods, by recall. A method without a
+    number of images or parameters has no bar in the panels that need it.
     """
     frame = efficiency(methods, scores, context)
     if frame.empty:
         raise InputError("figure1: no method has gene_gene scores; add gene_gene to benchmarks")
     blocks = [(title, frame[frame["status"] == status]) for status, title in BLOCKS.items()]
-    blocks = [(title, part) for title, part in blocks if len(part)]
-    lines = [max(wrapped(title).count("\n") + 1 for title in part["title"]) for _, part in blocks]
-    heights = [1.2 + (0.06 + 0.11 * count) * len(part) for count, (_, part) in zip(lines, blocks, strict=True)]
+    blocks = [(title, part.sort_values(["recall", "title"])) for title, part in blocks if len(part)]
+    lines = [sum(wrapped(title).count("\n") + 1.6 for title in part["title"]) for _, part in blocks]
+    heights = [1.2 + 0.13 * count for count in lines]
     with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(17, 2 * sum(heights) + 0.5), layout="constrained")
+        figure = plt.figure(figsize=(12, sum(heights) + 0.6), layout="constrained")
         parts = figure.subfigures(len(blocks), 1, height_ratios=heights, squeeze=False)[:, 0]
-        letters = iter("abcdefghijklmnop")
+        letters = iter("abcdefgh")
         for part, (title, rows) in zip(parts, blocks, strict=True):
-            part.suptitle(title, fontsize=10, x=0.01, ha="left", weight="bold")
-            for line, axes in zip(("", "_excess"), part.subplots(2, 4), strict=True):
-                for axis, (key, label) in zip(axes, PANELS, strict=True):
-                    column = key + line if key != "recall" else ("excess" if line else "recall")
-                    _bars(axis, rows, column, _minus_chance(label) if line else label)
-                    axis.set_title(f"({next(letters)})", loc="left", fontsize=9)
+            part.suptitle(title, fontsize=9, x=0.01, ha="left", weight="bold")
+            panels = part.subplots(1, len(PANELS), sharey=True)
+            panels[0].set_ylim(-0.6, len(rows) - 0.4)
+            panels[0].set_yticks(range(len(rows)), [wrapped(name) for name in rows["title"]], fontsize=8)
+            for axis, (raw, excess, label) in zip(panels, PANELS, strict=True):
+                _bars(axis, rows, raw, excess)
+                axis.set_xlabel(label, fontsize=8)
+                axis.set_title(f"({next(letters)})", loc="left", fontsize=9)
         title = "Gene-gene recall (mean over CORUM, hu.MAP, Reactome, StringDB) against data and model size"
-        figure.suptitle(context.titled(title), fontsize=11)
+        figure.suptitle(f"{context.titled(title)}\n{READING}", fontsize=9)
     return figure
 
 
-def _minus_chance(label: str) -> str:
-    return label.replace("Recall", "Recall − chance").replace(" per million", "\nper million")
-
-
-def _bars(axis: plt.Axes, frame: pd.DataFrame, column: str, label: str) -> None:
-    part = frame[np.isfinite(frame[column])].sort_values([column, "title"])
-    colors = [EMPHASIS if t.startswith("CWA-MSN") else OTHERS for t in part["title"]]
-    hatch = "////" if (part["status"] == "quoted").any() else None
-    axis.barh(range(len(part)), part[column], color=colors, edgecolor="white", linewidth=0.5, hatch=hatch)
-    axis.set_yticks(range(len(part)), [wrapped(title) for title in part["title"]], fontsize=7)
-    axis.xaxis.set_major_formatter(lambda value, _: _tick(value))
-    axis.xaxis.set_major_locator(MaxNLocator(5))
-    axis.set_xlabel(label)
-    if part.empty:
-        axis.text(0.5, 0.5, "no method states these sizes", transform=axis.transAxes, ha="center", fontsize=8)
+def _bars(axis: plt.Axes, frame: pd.DataFrame, raw: str, excess: str) -> None:
+    """A bar per method: the part above chance solid, the whole behind it pale, its number at the end."""
+    colors = [EMPHASIS if t.startswith("CWA-MSN") else OTHERS for t in frame["title"]]
+    hatch = "////" if (frame["status"] == "quoted").any() else None
+    known = np.isfinite(frame[raw])
+    whole, above = frame[raw].fillna(0), frame[excess].fillna(0)
+    bars = partial(
+        axis.barh, range(len(frame)), color=colors, height=0.72, edgecolor="white", linewidth=0.5, hatch=hatch
+    )
+    pale = bars(whole, alpha=0.4)
+    bars(above)
+    texts = [_tick(float(f"{value:.3g}")) if stated else "" for value, stated in zip(whole, known, strict=True)]
+    axis.bar_label(pale, texts, padding=3, fontsize=7)
+    axis.margins(x=0.22)
+    for y in np.flatnonzero(~known):
+        axis.text(0.02, float(y), "size not stated", transform=axis.get_yaxis_transform(), va="center", fontsize=7)
+    if not known.any():
+        axis.set_xticks([])
+    else:
+        axis.xaxis.set_major_formatter(lambda value, _: _tick(value))
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+    axis.tick_params(labelsize=8)
+    axis.axvline(0, color=REFERENCE, linewidth=0.8)
 
 
 def _tick(value: float) -> str:

@@ -12,10 +12,12 @@ from cwamsn.paths import NO_SCREEN, evaluated
 from cwamsn.products import PRODUCTS
 from cwamsn.reporting.context import TableMethod
 from cwamsn.reporting.curves import training_of
+from cwamsn.reporting.findings import find
 from cwamsn.reporting.pages import render
 from cwamsn.reporting.provenance import Provenance
 from cwamsn.reporting.quality import Quality, quality_of
 from cwamsn.reporting.render import fragment
+from cwamsn.reporting.scores import read_scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,10 @@ class ReportInputs:
     """`log.csv` of each seed, by a method's title."""
     examples: int = 6
     """Crops shown of each screen."""
+    scores: Sequence[str | Path] = ()
+    """Files with every score of the run."""
+    command: str = "snakemake --cores all"
+    """What makes a part of this run, followed by the name of a table or figure."""
 
 
 def with_suffix(files: Mapping[str, Sequence[str | Path]], suffix: str) -> dict[str, list[Path]]:
@@ -43,28 +49,46 @@ def with_suffix(files: Mapping[str, Sequence[str | Path]], suffix: str) -> dict[
 
 
 class Figure(NamedTuple):
-    """A finished figure."""
+    """A finished figure, and the command that makes it alone."""
 
     caption: str
     png: bytes
+    alone: str
+
+
+class TableOnPage(NamedTuple):
+    """A finished table, and the command that makes it alone."""
+
+    html: str
+    alone: str
 
 
 def write_report(inputs: ReportInputs, output: str | Path) -> None:
     """Write the report of a run."""
     record = inputs.record
     screens = {name: quality_of(Path(folder), inputs.examples) for name, folder in inputs.screens.items()}
+    tables = {
+        screen: [_table(path, inputs.command) for path in paths] for screen, paths in inputs.tables.items() if paths
+    }
+    fragments = [table.html for found in tables.values() for table in found]
+    warnings = _warnings(inputs, screens)
     page = render(
         "report.html.j2",
         title=record["configuration"]["title"],
         record=record,
         simulated=inputs.simulated,
-        warnings=_warnings(inputs, screens),
+        findings=find(record, inputs.methods, read_scores(inputs.scores), inputs.logs, fragments),
+        warnings=warnings,
+        count_of_warnings=sum(len(lines) for lines in warnings.values()),
+        folder=Path(output).parent,
         overview=_overview(record),
         methods=_methods(inputs),
-        tables={
-            screen: [fragment(path.read_text()) for path in paths] for screen, paths in inputs.tables.items() if paths
+        tables=tables,
+        figures={
+            screen: [_figure(path, inputs.command) for path in paths]
+            for screen, paths in inputs.figures.items()
+            if paths
         },
-        figures={screen: [_figure(path) for path in paths] for screen, paths in inputs.figures.items() if paths},
         screens=screens,
         training=training_of(inputs.logs),
         cost=_cost(record),
@@ -73,9 +97,13 @@ def write_report(inputs: ReportInputs, output: str | Path) -> None:
         temporary.write_text(page)
 
 
-def _figure(path: Path) -> Figure:
+def _figure(path: Path, command: str) -> Figure:
     product = PRODUCTS.get(path.stem)
-    return Figure(product.title if product else path.stem, path.read_bytes())
+    return Figure(product.title if product else path.stem, path.read_bytes(), f"{command} {path.stem}")
+
+
+def _table(path: Path, command: str) -> TableOnPage:
+    return TableOnPage(fragment(path.read_text()), f"{command} {path.stem}")
 
 
 def _warnings(inputs: ReportInputs, screens: Mapping[str, Quality]) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from cwamsn.crops.plates import commonest, kind_of, plate_of
 from cwamsn.paths import ScreenPaths
 from cwamsn.reporting.drawing import STYLE, plt, png
 
+LABEL = 18  # characters of a perturbation beside its crops
 LISTED = 200  # skipped fields that a report lists
 
 
@@ -103,5 +104,6 @@ def _examples(store: CropStore, count: int) -> bytes:
                 axis.set(xticks=[], yticks=[])
                 axis.spines[:].set_visible(False)
             label = "no treatment" if pd.isna(about["perturbation"]) else str(about["perturbation"])
+            label = label if len(label) <= LABEL else f"{label[: LABEL - 1]}…"
             line[0].set_ylabel(f"{about['well_id']}\n{label}", fontsize=6)
     return png(figure)

@@ -79,7 +79,7 @@ RECORD = {
 
 
 @pytest.fixture
-def page(methods, scores, context, tmp_path):
+def page(methods, scores, score_files, context, tmp_path):
     """A page with every section."""
     names = ["table1", "table2", "table8"]
     for name in names:
@@ -97,6 +97,8 @@ def page(methods, scores, context, tmp_path):
         screens={"s": tmp_path / "screen"},
         logs={"CWA-MSN": [tmp_path / "log.csv", tmp_path / "log.csv"]},
         examples=3,
+        scores=list(score_files.values()),
+        command="snakemake --cores all --configfile my.yaml --",
     )
     write_report(inputs, tmp_path / "report.html")
     return tmp_path / "report.html"
@@ -119,6 +121,8 @@ def test_the_page_says_what_ran_what_was_skipped_and_what_it_cost(page):
     assert "4 of 5 fields of view kept, 1 skipped" in text
     assert "Table 1." in text and 'class="best number"' in text and text.count("<!DOCTYPE") == 1
     assert "2.0 minutes of jobs, 1.7 CPU minutes" in text
+    for name in ("table1", "table8", "figure3"):
+        assert f"To make it alone: <code>snakemake --cores all --configfile my.yaml -- {name}</code>" in text
     assert re.search('<th scope="row">CWA-MSN</th><td class="number"[^>]*>4</td><td class="number"[^>]*>4.0</td>', text)
 
 
@@ -142,7 +146,10 @@ def test_what_is_suspicious_stands_at_the_top_by_screen_and_method(page, tmp_pat
     assert "<h3>Screen s</h3><ul><li>2 wells stand twice</li></ul>" in text
     assert "<h3>Method A</h3><ul><li>179 of 512 dimensions &amp; no more</li></ul>" in text
     assert "<h3>Method A on s</h3><ul><li>2 controls</li></ul><h3>Method A on t</h3><ul><li>3 controls</li>" in text
-    assert text.index('id="warnings"') < text.index('id="what-ran"')
+    order = ["tables", "figures", "quality-of-the-images", "warnings", "training", "cost", "what-ran"]
+    places = [text.index(f'id="{name}"') for name in ("what-was-found", *order)]
+    assert places == sorted(places)
+    assert 'about Screen s, Method A, Method A on s, Method A on t: <a href="#warnings">read them</a>' in text
     assert "<dt>Looked up in</dt><dd>gene symbols: previous.tsv 333333333333</dd>" in text
     assert "Plates without a usable field: 1" in text
     assert re.search('<th scope="row">P2</th><td[^>]*>2</td><td[^>]*>2 of 2: empty: Mito has std 0.5</td>', text)

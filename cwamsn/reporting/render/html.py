@@ -42,12 +42,17 @@ def head_lines(table: Table) -> list[list[Head]]:
     """The heading in one line, or in two where neighbouring columns share a group: its name above theirs."""
     groups = [(name, list(columns)) for name, columns in groupby(table.columns, key=lambda c: c.group)]
     if not any(name and len(columns) > 1 for name, columns in groups):
-        return [[Head(text) for text in heads(table)]]
+        return [[Head(_unbroken(text)) for text in heads(table)]]
     upper, lower = [Head(text, rows=2) for text in heads(table)[:2]], []
     for name, columns in groups:
         if name:
             upper.append(Head(name.rstrip(","), columns=len(columns), group=True))
-            lower += [Head(f"{c.title}{arrow(c)}") for c in columns]
+            lower += [Head(_unbroken(f"{c.title}{arrow(c)}")) for c in columns]
         else:
-            upper += [Head(f"{c.title}{arrow(c)}", rows=2) for c in columns]
+            upper += [Head(_unbroken(f"{c.title}{arrow(c)}"), rows=2) for c in columns]
     return [upper, lower]
+
+
+def _unbroken(text: str) -> str:
+    """No line begins with an arrow."""
+    return text.replace(" ↑", "\u00a0↑").replace(" ↓", "\u00a0↓")

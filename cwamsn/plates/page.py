@@ -150,6 +150,7 @@ def _number(number: Number, table: PlateTable) -> dict[str, object]:
         "group": number.group,
         "about": number.about,
         "whole": whole,
+        "varies": bool(np.unique(values[~np.isnan(values)]).size > 1),
         "values": _packed(values, "<f4"),
         "marks": marks,
     }

@@ -46,7 +46,8 @@ def test_every_plate_is_drawn_and_nothing_is_wider_than_the_window(browser, fold
     page = browser.open(folder / "plates.html", width=width, dark=dark)
     page.wait(READY)
     assert page.run("document.querySelectorAll('#grid canvas').length") == 4
-    assert page.run("[...document.querySelectorAll('#grid h3')].map(e => e.textContent)") == ["first", "second"]
+    named = page.run("[...document.querySelectorAll('#grid span')].map(e => e.textContent)")
+    assert named == ["P1, batch first", "P2, batch first", "P3, batch second", "P4, batch second"]
     assert page.run("document.documentElement.scrollWidth") <= width
     assert "Simulated images" in page.run("document.body.innerText")
     # a known well is coloured, the place of the missing one is not

@@ -19,7 +19,7 @@ function readAddress() {
     const found = list.findIndex((item) => (item.name ?? item) === given.get(key));
     return found < 0 ? otherwise : found;
   };
-  state.number = named(data.numbers, "number", 0);
+  state.number = named(data.numbers, "number", Math.max(0, data.numbers.findIndex((number) => number.varies)));
   // A screen that fits on a few screenfuls is shown whole.
   const first = data.batches.length > 1 && data.plates.length <= 60 ? -1 : 0;
   state.batch = given.get("batch") === "all" ? -1 : named(data.batches, "batch", first);
@@ -172,16 +172,10 @@ function show() {
   showRange(shared);
   const grid = at("grid");
   grid.replaceChildren();
-  let batch = -1;
   for (const i of plates) {
-    if (state.batch < 0 && data.plates[i].batch !== batch) {
-      batch = data.plates[i].batch;
-      const head = document.createElement("h3");
-      head.textContent = data.batches[batch];
-      grid.append(head);
-    }
     const made = document.createElement("button"), canvas = document.createElement("canvas"), name = document.createElement("span");
-    name.textContent = data.plates[i].name;
+    name.textContent = data.plates[i].name + (state.batch < 0 ? `, batch ${data.batches[data.plates[i].batch]}` : "");
+    name.title = name.textContent;
     made.type = "button";
     made.setAttribute("role", "listitem");
     made.setAttribute("aria-label", `Plate ${data.plates[i].name}, open`);

@@ -65,8 +65,8 @@ def scaled(size: int, options: EmbedOptions, found: Resampling) -> tuple[int, Em
 def say_resampling(found: Resampling, options: EmbedOptions, meta: Mapping[str, Any], shape: Sequence[int]) -> None:
     """Note in a line what is resampled, or that it cannot be. shape : height and width of the screen's crops."""
     if found.encoder and found.screen:
-        if options.view == "resize":
-            _say_whole_fields(found, meta, shape)
+        if options.view in ("resize", "resize_center"):
+            _say_whole_fields(found, options.view, meta, shape)
         elif found.changes:
             sizes = f"{found.screen:g} µm per pixel here, {found.encoder:g} in the encoder's training"
             cut = f"views are cut {found.scale:.3g} times as large (embedding.view {options.view})"
@@ -78,7 +78,7 @@ def say_resampling(found: Resampling, options: EmbedOptions, meta: Mapping[str, 
         )
 
 
-def _say_whole_fields(found: Resampling, meta: Mapping[str, Any], shape: Sequence[int]) -> None:
+def _say_whole_fields(found: Resampling, view: str, meta: Mapping[str, Any], shape: Sequence[int]) -> None:
     trained = meta.get("image_size")
     if not trained or not found.encoder or not found.screen:
         return
@@ -89,6 +89,6 @@ def _say_whole_fields(found: Resampling, meta: Mapping[str, Any], shape: Sequenc
         if side > min(shape):
             advice = "these fields are too small to show them as in training"
         note(
-            f"whole fields are resized (embedding.view resize), {here:.0f} µm here and {there:.0f} µm in the encoder's "
+            f"whole fields are resized (embedding.view {view}), {here:.0f} µm here and {there:.0f} µm in the encoder's "
             f"training: cells appear {there / here:.2g} times as large; {advice}"
         )

@@ -28,6 +28,7 @@ def count_views(shape: Shape, size: int, options: EmbedOptions, crop_id: str) ->
     side, key = {
         "resize": (1, ""),
         "tiles": (options.tile_size, "embedding.tile_size"),
+        "resize_center": (1, ""),
         "center": (size, "embedding.view_size"),
         "random_crops": (size, "embedding.view_size"),
     }[options.view]
@@ -65,6 +66,15 @@ def _center(shape: Shape, crop_id: str, size: int, options: EmbedOptions) -> np.
     return np.array([[(shape[0] - size) // 2, (shape[1] - size) // 2, size, size]], dtype=np.int64)
 
 
+def _resize_center(shape: Shape, crop_id: str, size: int, options: EmbedOptions) -> np.ndarray:
+    """torchvision's Resize(256) and CenterCrop(224), at once: the centre square of 7/8 of the shorter side.
+
+    Where its sides or corners are no whole pixels of the image, they are rounded.
+    """
+    side = max(1, round(min(shape) * 224 / 256))
+    return np.array([[(shape[0] - side) // 2, (shape[1] - side) // 2, side, side]], dtype=np.int64)
+
+
 def _random_crops(shape: Shape, crop_id: str, size: int, options: EmbedOptions) -> np.ndarray:
     rng = np.random.default_rng([options.seed, zlib.crc32(crop_id.encode())])
     corners = rng.integers(0, [n - size + 1 for n in shape], size=(options.n_crops, 2))
@@ -73,6 +83,7 @@ def _random_crops(shape: Shape, crop_id: str, size: int, options: EmbedOptions) 
 
 _BOXES: dict[str, Callable[[Shape, str, int, EmbedOptions], np.ndarray]] = {
     "resize": _whole,
+    "resize_center": _resize_center,
     "tiles": _tiles,
     "center": _center,
     "random_crops": _random_crops,

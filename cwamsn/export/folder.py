@@ -156,6 +156,7 @@ def preprocessing(description: Mapping[str, Any], crops: CropOptions, embedding:
     size = embedding.view_size or description["input_size"]
     views = {
         "resize": {"side": size},
+        "resize_center": {"side": size},
         "tiles": {"tile_size": embedding.tile_size, "side": size},
         "center": {"side": size},
         "random_crops": {"side": size, "crops": embedding.n_crops, "seed": embedding.seed},
@@ -178,8 +179,9 @@ def preprocessing(description: Mapping[str, Any], crops: CropOptions, embedding:
             "std": description["std"],
         },
         "view": {
-            "rule": "resize: the whole image; tiles: tiles that cover it, each resized, features averaged; center: one "
-            "crop; random_crops: several, averaged. The images of a well are averaged",
+            "rule": "resize: the whole image; resize_center: its centre square of 7/8 of the shorter side; tiles: "
+            "tiles that cover it, each resized, features averaged; center: one crop; random_crops: several, averaged. "
+            "The images of a well are averaged",
             "name": embedding.view,
             **views[embedding.view],
             "interpolation": "bilinear, align_corners=False",

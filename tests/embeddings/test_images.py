@@ -99,7 +99,7 @@ def test_embed_equals_one_image_at_a_time(folder, store, options):
     np.testing.assert_allclose(frame[feature_columns(frame)], expected, atol=2e-6)
 
 
-@pytest.mark.parametrize("view", ["resize", "tiles", "center", "random_crops"])
+@pytest.mark.parametrize("view", ["resize", "resize_center", "tiles", "center", "random_crops"])
 def test_batch_size_and_order_change_rounding_only(folder, store, options, view):
     encoder, meta = load_encoder(folder)
     options = replace(options, view=view, tile_size=24, n_crops=2)

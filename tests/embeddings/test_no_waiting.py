@@ -17,7 +17,7 @@ SHAPE, CHANNELS = (72, 80), 5
 VIT = {"embed_dim": 24, "depth": 2, "num_heads": 2, "patch_size": 8, "img_size": 32}
 
 
-@pytest.mark.parametrize("view", ["resize", "tiles", "center", "random_crops"])
+@pytest.mark.parametrize("view", ["resize", "resize_center", "tiles", "center", "random_crops"])
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16", "float16"])
 def test_a_batch_waits_for_nothing(view, precision):
     embedded(build_encoder("vit_tiny_patch16_224", CHANNELS, **VIT), precision, view)

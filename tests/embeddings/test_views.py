@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from torchvision import transforms
 
 from cwamsn.embeddings import EmbedOptions
 from cwamsn.embeddings.views import InputViews, count_views, view_boxes
@@ -37,6 +38,16 @@ def test_views_of_known_images():
     assert not torch.equal(crops, other)
 
 
+@pytest.mark.parametrize("shape", [(128, 128), (130, 174)])
+def test_resize_center_shows_what_networks_for_imagenet_see(shape):
+    """torchvision's Resize and CenterCrop, of a smooth image, but for the outermost pixels; here scaled down by 4."""
+    y, x = torch.meshgrid(*(torch.linspace(0, 3, n) for n in shape), indexing="ij")
+    image = (100 + 60 * torch.sin(2 * y) * torch.cos(x)).round().to(torch.uint8)[None, None]
+    ours = views(image, ["c"], 56, replace(OPTIONS, view="resize_center"))
+    theirs = transforms.CenterCrop(56)(transforms.Resize(64)(image.float()))
+    assert (ours - theirs)[..., 1:-1, 1:-1].abs().max() < (1e-3 if shape[0] == 128 else 3)
+
+
 def test_default_view_averages_out_what_it_cannot_show():
     """Without the low-pass filter a checkerboard would come out as its phase."""
     board = (torch.arange(64)[:, None] + torch.arange(64)).remainder(2).mul(200).to(torch.uint8)[None, None]
@@ -52,7 +63,7 @@ def test_random_crops_depend_on_seed_and_crop_alone():
     assert not torch.equal(both[:, 0], both[:, 1])
 
 
-VIEWS = {"resize": 1, "tiles": 6, "center": 1, "random_crops": 4}
+VIEWS = {"resize": 1, "resize_center": 1, "tiles": 6, "center": 1, "random_crops": 4}
 
 
 @pytest.mark.parametrize("way", ["auto", "sparse", "dense"])

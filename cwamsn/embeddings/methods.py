@@ -147,7 +147,14 @@ def _pretrained(job: _Job) -> Found:
         backbone_path=chosen.backbone_path,
         accept_noncommercial=job.accept_noncommercial,
         key=f"definitions.{job.method.name}.path",
+        channels=store.channels,
+        untrained=chosen.untrained,
     )
+    for name in meta.get("digest_unknown", ()):
+        note(
+            f"weights {name}: no digest of the published file is known, this one has {meta['sha256'][name]}; give it "
+            f"as definitions.{job.method.name}.sha256, so that no other file is taken for it"
+        )
     match = match_channels(meta["channels"], store.channels) if meta["channels"] else None
     own = {key: match.in_screen_order(meta[key]) if match else meta[key] for key in ("mean", "std")}
     statistics: Statistics = {

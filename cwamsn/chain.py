@@ -29,7 +29,7 @@ from cwamsn.workers import Task, run_all
 
 FORMAT = 1  # of what a step writes: another number lets every step be done again
 # keys of a screen that change no unit's bytes
-_MANNER = ("retry", "watch_images", "plates", "shard_selection", "microns_per_pixel")
+_MANNER = ("retry", "watch_images", "plates", "shard_selection", "microns_per_pixel", "cell_counts")
 
 
 def prepare_screen(
@@ -160,7 +160,7 @@ class _Work:
     def wells_key(self) -> dict[str, object]:
         """What the wells table is made from."""
         local = [path for path in map(local_path, self.source.metadata_files()) if path is not None and path.is_file()]
-        return {"spec": _section(self.source, manner=("retry", "watch_images")), **_contents(local)}
+        return {"spec": _section(self.source, manner=("retry", "watch_images", "cell_counts")), **_contents(local)}
 
     def write_units(self, units: Sequence[str], jobs: int) -> None:
         """Fields and crops of each unit that is not done."""

@@ -7,8 +7,10 @@ before it runs what each job waits for. Imports no pandas, no torch and no Snake
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from cwamsn.alignment_names import steps_of
 from cwamsn.config import crops_of_screen, embedding_of_method, load_schema
 from cwamsn.encoder_files import EncoderFiles, encoder_files
 from cwamsn.errors import InputError
@@ -24,7 +26,7 @@ from cwamsn.screens_in_use import settings as screen_settings
 from cwamsn.vocabulary import doses_kept
 
 # Keys of a screen that do not change what is fetched.
-MANNER = ("channel_map", "retry", "watch_images", "crops", "microns_per_pixel")
+MANNER = ("channel_map", "retry", "watch_images", "crops", "microns_per_pixel", "cell_counts")
 # Keys of `images` that say which planes and files are fetched; the others say how they are read.
 IMAGES_FETCHED = ("planes", "illumination")
 
@@ -306,6 +308,28 @@ class Needs:
         """The section `alignment` with the method of a job."""
         return self.config["alignment"] | {"method": self.alignment_method(alignment)}
 
+    def cells(self, screen: str) -> dict[str, str]:
+        """Where the cells of a screen's wells are counted, if an alignment or the least number of cells takes them."""
+        names = (self.config["alignment"]["method"], *self.config["alignment"]["also"])
+        steps = [step.name for name in names for step in steps_of(name, self.config["alignment"]["recipes"])]
+        return self.all_cells(screen) if self._has_minimum() or "regress-cell-count" in steps else {}
+
+    def _has_minimum(self) -> bool:
+        """Whether wells need a number of cells to be scored."""
+        return any(self.config["minimum_cells"][key] is not None for key in ("number", "quantile"))
+
+    def all_cells(self, screen: str) -> dict[str, str]:
+        """The user's own table of cells per well, else the QC table where cells are counted; else the wells say it."""
+        if screen == NO_SCREEN:
+            return {}
+        spec = self.spec(screen)
+        if own := spec["cell_counts"]:
+            if not Path(own).is_file():
+                raise InputError(f"screens.{screen}.cell_counts: {own}: no such file; correct the path")
+            return {"counts": own}
+        counted = crops_of_screen(self.config, screen)["cells"]["count"] and not lacks_images(spec)
+        return {"qc": str(self.plan.screen(screen).qc)} if counted else {}
+
     def control_holdouts(self) -> list[str]:
         """Control hold-outs of every method with embeddings, on every screen."""
         return [self.plan.control_holdout(screen, m.name, seed) for screen, m, seed in self.embedded()]
@@ -340,6 +364,9 @@ class Needs:
         found = {"embeddings": self.wells_embedded(screen, method, seed), "wells": str(self.plan.screen(screen).wells)}
         if kind.needs_images:
             found["crops"] = str(self.plan.screen(screen).crops)
+            found |= self.all_cells(screen)
+        else:
+            found |= self.cells(screen)
         if kind.described:
             trained = str(self.plan.model(method, seed).description)
             found["description"] = trained if kind.trains else self.encoder_description(method)
@@ -413,6 +440,7 @@ class Needs:
         found = self.own_symbols()
         if self.plan.defined[method].kind.embeds_wells:
             found["wells"] = str(self.plan.screen(screen).wells)
+            found |= self.cells(screen)
             if self.config["gene_gene"]["split_half_repeats"] or self._has_levels_of_genes():
                 found["embeddings"] = self.plan.embeddings(screen, method, seed)
         return found

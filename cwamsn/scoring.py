@@ -21,11 +21,13 @@ from cwamsn.benchmarks import signal as sg
 from cwamsn.benchmarks import stringency as st
 from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.scores import Result, as_scores
+from cwamsn.cell_counts import with_cell_counts
 from cwamsn.config_files import sections_of
 from cwamsn.embeddings import WellsFile, load_features, read_embeddings
 from cwamsn.errors import InputError, nearest
 from cwamsn.options import Options
 from cwamsn.paths import ScreenPaths
+from cwamsn.wells_by_count import MinimumCellsOptions, minimum_scores, with_enough_cells
 
 OF_RXRX3 = ("gene_gene", "compound_gene")
 OF_OTHERS = ("plate_probe", "replicate_map", "signal")
@@ -40,6 +42,7 @@ class Sections(Options):
     compound_gene: cg.CompoundGeneOptions = field(default_factory=cg.CompoundGeneOptions)
     enrichment: en.EnrichmentOptions = field(default_factory=en.EnrichmentOptions)
     gene_gene: gg.GeneGeneOptions = field(default_factory=gg.GeneGeneOptions)
+    minimum_cells: MinimumCellsOptions = field(default_factory=MinimumCellsOptions)
     plate_probe: pp.PlateProbeOptions = field(default_factory=pp.PlateProbeOptions)
     replicate_map: rp.ReplicateOptions = field(default_factory=rp.ReplicateOptions)
     retrieval: st.RetrievalOptions = field(default_factory=st.RetrievalOptions)
@@ -57,7 +60,9 @@ class Subject:
     all_wells: pd.DataFrame
     """Wells of the screen, with an embedding or without."""
     aligned: np.ndarray
-    """(N, D') after the alignment."""
+    """(M, D') after the alignment, of the wells that have enough cells."""
+    kept: pd.DataFrame
+    """Those M wells, row for row."""
     map: pd.DataFrame | None
     """Aligned wells pooled (contract `map`); None where no benchmark reads it."""
     truth: pd.DataFrame | None
@@ -71,7 +76,8 @@ class Subject:
 
 def _gene_gene(of: Subject) -> Result:
     again = align(of.features, of.wells, options=of.sections.alignment, say=False)
-    halves = (again, of.wells) if of.sections.gene_gene.needs_wells else None
+    kept = with_enough_cells(again, of.wells, of.all_wells, of.sections.minimum_cells)
+    halves = kept if of.sections.gene_gene.needs_wells else None
     return gg.score(_map(of), of.sections.gene_gene, of.sections.bootstrap, wells=of.all_wells, aligned=halves)
 
 
@@ -84,13 +90,13 @@ def _compound_gene(of: Subject) -> Result:
 
 def _replicate_map(of: Subject) -> Result:
     targets = (_map(of), of.truth) if of.truth is not None else None
-    return rp.score(of.aligned, of.wells, of.sections.replicate_map, in_sample=False, targets=targets)
+    return rp.score(of.aligned, of.kept, of.sections.replicate_map, in_sample=False, targets=targets)
 
 
 def _enrichment(of: Subject) -> Result:
     sections = of.sections
     return en.score(
-        of.aligned, of.wells, sections.enrichment, sections.bootstrap, gene_gene=sections.gene_gene, in_sample=False
+        of.aligned, of.kept, sections.enrichment, sections.bootstrap, gene_gene=sections.gene_gene, in_sample=False
     )
 
 
@@ -100,16 +106,28 @@ def _latent_probe(of: Subject) -> Result:
     return lp.score(of.features, of.wells, pd.read_parquet(of.simulated_truth))
 
 
+def _plate_probe(of: Subject) -> Result:
+    sections = of.sections
+    return pp.score(
+        of.features,
+        of.wells,
+        sections.plate_probe,
+        sections.alignment,
+        all_wells=of.all_wells,
+        minimum=sections.minimum_cells,
+    )
+
+
 BENCHMARKS: dict[str, Callable[[Subject], Result]] = {
     "gene_gene": _gene_gene,
     "compound_gene": _compound_gene,
-    "plate_probe": lambda of: pp.score(of.features, of.wells, of.sections.plate_probe, of.sections.alignment),
+    "plate_probe": _plate_probe,
     "replicate_map": _replicate_map,
     "retrieval": lambda of: st.score(
-        of.aligned, of.wells, of.sections.retrieval, of.sections.bootstrap, in_sample=False
+        of.aligned, of.kept, of.sections.retrieval, of.sections.bootstrap, in_sample=False
     ),
     "enrichment": _enrichment,
-    "signal": lambda of: sg.score(of.aligned, of.wells, of.sections.signal),
+    "signal": lambda of: sg.score(of.aligned, of.kept, of.sections.signal),
     "latent_probe": _latent_probe,
 }
 
@@ -130,6 +148,7 @@ def score_embeddings(
     method: str | None = None,
     run: str = "score",
     max_missing_share: float = 0.05,
+    cell_counts: str | Path | None = None,
 ) -> tuple[pd.DataFrame, Mapping[str, object]]:
     """Scores of a file of embeddings on a screen.
 
@@ -143,6 +162,8 @@ def score_embeddings(
     file : how the file is to be read
     method, run : what the scores say of themselves; the method is the file's name by default
     max_missing_share : share of wells that may have no embedding
+    cell_counts : the user's own table of cells per well, see :func:`cwamsn.cell_counts.with_cell_counts`; without it
+        the counts of the screen's QC table are taken, if it has any
 
     Returns
     -------
@@ -158,13 +179,16 @@ def score_embeddings(
     for name in chosen:
         if name not in BENCHMARKS:
             raise InputError(f"benchmarks: {name!r} is not known; {nearest(name, BENCHMARKS)}")
-    wells = tables.read("wells", screen.wells)
+    qc = screen.qc if screen.qc.is_file() else None
+    wells = with_cell_counts(tables.read("wells", screen.wells), qc, cell_counts)
     frame, counts = read_embeddings(path, file or WellsFile(), wells, max_missing_share)
     subject = _subject(frame, wells, screen, source, sections, chosen)
     parts = []
     for name in chosen:
         fixed = {"run": run, "screen": screen.root.name, "method": method or path.name.split(".")[0], "seed": 0}
         result = BENCHMARKS[name](subject)
+        if name != "latent_probe":  # which looks at the images of wells, not at what is aligned
+            result = result.beside(minimum_scores(wells, sections.minimum_cells))
         parts.append(result.scores(**fixed, benchmark=name, alignment=sections.alignment.method))
     return as_scores(parts), counts
 
@@ -183,13 +207,14 @@ def _subject(
         tables.write(frame, "embeddings", matched)
         features, embedded = load_features(matched, wells)
     aligned = align(features, embedded, options=sections.alignment)
+    aligned, kept = with_enough_cells(aligned, embedded, wells, sections.minimum_cells)
     own = sections.compound_gene.truth
     where = Path(own) if own else screen.truth
     truth = cg.load_truth(where, wells) if own or where.is_file() else None
     needed = ("replicate_map" in benchmarks and truth is not None) or {"gene_gene", "compound_gene"} & set(benchmarks)
     options = sections.alignment
-    pooled = aggregate(aligned, embedded, options.pool, options.doses(source)) if needed else None
-    return Subject(features, embedded, wells, aligned, pooled, truth, screen.simulated_truth, source, sections)
+    pooled = aggregate(aligned, kept, options.pool, options.doses(source)) if needed else None
+    return Subject(features, embedded, wells, aligned, kept, pooled, truth, screen.simulated_truth, source, sections)
 
 
 def sections_of_argument(argument: str | Path) -> tuple[Sections, Mapping[str, Any]]:

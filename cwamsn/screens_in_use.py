@@ -14,7 +14,7 @@ from cwamsn.files import read_json, write_json
 
 RECORD = "made_by.json"
 # Keys of a screen that say how to get it, not what it holds.
-MANNER = ("retry", "watch_images")
+MANNER = ("retry", "watch_images", "cell_counts")
 
 
 def settings(config: Mapping[str, Any], screen: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.errors import InputError
+from cwamsn.notes import note
 from cwamsn.options import Options
 
 STRATA = ("source", "experiment", "plate")
@@ -78,6 +79,59 @@ def enough_cells(wells: pd.DataFrame, options: MinimumCellsOptions) -> Enough:
     rows = stratified_sample(wells, options.sample, options.seed)
     threshold = float(np.quantile(counts[rows], options.quantile))
     return Enough(counts >= threshold, threshold, len(rows))
+
+
+def with_enough_cells(
+    features: np.ndarray, wells: pd.DataFrame, all_wells: pd.DataFrame, options: MinimumCellsOptions
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Aligned wells without those that have too few cells.
+
+    Parameters
+    ----------
+    features : (N, D), one row per well
+    wells : their N wells, row for row
+    all_wells : every well of the screen, which the threshold is taken of
+    options : section `minimum_cells`
+
+    Raises
+    ------
+    InputError
+        As :func:`enough_cells` does, and when no well is left.
+    """
+    if options.off:
+        return features, wells
+    counts = counts_of(wells, "minimum_cells")
+    enough = _of_screen(all_wells, options)
+    kept = counts >= enough.threshold
+    if not kept.any():
+        raise InputError(
+            f"minimum_cells: no well has {enough.threshold:g} cells, the most are {counts.max():g}; lower the minimum"
+        )
+    note(f"{int((~kept).sum()):,} of {len(wells):,} wells have fewer than {enough.threshold:g} cells and are left out")
+    return features[kept], wells[kept].reset_index(drop=True)
+
+
+def minimum_scores(all_wells: pd.DataFrame, options: MinimumCellsOptions) -> pd.DataFrame:
+    """What the least number of cells left out of a screen, as rows of scores: `metric, value, n`.
+
+    `minimum_cells` is the threshold, n the wells that it was taken of; `wells_below_minimum_cells` counts wells of the
+    screen, n being all that have a count. No row if the options set no minimum.
+    """
+    if options.off:
+        return pd.DataFrame(columns=["metric", "value", "n"])
+    enough = _of_screen(all_wells, options)
+    rows = [
+        ("minimum_cells", enough.threshold, enough.sampled or len(enough.kept)),
+        ("wells_below_minimum_cells", float((~enough.kept).sum()), len(enough.kept)),
+    ]
+    return pd.DataFrame(rows, columns=["metric", "value", "n"])
+
+
+def _of_screen(wells: pd.DataFrame, options: MinimumCellsOptions) -> Enough:
+    """:func:`enough_cells` of the wells that have a count: one without a usable image has none, and no embedding."""
+    if "cell_count" in wells and wells["cell_count"].notna().any():
+        wells = wells[wells["cell_count"].notna()]
+    return enough_cells(wells, options)
 
 
 def counts_of(wells: pd.DataFrame, what: str) -> np.ndarray:

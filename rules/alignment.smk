@@ -4,6 +4,7 @@
 rule align:
     """The map of the tables' alignment, or of another one."""
     input:
+        unpack(of(needs.cells)),
         embeddings=of(needs.wells_embedded),
         wells=plan.screen().wells,
     output:
@@ -22,6 +23,7 @@ rule align:
         mem_mb=mem_mb(2500),
         runtime=runtime(30),
     params:
+        minimum_cells=config["minimum_cells"],
         method=of(needs.alignment_method),
         options=of(needs.alignment_options),
     script:
@@ -41,6 +43,7 @@ use rule align as align_otherwise with:
 rule control_holdout:
     """Mean and standard deviation of the controls that the alignment was not fitted on."""
     input:
+        unpack(of(needs.cells)),
         embeddings=of(needs.wells_embedded),
         wells=plan.screen().wells,
     output:

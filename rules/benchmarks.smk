@@ -20,6 +20,7 @@ rule gene_gene:
         mem_mb=mem_mb(3000),
         runtime=runtime(15),
     params:
+        minimum_cells=config["minimum_cells"],
         options=config["gene_gene"],
         alignment=of(needs.alignment),
         bootstrap=config["bootstrap"],
@@ -44,6 +45,7 @@ use rule gene_gene as gene_gene_otherwise with:
 
 rule compound_gene:
     input:
+        unpack(of(needs.cells)),
         unpack(of(needs.training_wells)),
         unpack(of(needs.training_elsewhere)),
         map=plan.map(),
@@ -64,6 +66,7 @@ rule compound_gene:
         mem_mb=mem_mb(2000),
         runtime=runtime(15),
     params:
+        minimum_cells=config["minimum_cells"],
         options=config["compound_gene"],
         concentrations=of(needs.doses),
         bootstrap=config["bootstrap"],
@@ -74,6 +77,8 @@ rule compound_gene:
 
 use rule compound_gene as compound_gene_otherwise with:
     input:
+        unpack(of(needs.cells)),
+        unpack(of(needs.cells)),
         unpack(of(needs.training_wells)),
         unpack(of(needs.training_elsewhere)),
         map=plan.map(alignment="{alignment}"),
@@ -91,6 +96,7 @@ use rule compound_gene as compound_gene_otherwise with:
 
 rule plate_probe:
     input:
+        unpack(of(needs.cells)),
         embeddings=of(needs.wells_embedded),
         wells=plan.screen().wells,
     output:
@@ -108,6 +114,7 @@ rule plate_probe:
         mem_mb=mem_mb(4000),
         runtime=runtime(60),
     params:
+        minimum_cells=config["minimum_cells"],
         options=config["plate_probe"],
         alignment=of(needs.alignment),
         fixed=of(needs.fixed, benchmark="plate_probe"),
@@ -117,6 +124,7 @@ rule plate_probe:
 
 rule replicate_map:
     input:
+        unpack(of(needs.cells)),
         unpack(of(needs.targets)),
         unpack(of(needs.training_elsewhere)),
         embeddings=of(needs.wells_embedded),
@@ -136,6 +144,7 @@ rule replicate_map:
         mem_mb=mem_mb(4000),
         runtime=runtime(60),
     params:
+        minimum_cells=config["minimum_cells"],
         options=config["replicate_map"],
         alignment=of(needs.alignment),
         in_sample=of(needs.is_in_sample),
@@ -147,6 +156,7 @@ rule replicate_map:
 rule retrieval_at_levels:
     """Replicates at levels of stringency."""
     input:
+        unpack(of(needs.cells)),
         unpack(of(needs.training_elsewhere)),
         embeddings=of(needs.wells_embedded),
         wells=plan.screen().wells,
@@ -165,6 +175,7 @@ rule retrieval_at_levels:
         mem_mb=mem_mb(6000),
         runtime=runtime(60),
     params:
+        minimum_cells=config["minimum_cells"],
         options=config["retrieval"],
         bootstrap=config["bootstrap"],
         alignment=of(needs.alignment),
@@ -177,6 +188,7 @@ rule retrieval_at_levels:
 rule enrichment_of_labels:
     """Mechanisms and pathways among the nearest profiles."""
     input:
+        unpack(of(needs.cells)),
         unpack(of(needs.labels)),
         unpack(of(needs.training_elsewhere)),
         embeddings=of(needs.wells_embedded),
@@ -196,6 +208,7 @@ rule enrichment_of_labels:
         mem_mb=mem_mb(4000),
         runtime=runtime(30),
     params:
+        minimum_cells=config["minimum_cells"],
         options=config["enrichment"],
         gene_gene=config["gene_gene"],
         bootstrap=config["bootstrap"],
@@ -208,6 +221,7 @@ rule enrichment_of_labels:
 
 rule perturbation_signal:
     input:
+        unpack(of(needs.cells)),
         embeddings=of(needs.wells_embedded),
         wells=plan.screen().wells,
     output:
@@ -225,6 +239,7 @@ rule perturbation_signal:
         mem_mb=mem_mb(3000),
         runtime=runtime(60),
     params:
+        minimum_cells=config["minimum_cells"],
         options=config["signal"],
         alignment=of(needs.alignment),
         fixed=of(needs.fixed, benchmark="signal"),

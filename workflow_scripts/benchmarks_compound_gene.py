@@ -7,9 +7,11 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn.benchmarks import compound_gene as cg
     from cwamsn.benchmarks.bootstrap import BootstrapOptions
+    from cwamsn.cell_counts import with_cell_counts
     from cwamsn.encoder_files import read_description
     from cwamsn.exposure import Exposure
     from cwamsn.tables import read
+    from cwamsn.wells_by_count import MinimumCellsOptions, minimum_scores
 
     given, params = snakemake.input, snakemake.params
     perturbation_map, wells = read("map", given.map), read("wells", given.wells)
@@ -26,4 +28,6 @@ with job(snakemake):
         doses=params.concentrations,
         seen=seen,
     )
+    all_wells = with_cell_counts(wells, given.get("qc"), given.get("counts"))
+    result = result.beside(minimum_scores(all_wells, MinimumCellsOptions.from_config(params.minimum_cells)))
     result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

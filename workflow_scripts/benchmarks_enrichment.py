@@ -7,20 +7,24 @@ with job(snakemake):
     from cwamsn.benchmarks.bootstrap import BootstrapOptions
     from cwamsn.benchmarks.enrichment import EnrichmentOptions, score
     from cwamsn.benchmarks.gene_gene import GeneGeneOptions
+    from cwamsn.cell_counts import with_cell_counts
     from cwamsn.embeddings import load_features
     from cwamsn.exposure import is_in_sample
     from cwamsn.tables import read
+    from cwamsn.wells_by_count import MinimumCellsOptions, minimum_scores, with_enough_cells
 
     given, params = snakemake.input, snakemake.params
-    all_wells = read("wells", given.wells)
+    all_wells = with_cell_counts(read("wells", given.wells), given.get("qc"), given.get("counts"))
     features, wells = load_features(given.embeddings, all_wells)
     in_sample = is_in_sample(params.in_sample, given.get("training"), given.wells, all_wells)
+    aligned = align(features, wells, options=AlignOptions.from_config(params.alignment))
+    minimum = MinimumCellsOptions.from_config(params.minimum_cells)
     result = score(
-        align(features, wells, options=AlignOptions.from_config(params.alignment)),
-        wells,
+        *with_enough_cells(aligned, wells, all_wells, minimum),
         EnrichmentOptions.from_config(params.options),
         BootstrapOptions.from_config(params.bootstrap),
         gene_gene=GeneGeneOptions.from_config(params.gene_gene),
         in_sample=in_sample,
     )
+    result = result.beside(minimum_scores(all_wells, minimum))
     result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

@@ -7,10 +7,17 @@ with job(snakemake):
 
     from cwamsn.alignment import AlignOptions
     from cwamsn.benchmarks.plate_probe import PlateProbeOptions, score
+    from cwamsn.cell_counts import with_cell_counts
     from cwamsn.embeddings import load_features
     from cwamsn.tables import read
+    from cwamsn.wells_by_count import MinimumCellsOptions, minimum_scores
 
-    options = replace(PlateProbeOptions.from_config(snakemake.params.options), threads=snakemake.threads)
-    features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))
-    result = score(features, wells, options, AlignOptions.from_config(snakemake.params.alignment))
-    result.write(snakemake.output.scores, snakemake.output.table, **snakemake.params.fixed)
+    given, params = snakemake.input, snakemake.params
+    options = replace(PlateProbeOptions.from_config(params.options), threads=snakemake.threads)
+    all_wells = with_cell_counts(read("wells", given.wells), given.get("qc"), given.get("counts"))
+    features, wells = load_features(given.embeddings, all_wells)
+    minimum = MinimumCellsOptions.from_config(params.minimum_cells)
+    alignment = AlignOptions.from_config(params.alignment)
+    result = score(features, wells, options, alignment, all_wells=all_wells, minimum=minimum)
+    result = result.beside(minimum_scores(all_wells, minimum))
+    result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

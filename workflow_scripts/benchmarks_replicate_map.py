@@ -6,16 +6,21 @@ with job(snakemake):
     from cwamsn.alignment import AlignOptions, align
     from cwamsn.benchmarks.compound_gene import load_truth
     from cwamsn.benchmarks.replicates import ReplicateOptions, score
+    from cwamsn.cell_counts import with_cell_counts
     from cwamsn.embeddings import load_features
     from cwamsn.exposure import is_in_sample
     from cwamsn.tables import read
+    from cwamsn.wells_by_count import MinimumCellsOptions, minimum_scores, with_enough_cells
 
     given, params = snakemake.input, snakemake.params
-    all_wells = read("wells", given.wells)
+    all_wells = with_cell_counts(read("wells", given.wells), given.get("qc"), given.get("counts"))
     features, wells = load_features(given.embeddings, all_wells)
     in_sample = is_in_sample(params.in_sample, given.get("training"), given.wells, all_wells)
     aligned = align(features, wells, options=AlignOptions.from_config(params.alignment))
+    minimum = MinimumCellsOptions.from_config(params.minimum_cells)
+    aligned, wells = with_enough_cells(aligned, wells, all_wells, minimum)
     targets = (read("map", given.map), load_truth(given.truth, all_wells)) if given.get("truth") else None
     options = ReplicateOptions.from_config(params.options)
     result = score(aligned, wells, options, in_sample=in_sample, targets=targets)
+    result = result.beside(minimum_scores(all_wells, minimum))
     result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

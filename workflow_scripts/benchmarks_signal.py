@@ -5,10 +5,17 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn.alignment import AlignOptions, align
     from cwamsn.benchmarks.signal import SignalOptions, score
+    from cwamsn.cell_counts import with_cell_counts
     from cwamsn.embeddings import load_features
     from cwamsn.tables import read
+    from cwamsn.wells_by_count import MinimumCellsOptions, minimum_scores, with_enough_cells
 
-    features, wells = load_features(snakemake.input.embeddings, read("wells", snakemake.input.wells))
-    aligned = align(features, wells, options=AlignOptions.from_config(snakemake.params.alignment))
-    result = score(aligned, wells, SignalOptions.from_config(snakemake.params.options))
-    result.write(snakemake.output.scores, snakemake.output.table, **snakemake.params.fixed)
+    given, params = snakemake.input, snakemake.params
+    all_wells = with_cell_counts(read("wells", given.wells), given.get("qc"), given.get("counts"))
+    features, wells = load_features(given.embeddings, all_wells)
+    aligned = align(features, wells, options=AlignOptions.from_config(params.alignment))
+    minimum = MinimumCellsOptions.from_config(params.minimum_cells)
+    aligned, wells = with_enough_cells(aligned, wells, all_wells, minimum)
+    result = score(aligned, wells, SignalOptions.from_config(params.options))
+    result = result.beside(minimum_scores(all_wells, minimum))
+    result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

@@ -7,6 +7,7 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn import tables
     from cwamsn.alignment import AlignOptions
+    from cwamsn.cell_counts import with_cell_counts
     from cwamsn.files import read_json
     from cwamsn.paths import counts_of
     from cwamsn.profiles import about_embedding, align_profiles, count_fields, well_profiles, write_folder
@@ -15,7 +16,7 @@ with job(snakemake):
     counts = read_json(counts_of(given.embeddings))
     found = well_profiles(
         tables.read("embeddings", given.embeddings),
-        tables.read("wells", given.wells),
+        with_cell_counts(tables.read("wells", given.wells), given.get("qc"), given.get("counts")),
         names=counts.get("columns"),
         extra=count_fields(tables.read("crops", given.crops)) if given.get("crops") else None,
         about=about_embedding(snakemake.params.about, counts, given.wells, given.get("description"), given.get("file")),

@@ -19,6 +19,7 @@ from cwamsn.benchmarks.scores import Result
 from cwamsn.errors import InputError
 from cwamsn.options import Options
 from cwamsn.wells import in_order_of_ids, is_negative, is_treated
+from cwamsn.wells_by_count import MinimumCellsOptions, with_enough_cells
 
 LABELS = ("plate", "experiment_plate", "experiment", "row", "column")
 CONTROLS = ("full", "none", "only")
@@ -54,7 +55,15 @@ class PlateProbeOptions(Options):
     """The digits do not depend on them."""
 
 
-def score(features: np.ndarray, wells: pd.DataFrame, options: PlateProbeOptions, alignment: AlignOptions) -> Result:
+def score(
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    options: PlateProbeOptions,
+    alignment: AlignOptions,
+    *,
+    all_wells: pd.DataFrame | None = None,
+    minimum: MinimumCellsOptions | None = None,
+) -> Result:
     """Everything that this benchmark reports of one embedding.
 
     Parameters
@@ -62,6 +71,8 @@ def score(features: np.ndarray, wells: pd.DataFrame, options: PlateProbeOptions,
     features : (n, d) embeddings as they are
     wells : their wells, row for row
     alignment : by which `embeddings: [aligned]` are aligned
+    all_wells, minimum : wells of the screen, and the least number of cells of a well that takes part; see
+        :func:`cwamsn.wells_by_count.with_enough_cells`
 
     Returns
     -------
@@ -74,7 +85,8 @@ def score(features: np.ndarray, wells: pd.DataFrame, options: PlateProbeOptions,
         if method == "none" and state == "aligned" and "raw" in options.embeddings:
             continue
         x = features if method == "none" else align(features, wells, options=alignment)
-        tables.append(probe_plates(x, wells, options).assign(alignment=method))
+        kept = with_enough_cells(x, wells, wells if all_wells is None else all_wells, minimum or MinimumCellsOptions())
+        tables.append(probe_plates(*kept, options).assign(alignment=method))
     table = pd.concat(tables, ignore_index=True)
     parts = [summary(part).assign(alignment=method) for method, part in table.groupby("alignment", sort=False)]
     return Result(tuple(parts), table)

@@ -1,7 +1,7 @@
 """What a benchmark gives, and every benchmark's numbers in one contract: `scores`, what tables and figures read."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,10 @@ class Result:
     """Tables with `metric`, `value` and any further columns of the contract `scores`."""
     table: pd.DataFrame | None = None
     """The benchmark's own table, where it has one."""
+
+    def beside(self, *parts: pd.DataFrame) -> "Result":
+        """The same with further rows of scores."""
+        return replace(self, parts=(*self.parts, *parts))
 
     def scores(self, **fixed: object) -> pd.DataFrame:
         """All parts as rows of the contract `scores`, see :func:`as_scores`."""

@@ -51,6 +51,7 @@ COLUMNS = {
 @screen_options(option="--screen")
 @click.option("--benchmarks", help=f"Some of {', '.join(BENCHMARKS)}.  [default: as the screen allows]")
 @click.option("--truth", type=base.PATH, help="Known compound-gene relationships (CSV).")
+@click.option("--cell-counts", type=base.PATH, help="Cells per well: plate, well (or well_id) and cell_count.")
 @click.option("--align", help="Alignment.  [default: pca-center-scale, or the configuration's]")
 @click.option("--method", help="What the scores call it.  [default: the file's name]")
 @click.option("--read", "reading", metavar="KEY=VALUE", multiple=True, help="How the file is read: array, format, ...")
@@ -62,6 +63,7 @@ def command(
     *,
     benchmarks: str | None,
     truth: Path | None,
+    cell_counts: Path | None,
     align: str | None,
     method: str | None,
     reading: tuple[str, ...],
@@ -97,6 +99,7 @@ def command(
             method=method,
             run=str(config.get("run") or "score"),
             max_missing_share=config.get("max_missing_share", 0.05) if max_missing is None else max_missing,
+            cell_counts=cell_counts or ((config.get("screens") or {}).get(name) or {}).get("cell_counts"),
         )
     if out is not None:
         tables.write(table, "scores", out) if out.suffix == ".parquet" else write_table(table, out)

@@ -11,6 +11,7 @@ import pandas as pd
 
 import cwamsn
 from cwamsn import tables
+from cwamsn.cell_counts import with_cell_counts
 from cwamsn.chain import inputs_digest, prepare_screen
 from cwamsn.crops import crops_of
 from cwamsn.embeddings.methods import embed_method
@@ -152,7 +153,7 @@ def profiles_of(request: Request, screen: ScreenPaths, jobs: int = 1) -> Profile
     """Profiles of the wells of a prepared screen, aligned as the request asks."""
     settings = request.settings
     embedding = settings.embedding
-    wells = tables.read("wells", screen.wells)
+    wells = with_cell_counts(tables.read("wells", screen.wells), screen.qc, request.spec.cell_counts)
     frame = _embeddings(request, screen, jobs)
     about = {
         "encoder": about_encoder(request.encoder, embedding.encoder, embedding.feature),

@@ -28,6 +28,8 @@ class ScreenSpec(Options):
     channel_map: str | None = None
     crops: Mapping[str, object] | None = None
     """What this screen changes in the section `crops`."""
+    cell_counts: str | None = None
+    """The user's own table of cells per well; the wells table is made without it."""
 
     @abstractmethod
     def units(self) -> list[str]:

@@ -60,7 +60,7 @@ class MorphoHelmSpec(HostedSpec):
         """Everything that the wells table is made from."""
         models = self.models if self.set == "cpg-compound" and self.published_selection else self.models[:1]
         found = [self.table(model) for model in models]
-        found += [self.cell_counts()] if self.cell_count_quantile is not None else []
+        found += [self.cell_counts_path()] if self.cell_count_quantile is not None else []
         found += [self.bbbc036_metadata()] if self.set == "bbbc036" else []
         labels = [self.labels_url] if self.set == "cpg-moa" else []
         return [self._location(path) for path in found] + labels + ([self.files] if self.files else [])
@@ -80,7 +80,7 @@ class MorphoHelmSpec(HostedSpec):
         """Path in the repository of a model's well table."""
         return f"data/main_paper_inputs/normalized/{PROFILE}/{self.set}/{model}_normalized.parquet"
 
-    def cell_counts(self) -> str:
+    def cell_counts_path(self) -> str:
         """Path of the cell counts per well."""
         return f"data/qc/cell_counts/{'bbbc036' if self.set == 'bbbc036' else 'cpg'}_cell_counts.parquet"
 

@@ -10,6 +10,7 @@ from cwamsn.benchmarks.plate_probe import PlateProbeOptions
 from cwamsn.benchmarks.replicates import ReplicateOptions
 from cwamsn.benchmarks.signal import SignalOptions
 from cwamsn.benchmarks.stringency import RetrievalOptions
+from cwamsn.wells_by_count import MinimumCellsOptions
 
 from ..schema_fields import assert_fields_match
 
@@ -21,6 +22,7 @@ from ..schema_fields import assert_fields_match
         (CompoundGeneOptions, "compound_gene"),
         (EnrichmentOptions, "enrichment"),
         (GeneGeneOptions, "gene_gene"),
+        (MinimumCellsOptions, "minimum_cells"),
         (PlateProbeOptions, "plate_probe"),
         (ReplicateOptions, "replicate_map"),
         (RetrievalOptions, "retrieval"),

@@ -43,7 +43,7 @@ def replicates(folder, tmp_path_factory):
     for name in ("cpg-tgt2", "cpg-compound"):
         spec = MorphoHelmSpec(set=name, models=ONE)
         made.models(spec, frame)
-        made.table(spec.cell_counts(), counts)
+        made.table(spec.cell_counts_path(), counts)
     return made
 
 
@@ -116,7 +116,7 @@ def test_mechanisms_and_controls_of_bbbc036_come_from_its_metadata(run, folder, 
     known = pd.read_csv(folder / "bbbc_metadata.csv", dtype=str)
     made.models(spec, table)
     made.table(spec.bbbc036_metadata(), known.assign(Metadata_Well=known["Metadata_Well"].str.upper()))
-    made.table(spec.cell_counts(), counts_of(table))
+    made.table(spec.cell_counts_path(), counts_of(table))
     section = made.section("bbbc036", models=ONE, cell_count_quantile=None)
     wells = run(section).wells()
     assert len(wells) == len(table) and set(wells["experiment"]) == {"bbbc036"} and "source" not in wells
@@ -180,7 +180,7 @@ def small(tmp_path):
     made = Host(tmp_path / "host")
     spec = MorphoHelmSpec(set="cpg-tgt2")
     made.models(spec, jump_wells())
-    made.table(spec.cell_counts(), counts_of(jump_wells()))
+    made.table(spec.cell_counts_path(), counts_of(jump_wells()))
     return made
 
 
@@ -189,7 +189,7 @@ def test_the_published_list_of_files_has_every_file_of_every_set():
     assert len(known) == 48
     for name in ("bbbc036", "cpg-moa", "cpg-crispr", "cpg-tgt2", "cpg-compound"):
         spec = MorphoHelmSpec(set=name)
-        for path in [*map(spec.table, MODELS), spec.cell_counts()]:
+        for path in [*map(spec.table, MODELS), spec.cell_counts_path()]:
             assert spec.remote(path).url == f"{spec.base_url}/{path}"
     with pytest.raises(InputError, match=r"has no data/.*/resnets_normalized.parquet; nearest: resnet_normalized.pa"):
         spec.remote(spec.table("resnets"))

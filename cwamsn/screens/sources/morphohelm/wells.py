@@ -145,7 +145,7 @@ def _counts(spec: MorphoHelmSpec, cache: Path, files: list[Fetched]) -> pd.Serie
     """Cells by well_id; None where no well is left out for having few."""
     if spec.cell_count_quantile is None:
         return None
-    fetched = fetch_file(spec, spec.cell_counts(), cache)
+    fetched = fetch_file(spec, spec.cell_counts_path(), cache)
     files.append(fetched)
     frame = read_columns(fetched, (PLATE, WELL, "cell_count"))
     ids = frame[PLATE] + "_" + parse_addresses(frame[WELL], fetched.url)["address"]

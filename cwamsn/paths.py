@@ -118,6 +118,8 @@ class ModelPaths:
     """What the encoder is and how it was trained, JSON."""
     log = _Below("log.csv")
     """Losses and rates by window of steps, CSV."""
+    progress = _Below("progress.json")
+    """What a training that runs will be; removed at its end, JSON."""
     notes = _Below("notes.json")
     """Notes of the job, JSON."""
 

@@ -35,7 +35,8 @@ def trainings(made: Iterable[str], plan: Plan) -> str | None:
     """Where the progress of the plan's trainings can be read; None where nothing is trained."""
     if not any(PurePath(path).match(str(plan.model("*", "*").weights)) for path in made):
         return None
-    return f"progress of each training, once it has begun: tail -f {plan.log('train/*/*')}"
+    log = plan.log("train/*/*")
+    return f"progress of each training, once it has begun: cwamsn watch {plan.results}, or tail -f {log}"
 
 
 def own_command(configfiles: Iterable[str | Path]) -> str:

@@ -32,7 +32,7 @@ def test_a_plan_without_products_says_nothing():
 
 
 def test_trainings_say_where_to_look():
-    command = "tail -f ./r/logs/train/*/*.log"
+    command = "cwamsn watch ./r, or tail -f ./r/logs/train/*/*.log"
     assert trainings(MADE, PLAN) == f"progress of each training, once it has begun: {command}"
 
 

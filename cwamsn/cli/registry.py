@@ -8,6 +8,7 @@ COMMANDS = {
     "activity": "list the perturbations that differ from their controls",
     "plates": "show plates as heat maps, with pictures of their wells",
     "score": "score embeddings on benchmarks, as a run of the workflow does",
+    "watch": "watch the trainings of a run: loss, prototypes in use, speed, time left",
     "inspect": "say what a file or folder of this project holds",
     "export": "export a trained encoder as a folder that loads without this package",
     "convert": "convert profiles and embeddings between table formats",

@@ -86,6 +86,7 @@ class TrainingLog:
         seconds = max(time.perf_counter() - self._started, 1e-9)
         means = {name: value / self.counts[name] for name, value in self.sums.items()}
         row = {"step": step, "epoch": epoch, **means, **{name: float(value) for name, value in numbers.items()}}
+        row["seconds"] = seconds
         row["images_per_second"] = self._images / seconds
         row["waiting"] = (waited - self._waited) / seconds
         row["gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0

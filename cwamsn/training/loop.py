@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
+from cwamsn.files import write_json
 from cwamsn.live import Pace, say
 from cwamsn.models import device_name, fitting, is_main, prepare_deterministic, share_threads, world
-from cwamsn.paths import ScreenPaths
+from cwamsn.paths import ModelPaths, ScreenPaths
 from cwamsn.training.checkpoint import Checkpoint
 from cwamsn.training.data import read_training_data
 from cwamsn.training.health import check_any_step, check_collapse, less_memory
@@ -66,6 +67,8 @@ def train(
         _announce(trainer)
         log = TrainingLog(out, is_main(), trainer.precision)
         if trainer.steps:
+            if is_main():  # for `cwamsn watch`
+                write_json({"steps": trainer.steps, "recipe": recipe.to_config()}, ModelPaths(out).progress)
             advice = less_memory(trainer.precision, trainer.attention)
             file, minutes = out / "checkpoint" / "last.pt", recipe.run.checkpoint_minutes
             # torchrun waits for processes that were told to stop, and ends them
@@ -76,11 +79,14 @@ def train(
                 Checkpoint(file, trainer.fingerprint, minutes) as checkpoint,
             ):
                 checkpoint.restore(trainer, log)
+                if is_main() and not log.rows:
+                    log.path.unlink(missing_ok=True)  # of another training; whoever watches must not take it for this
                 with closing(trainer.remaining(threads=shared.loader, depth=loader_depth)) as batches:
                     _run(trainer, batches, log, checkpoint, to_stop)
         log.close()
         if is_main():
             save_encoder(trainer.model, trainer.description(), out)
+            ModelPaths(out).progress.unlink(missing_ok=True)
             if not recipe.run.keep_checkpoint:
                 shutil.rmtree(out / "checkpoint", ignore_errors=True)
 

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from cwamsn.errors import InputError, TrainingStopped
 from cwamsn.models.precision import resolve_precision
+from cwamsn.progress import progress_of
 from cwamsn.training import checkpoint, launch, loop, restore_encoder, train, trainer
 from cwamsn.training.stopping import stop_requests
 from tests.training.tiny import ROOT, recipe, wells_frame, write_store
@@ -26,6 +27,7 @@ from tests.training.tiny import ROOT, recipe, wells_frame, write_store
 KILLED = """
 import json, sys
 from pathlib import Path
+from cwamsn.progress import progress_of
 from cwamsn.paths import ScreenPaths
 from cwamsn.training import Recipe, train
 recipe, screen, out = sys.argv[1:]
@@ -70,7 +72,7 @@ def test_a_training_leaves_its_files(tmp_path, store, capsys):
     assert float(log[0]["same_position"]) == 1 and float(log[0]["same_well"]) == 0 == float(log[0]["same_plate"])
     assert {"loss", "me_max", "prototype_use", "lr", "images_per_second", "gpu_memory_mb"} <= log[0].keys()
     assert list((tmp_path / "a" / "events").glob("events.out.tfevents.*"))
-    assert not (tmp_path / "a" / "checkpoint").exists()
+    assert not (tmp_path / "a" / "checkpoint").exists() and not (tmp_path / "a" / "progress.json").exists()
 
 
 def test_training_changes_the_anchor_and_drags_the_target(tmp_path, store):
@@ -178,9 +180,10 @@ def test_a_resumed_training_gives_the_same_weights(tmp_path, store, monkeypatch,
     with pytest.raises(Stopped):
         run(tmp_path / "parts", store, checkpoint_minutes=0, **changes)
     assert saved[-1] == after
+    assert progress_of(tmp_path / "parts").steps == 6 and not progress_of(tmp_path / "parts").finished
     assert equal(whole, run(tmp_path / "parts", store, checkpoint_minutes=0, **changes))
     assert saved == [1, 2, 3, 4, 5]
-    timed = {"images_per_second", "gpu_memory_mb", "waiting"}
+    timed = {"seconds", "images_per_second", "gpu_memory_mb", "waiting"}
     one, two = (
         [{k: v for k, v in r.items() if k not in timed} for r in rows(tmp_path / x)] for x in ("whole", "parts")
     )
@@ -335,7 +338,7 @@ def test_steps_that_are_read_once_per_window_give_the_same_files(tmp_path, store
     monkeypatch.setattr(loop, "reading_is_free", lambda device: False)
     train(recipe(**changes), store, tmp_path / "window", seed=0, threads=2, loader_threads=1)
     assert equal(weights, load_file(tmp_path / "window" / "encoder.safetensors"))
-    timed = {"images_per_second", "gpu_memory_mb", "waiting"}
+    timed = {"seconds", "images_per_second", "gpu_memory_mb", "waiting"}
     one, two = (
         [{k: v for k, v in row.items() if k not in timed} for row in rows(tmp_path / x)] for x in ("each", "window")
     )

@@ -14,9 +14,9 @@ from cwamsn.alignment_names import steps_of
 from cwamsn.config import crops_of_screen, embedding_of_method, load_schema
 from cwamsn.encoder_files import EncoderFiles, encoder_files
 from cwamsn.errors import InputError
-from cwamsn.jobs import ON_MAPS, needs_map
+from cwamsn.jobs import COMPARED, ON_MAPS, WITH_OWN_TABLE, needs_map
 from cwamsn.methods import Method
-from cwamsn.paths import NO_SCREEN
+from cwamsn.paths import NO_SCREEN, own_table_of
 from cwamsn.plan import Plan
 from cwamsn.recipes import MOLECULAR, complete_recipe
 from cwamsn.screen_specs import host_spec, lacks_images, local_files, parse_spec, unit_state, units
@@ -491,12 +491,35 @@ class Needs:
         return {"training": self.encoder_description(method)} if brings else {}
 
     def comparison(self, screen: str, method: str, other: str, seed: str) -> dict[str, str]:
-        """Beside the first map: the second, and truth table and wells where compounds are compared too."""
-        found = self.own_symbols() | {"second": self.plan.map(screen, other, seed)}
-        both_embed = all(self.plan.defined[name].kind.embeds_wells for name in (method, other))
-        if "compound_gene" in self.plan.benchmarks(screen) and both_embed:
-            found |= {"truth": self.truth(screen), "wells": str(self.plan.screen(screen).wells)}
+        """What two methods are compared by: maps, with what recalls and compounds need; tables of other benchmarks."""
+        found = self.own_symbols()
+        benchmarks = self._comparable(screen, self.plan.defined[method], self.plan.defined[other])
+        levels = self._has_levels_of_genes() and self._embed_wells(method, other)
+        for which, name in (("first", method), ("second", other)):
+            if "gene_gene" in benchmarks:
+                found[f"{which}_map"] = self.plan.map(screen, name, seed)
+            for benchmark in WITH_OWN_TABLE:
+                if benchmark in benchmarks:
+                    found[f"{which}_{benchmark}"] = own_table_of(self.plan.scores(benchmark, screen, name, seed))
+            if "gene_gene" in benchmarks and levels:
+                found[f"{which}_embeddings"] = self.plan.embeddings(screen, name, seed)
+        if {"gene_gene", "compound_gene"} <= set(benchmarks):
+            found["truth"] = self.truth(screen)
+        if {"truth", "first_embeddings"} & found.keys():
+            found["wells"] = str(self.plan.screen(screen).wells)
         return found
+
+    def _embed_wells(self, *methods: str) -> bool:
+        return all(self.plan.defined[name].kind.embeds_wells for name in methods)
+
+    def _comparable(self, screen: str, *methods: Method) -> list[str]:
+        """Benchmarks of a screen that all `methods` have and that methods are compared by; none without the main ones.
+
+        Compounds are compared beside genes alone, whose maps they share.
+        """
+        shared = [b for b in self.plan.benchmarks(screen) if all(method.kind.has(b) for method in methods)]
+        compared = [b for b in shared if b in COMPARED]
+        return compared if {"gene_gene", *WITH_OWN_TABLE} & set(compared) else []
 
     def score_files(self) -> list[str]:
         """Scores of every method on every screen, then of the comparisons."""
@@ -538,8 +561,8 @@ class Needs:
         known = {method.name: method for method in (self.plan.methods if methods is None else methods)}
         return [
             (known[first], known[second], seed)
-            for first, second in (self.config["comparisons"] if "gene_gene" in self.plan.benchmarks(screen) else ())
-            if {first, second} <= known.keys()
+            for first, second in self.config["comparisons"]
+            if {first, second} <= known.keys() and self._comparable(screen, known[first], known[second])
             for seed in known[first].seeds
             if seed in known[second].seeds
         ]

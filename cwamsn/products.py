@@ -21,7 +21,7 @@ class Product:
     number: int | None = None
     """Methods with this number under `tables` appear in it; None: every method with scores of `needs`."""
     needs: tuple[str, ...] = ()
-    """Benchmarks without whose scores it is not made."""
+    """Benchmarks without whose scores it is not made; without these and `any_of`, whatever methods are compared by."""
     any_of: tuple[str, ...] = ()
     """Benchmarks of which the run must compute one at least, where none alone is needed; it prints all of them."""
     also: tuple[str, ...] = ()
@@ -115,6 +115,12 @@ PRODUCTS: dict[str, Product] = {
             compares_variants=True,
         ),
         # Of benchmarks that the paper has no table of.
+        Product(
+            name="gene_levels",
+            title="Recall of known gene-gene relationships at levels of stringency and by the right tail",
+            builder="gene_levels",
+            needs=("gene_gene",),
+        ),
         Product(name="replicates", title="Replicate retrieval", builder="replicates", needs=("replicate_map",)),
         Product(
             name="retrieval",
@@ -128,6 +134,7 @@ PRODUCTS: dict[str, Product] = {
             builder="enrichment",
             needs=("enrichment",),
         ),
+        Product(name="differences", title="Methods compared", builder="differences", needs=(), paired=True),
         Product(name="signal", title="Perturbation signal", builder="signal", needs=("signal",)),
         Product(
             name="latent",

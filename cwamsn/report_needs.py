@@ -37,6 +37,8 @@ class ReportNeeds:
 
     def is_made(self, product: Product, screen: str) -> bool:
         """Whether the methods and benchmarks of the run make a product worth making."""
+        if not product.scored_by:
+            return bool(self.needs.compared(screen))
         shown = [m for m in self.methods_in(product) if any(m.kind.has(b) for b in product.scored_by)]
         if not product.shows_chance_alone:
             shown = [m for m in shown if not m.kind.chance]

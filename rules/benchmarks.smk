@@ -276,7 +276,6 @@ rule compare_methods:
     """How much one method scores above another, with intervals on the same resamples."""
     input:
         unpack(of(needs.comparison)),
-        first=plan.map(),
     output:
         scores=plan.difference(),
         notes=notes_of(plan.difference()),
@@ -294,6 +293,7 @@ rule compare_methods:
         gene_gene=config["gene_gene"],
         compound_gene=config["compound_gene"],
         concentrations=of(needs.doses),
+        alignment=of(needs.alignment),
         bootstrap=config["bootstrap"],
         fixed=of(needs.fixed, benchmark="comparison"),
     script:

@@ -12,14 +12,17 @@ def made(plan, known=PRODUCTS):
 
 
 def test_the_default_methods_make_the_tables_that_say_something():
-    assert made(plan_of(DEMO)) == ["table1", "table2", "table3", "table7", "table8", "figure1", "figure3"]
+    of_paper = ["table1", "table2", "table3", "table7", "table8"]
+    assert made(plan_of(DEMO)) == [*of_paper, "gene_levels", "figure1", "figure3"]
+    compared = plan_of(DEMO, comparisons=[["cwa-msn", "random"]])
+    assert made(compared) == [*of_paper, "gene_levels", "differences", "figure1", "figure3"]
 
 
-def test_a_finished_map_makes_table_1_alone():
+def test_a_finished_map_makes_tables_of_recall_alone():
     methods = {"periscope": finished_map()}
-    assert made(plan_of(methods, evaluate=["gene_gene"])) == ["table1"]
+    assert made(plan_of(methods, evaluate=["gene_gene"])) == ["table1", "gene_levels"]
     plan = plan_of(methods, evaluate={"e": ["gene_gene", "compound_gene", "replicate_map", "signal"]})
-    assert made(plan) == ["table1"]
+    assert made(plan) == ["table1", "gene_levels"]
     assert reporting_of(plan).manifests() == {"periscope": "./r/digests/periscope.sha256.json"}
     assert reporting_of(plan).file("periscope") == "map.csv"
     assert reporting_of(plan).computations_in("table1") == []
@@ -78,6 +81,27 @@ def test_embeddings_from_a_file_need_no_training_screen_and_no_images():
     assert demo.screens() == ["t", "e"] == demo.pictured()
     public = reporting_of(plan_of({"p": {"kind": "pretrained", "weights": "openphenom"}}))
     assert public.pictured() == ["e"]
+
+
+def test_methods_are_compared_by_what_both_have():
+    """On a screen without knockouts too: by the own tables of the benchmarks, without a map."""
+    methods = {"a": wells(), "b": wells(), "m": finished_map()}
+    pairs = [["a", "b"], ["a", "m"]]
+    plan = plan_of(methods, comparisons=pairs, evaluate={"t": ["retrieval", "enrichment"], "e": ["gene_gene"]})
+    needs = reporting_of(plan).needs
+    assert needs.comparison("t", "a", "b", "0") == {
+        f"{which}_{benchmark}": f"./r/scores/t/{name}/seed0/{benchmark}.parquet"
+        for which, name in (("first", "a"), ("second", "b"))
+        for benchmark in ("retrieval", "enrichment")
+    }
+    assert [(first.name, second.name) for first, second, _ in needs.compared("t")] == [("a", "b")]
+    assert [(first.name, second.name) for first, second, _ in needs.compared("e")] == [("a", "b"), ("a", "m")]
+    maps = {"first_map": "./r/maps/e/a/seed0.parquet", "second_map": "./r/maps/e/b/seed0.parquet"}
+    assert needs.comparison("e", "a", "b", "0") == maps
+    levels = plan_of(methods, comparisons=pairs, gene_gene={"levels": ["NR", "NSB"]}, evaluate={"e": ["gene_gene"]})
+    found = reporting_of(levels).needs.comparison("e", "a", "b", "0")
+    assert found.keys() == {*maps, "first_embeddings", "second_embeddings", "wells"}
+    assert "first_embeddings" not in reporting_of(levels).needs.comparison("e", "a", "m", "0")
 
 
 def test_a_table_reads_the_notes_of_its_own_methods_and_benchmarks():

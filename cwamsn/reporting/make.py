@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cwamsn.products import TABLES, Product
+from cwamsn.reporting.compared import differences_table
 from cwamsn.reporting.compound_gene import compound_gene_table
 from cwamsn.reporting.context import ContextValues, TableContext, TableMethod, methods_in_table, table_methods
 from cwamsn.reporting.further import latent_table, replicates_table, signal_table
@@ -16,7 +17,7 @@ from cwamsn.reporting.pairs import pairs_table
 from cwamsn.reporting.plate_probe import plate_probe_table
 from cwamsn.reporting.recall import recall_table
 from cwamsn.reporting.scores import read_scores
-from cwamsn.reporting.stringency import enrichment_table, retrieval_table
+from cwamsn.reporting.stringency import enrichment_table, gene_levels_table, retrieval_table
 from cwamsn.reporting.table import Table
 
 Builder = Callable[[Product, Sequence[TableMethod], pd.DataFrame, TableContext], Table]
@@ -28,6 +29,8 @@ BUILDERS: dict[str, Builder] = {
     "replicates": replicates_table,
     "retrieval": retrieval_table,
     "enrichment": enrichment_table,
+    "gene_levels": gene_levels_table,
+    "differences": differences_table,
     "signal": signal_table,
     "latent": latent_table,
 }

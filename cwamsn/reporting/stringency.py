@@ -1,4 +1,4 @@
-"""Tables of what MorphoHELM asks for: replicate retrieval at levels of stringency, and enrichment."""
+"""Tables of what MorphoHELM asks for: retrieval and gene-gene recall at levels of stringency, and enrichment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from cwamsn.exposure import without_mark
 from cwamsn.products import Product
 from cwamsn.reporting.context import TableContext, TableMethod
 from cwamsn.reporting.further import further_rows, further_table, in_sample_column, in_sample_note
-from cwamsn.reporting.scores import select, selected
+from cwamsn.reporting.scores import JOINT, select, selected
 from cwamsn.reporting.table import Column, Table
 from cwamsn.vocabulary import LEVELS, MECHANISMS, PATHWAYS
 
@@ -71,6 +71,39 @@ def enrichment_table(
     ]
     rows = further_rows(methods, found, "enrichment", columns)
     return further_table(product, [in_sample_column(rows, seen), *columns], rows, context, notes)
+
+
+GENES = {"recall_at_level": "joint", "recall_right_tail": "joint, right tail"}
+
+
+def gene_levels_table(
+    product: Product, methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext
+) -> Table:
+    """Recall of the known pairs of all sources at each level that was scored, by both tails and by the right one."""
+    found = selected(select(scores, benchmark="gene_gene"), replace(context.selection, null=None))
+    high = found["threshold_high"]
+    wanted = high.isna() | (abs(high - context.selection.threshold_high) < 1e-9)
+    named = found["source"].astype(str).str.split(" ", n=1)
+    found = found.assign(pairs=named.str[0].astype(object), level=named.str[1].astype(object))
+    found = found[wanted & (found["pairs"] == JOINT) & found["level"].isin(list(LEVELS))]
+    found = found.assign(key=found["level"] + "_" + found["metric"])
+    levels = [name for name in LEVELS if name in set(found["level"])]
+    columns = [
+        Column(f"{level}_{metric}", text, 3, "high", f"{level},") for level in levels for metric, text in GENES.items()
+    ]
+    left = found[found["metric"] == "share_of_pairs_left"].drop_duplicates("level").set_index("level")
+    sizes = [
+        f"{level} {int(left['n'][level]):,} ({left['value'][level]:.0%})" for level in levels if level in left.index
+    ]
+    low, high_end = context.selection.threshold_low, context.selection.threshold_high
+    notes = [
+        f"Known pairs of all sources whose cosine is among the lowest {low:.0%} or highest {1 - high_end:.0%} of all "
+        f"pairs (chance {low + 1 - high_end:.2f}), or among the highest alone (chance {1 - high_end:.2f}). The scores "
+        "hold every source.",
+        "Levels: " + "; ".join(f"{name} {LEVELS[name][1]}" for name in levels) + "." if levels else "",
+        f"Known pairs that a level leaves: {', '.join(sizes)}." if sizes else "",
+    ]
+    return further_table(product, columns, further_rows(methods, found, "gene_gene", columns), context, notes)
 
 
 def _without_mark(found: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, str]]:

@@ -19,6 +19,10 @@ COUNTS = {"CORUM": 1209, "HuMAP": 958, "Reactome": 569, "SIGNOR": 495, "StringDB
 DOSES = ["0.0025", "0.01", "0.025", "0.1", "0.25", "1.0", "2.5", "10.0", "max"]
 
 
+def level_value(value: float, level: str) -> float:
+    return value if level == "NR" else value / 2
+
+
 def gene_gene(method: str, seed: int, level: float) -> pd.DataFrame:
     rng = np.random.default_rng([seed, len(method)])
     rows = []
@@ -26,6 +30,10 @@ def gene_gene(method: str, seed: int, level: float) -> pd.DataFrame:
         for low, high, extra in ((0.05, 0.95, 0.0), (0.1, 0.9, 0.1)):
             value = round((level + extra + 0.02 * rng.random()) * COUNTS[source]) / COUNTS[source]
             rows.append(("recall", source, low, high, value, COUNTS[source]))
+    for level, share in (("NR", 1.0), ("NSB", 0.9)):
+        rows.append(("share_of_pairs_left", f"joint {level}", np.nan, np.nan, share, round(3068 * share)))
+        rows.append(("recall_at_level", f"joint {level}", 0.05, 0.95, level_value(value, level), 3068))
+        rows.append(("recall_right_tail", f"joint {level}", 0.0, 0.95, level_value(value, level) / 2, 3068))
     names = ["metric", "source", "threshold_low", "threshold_high", "value", "n"]
     frame = pd.DataFrame(rows, columns=names)
     fixed = {"run": "test", "screen": "s", "method": method, "seed": seed, "benchmark": "gene_gene"}

@@ -2,6 +2,7 @@
 
 from cwamsn.benchmarks.enrichment.consensus import Consensus, consensus
 from cwamsn.benchmarks.enrichment.contingency import exact_p, floor, odds_ratio, random_level
+from cwamsn.benchmarks.enrichment.difference import paired_difference
 from cwamsn.benchmarks.enrichment.ranking import Ranked, rank_partners, retrieved_for
 from cwamsn.benchmarks.enrichment.relations import of_labels, of_pairs
 from cwamsn.benchmarks.enrichment.score import EnrichmentOptions, score
@@ -18,6 +19,7 @@ __all__ = [
     "odds_ratio",
     "of_labels",
     "of_pairs",
+    "paired_difference",
     "random_level",
     "rank_partners",
     "retrieved_for",

@@ -15,6 +15,7 @@ from cwamsn.benchmarks.enrichment.relations import of_labels, of_pairs
 from cwamsn.benchmarks.enrichment.summary import enrich, summarise
 from cwamsn.benchmarks.gene_gene import GeneGeneOptions
 from cwamsn.benchmarks.scores import Result
+from cwamsn.benchmarks.split_parts import by_split
 from cwamsn.benchmarks.stringency import Level, levels_of, missing_column
 from cwamsn.errors import InputError
 from cwamsn.exposure import marked
@@ -68,10 +69,11 @@ def score(
 
     Returns
     -------
-    Its own table is that of :func:`cwamsn.benchmarks.enrichment.summary.enrich` with `relation` and `level`. Metrics:
-    those of :func:`cwamsn.benchmarks.enrichment.summary.summarise`; the source is the relation and the level, as
-    `mechanisms NSB`, `CORUM NR` or, over all databases, `pathways NR`. Where compounds are split, mechanisms once more
-    for each part, as `mechanisms NR, test`: all compounds are candidates, those of the part are queries.
+    Its own table is that of :func:`cwamsn.benchmarks.enrichment.summary.enrich` with `relation`, `level` and, where
+    compounds are split, `split`. Metrics: those of :func:`cwamsn.benchmarks.enrichment.summary.summarise`; the source
+    is the relation and the level, as `mechanisms NSB`, `CORUM NR` or, over all databases, `pathways NR`. Where
+    compounds are split, mechanisms once more for each part, as `mechanisms NR, test`: all compounds are candidates,
+    those of the part are queries.
 
     Raises
     ------
@@ -87,9 +89,9 @@ def score(
     suffix = marked("", in_sample)
     parts, tables = [], []
     pathways: dict[str, list[pd.DataFrame]] = {}
-    for name, retrieved, split, table in _tables(features, wells, options, gene_gene or GeneGeneOptions(), levels):
+    for name, retrieved, table in _tables(features, wells, options, gene_gene or GeneGeneOptions(), levels):
         tables.append(table)
-        for text, rows in {"": table, **split}.items():
+        for text, rows in by_split(table).items():
             parts.append(summarise(rows, retrieved, bootstrap).assign(source=f"{name}{text}{suffix}"))
         if not name.startswith(MECHANISMS):
             pathways.setdefault(name.rpartition(" ")[2], []).append(parts[-1])
@@ -126,8 +128,8 @@ def _tables(
     options: EnrichmentOptions,
     gene_gene: GeneGeneOptions,
     levels: Sequence[Level],
-) -> Iterator[tuple[str, int, dict[str, pd.DataFrame], pd.DataFrame]]:
-    """(source, k, its parts by a suffix of the source, its table) of every relation at every level."""
+) -> Iterator[tuple[str, int, pd.DataFrame]]:
+    """(source, k, its table) of every relation at every level."""
     if options.labels is not None:
         labels = read_labels(options.labels, options)
         if options.item not in wells:
@@ -145,7 +147,7 @@ def _tables(
             retrieved = retrieved_for(len(names) - 1, least=2)
             queries = rank_partners(profiles, of_labels(names, labels, options.match), across=bool(level.differ))
             table = enrich(queries, retrieved, options.test).assign(relation=MECHANISMS, level=level.name)
-            yield f"{MECHANISMS} {level.name}", retrieved, _by_split(table, items, wells), table
+            yield f"{MECHANISMS} {level.name}", retrieved, _with_split(table, items, wells)
     genes = wells["gene"] if "gene" in wells else pd.Series(np.nan, index=wells.index, dtype=object)
     if genes.notna().any():
         yield from _of_genes(features, wells, genes, options, gene_gene, levels)
@@ -158,7 +160,7 @@ def _of_genes(
     options: EnrichmentOptions,
     gene_gene: GeneGeneOptions,
     levels: Sequence[Level],
-) -> Iterator[tuple[str, int, dict[str, pd.DataFrame], pd.DataFrame]]:
+) -> Iterator[tuple[str, int, pd.DataFrame]]:
     for level in levels:
         profiles = consensus(features, genes, [wells[c] for c in level.differ])
         names = sorted(set(profiles.items))
@@ -171,16 +173,14 @@ def _of_genes(
                 continue
             queries.sort(key=lambda query: (query.block, query.item))
             table = enrich(queries, retrieved, options.test).assign(relation=source, level=level.name)
-            yield f"{source} {level.name}", retrieved, {}, table
+            yield f"{source} {level.name}", retrieved, table
 
 
-def _by_split(table: pd.DataFrame, items: pd.Series, wells: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The queries of each part of a screen that is split by compound, by a suffix for the source."""
+def _with_split(table: pd.DataFrame, items: pd.Series, wells: pd.DataFrame) -> pd.DataFrame:
+    """With the part of the screen that each item is in, where it is split by compound."""
     if "split" not in wells:
-        return {}
-    split = wells["split"].groupby(items).first().reindex(table["item"]).to_numpy()
-    found = [name for name in ("train", "val", "test") if (split == name).any()]
-    return {f", {name}": table[split == name] for name in found} if len(found) > 1 else {}
+        return table
+    return table.assign(split=wells["split"].groupby(items).first().reindex(table["item"]).to_numpy())
 
 
 def read_labels(path: str, options: EnrichmentOptions) -> pd.Series:

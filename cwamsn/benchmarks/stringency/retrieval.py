@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, resample_counts, weighted_means
 from cwamsn.benchmarks.scores import Result
+from cwamsn.benchmarks.split_parts import by_split
 from cwamsn.benchmarks.stringency.levels import Excluded, Level, group_names, levels_of, missing_column, pairs_left
 from cwamsn.errors import InputError
 from cwamsn.exposure import marked
@@ -66,16 +67,15 @@ def score(
 
     Returns
     -------
-    Its own table is that of :func:`retrieve`. Metrics: those of :func:`summarise`, with the level as source and the
-    kind of distractor as null; where the screen is split, once more for the queries of each part, as `NSB, test`.
+    Its own table is that of :func:`retrieve`, with the query's `split` where the screen has parts. Metrics: those of
+    :func:`summarise`, with the level as source and the kind of distractor as null; where the screen is split, once more
+    for the queries of each part, as `NSB, test`.
     """
     table = retrieve(features, wells, options)
-    parts = {"": table}
     if "split" in wells:
-        split = wells.set_index("well_id")["split"].reindex(table["well_id"]).to_numpy()
-        found = [name for name in ("train", "val", "test") if (split == name).any()]
-        parts |= {f", {name}": table[split == name] for name in found if len(found) > 1}
+        table["split"] = wells.set_index("well_id")["split"].reindex(table["well_id"]).to_numpy()
     suffix = marked("", in_sample)
+    parts = by_split(table)
     return Result(tuple(_as_scores(summarise(part, bootstrap), name + suffix) for name, part in parts.items()), table)
 
 

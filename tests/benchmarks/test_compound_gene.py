@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cwamsn.benchmarks import compound_gene as cg
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
 
@@ -132,6 +133,32 @@ def test_all_negatives_have_no_draw_noise(small):
     assert table.groupby("concentration")["baseline_average_precision"].nunique().gt(1).all()
 
 
+def test_the_form_of_the_polaris_benchmark_is_scikit_learns_precision_grouped_by_treatment(small):
+    perturbation_map, truth = small
+    result = cg.score(perturbation_map, truth, cg.CompoundGeneOptions(draws=2), BootstrapOptions(resamples=50))
+    parts = pd.concat(result.parts)
+    row = parts[(parts["metric"] == "pr_auc_by_treatment") & (parts["concentration"] == "max")].iloc[0]
+    vectors = perturbation_map.filter(like="feature_").to_numpy()
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    names, in_map = perturbation_map["perturbation"].to_numpy(), set(perturbation_map["perturbation"])
+    genes = sorted(set(truth["gene_symbol"]) & in_map)
+    pairs = []
+    for compound in sorted(set(truth["treatment"]) & in_map):
+        own = truth[truth["treatment"] == compound].groupby("gene_symbol")["nM_value"].min()
+        for gene in genes:
+            value = own.get(gene, np.inf)
+            if not 1000 < value <= 10000:
+                score = np.abs(unit[names == compound] @ unit[names == gene].T).max()
+                pairs.append((compound, value <= 1000, score))
+    frame = pd.DataFrame(pairs, columns=["treatment", "active", "score"])
+    frame = frame[frame.groupby("treatment")["active"].transform("any")]
+    grouped = [average_precision_score(part["active"], part["score"]) for _, part in frame.groupby("treatment")]
+    assert row["value"] == pytest.approx(np.mean(grouped), abs=1e-12) and row["n"] == len(grouped)
+    assert row["ci_low"] < row["value"] < row["ci_high"]
+    chance = parts[(parts["metric"] == "baseline_pr_auc_by_treatment") & (parts["concentration"] == "max")].iloc[0]
+    assert 0 < chance["value"] < 1
+
+
 def test_truth_is_classed_and_what_is_missing_counted(small):
     truth = small[1]
     known = cg.read_truth(truth, [f"G{i:02d}" for i in range(60)], [f"c{i}" for i in range(12)])
@@ -166,6 +193,7 @@ def test_hash_seed_and_threads_change_no_digit(small, tmp_path):
     code = """
 import sys, hashlib, pandas as pd
 from cwamsn.benchmarks import compound_gene as cg
+from cwamsn.benchmarks.bootstrap import BootstrapOptions
 m, t = (pd.read_parquet(f"{sys.argv[1]}/{n}.parquet") for n in ("map", "truth"))
 s = cg.score_compounds(m, t, draws=5, concentrations=[0.1, 1.0, 10.0])
 print(hashlib.sha256(b"".join(v.tobytes() for v in s.values.values())).hexdigest())

@@ -8,7 +8,13 @@ is the absolute cosine of the two aggregated vectors.
 from cwamsn.benchmarks.compound_gene.benchmark import CompoundGeneOptions, score
 from cwamsn.benchmarks.compound_gene.metrics import average_precision_and_auc, z_score
 from cwamsn.benchmarks.compound_gene.scoring import Negatives, doses_of, score_compounds
-from cwamsn.benchmarks.compound_gene.summaries import compound_gene_table, paired_difference, summary, unseen_summary
+from cwamsn.benchmarks.compound_gene.summaries import (
+    compound_gene_table,
+    paired_difference,
+    pr_auc_by_treatment,
+    summary,
+    unseen_summary,
+)
 from cwamsn.benchmarks.compound_gene.truth import ACTIVE, load_truth, read_truth, say_missing, seen_compounds
 
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "doses_of",
     "load_truth",
     "paired_difference",
+    "pr_auc_by_treatment",
     "read_truth",
     "say_missing",
     "score",

@@ -11,6 +11,7 @@ from cwamsn.benchmarks.compound_gene.summaries import (
     compound_gene_table,
     counts,
     draws_as_scores,
+    pr_auc_by_treatment,
     summary,
     unseen_summary,
 )
@@ -52,13 +53,15 @@ def score(
     Returns
     -------
     Its own table is that of :func:`compound_gene_table`. Metrics: those of :func:`draws_as_scores`, :func:`summary`,
-    :func:`counts` and, with `seen`, :func:`unseen_summary`.
+    :func:`counts`, :func:`pr_auc_by_treatment` and, with `seen`, :func:`unseen_summary`.
     """
     say_missing(truth, perturbation_map)
     doses = doses or doses_of(perturbation_map)
     scores = score_compounds(perturbation_map, truth, options.draws, options.negatives, doses)
     table = compound_gene_table(scores)
     parts = [draws_as_scores(table), summary(scores, **asdict(bootstrap)), counts(scores.truth)]
+    every_pair = score_compounds(perturbation_map, truth, 1, "all", doses, say=False)
+    parts.append(pr_auc_by_treatment(every_pair, **asdict(bootstrap)))
     if seen is not None:
         parts.append(unseen_summary(scores, seen, **asdict(bootstrap)))
     return Result(tuple(parts), table)

@@ -81,6 +81,7 @@ def score_compounds(
     negatives: str = "published",
     concentrations: Sequence[float] = RXRX3_DOSES,
     exclude: Sequence[str] = (),
+    say: bool = True,
 ) -> CompoundScores:
     """AP and AUC of every compound in every draw at every dose, and the same for uniform random scores.
 
@@ -95,6 +96,7 @@ def score_compounds(
         compound; `all`, every eligible gene, without a draw
     concentrations : doses scored; other doses of the map are left out
     exclude : compounds left out
+    say : whether compounds without a scored dose are noted
     """
     concentrations = sorted(float(c) for c in concentrations)
     compound_rows = perturbation_map[perturbation_map["perturbation_type"] == "COMPOUND"]
@@ -102,7 +104,8 @@ def score_compounds(
     genes = perturbation_map.loc[perturbation_map["perturbation_type"] == "CRISPR", "perturbation"]
     if genes.duplicated().any():
         raise InputError(f"the map has several CRISPR rows of {genes[genes.duplicated()].iloc[0]!r}")
-    _say_unscored(compound_rows, present, concentrations)
+    if say:
+        _say_unscored(compound_rows, present, concentrations)
     known = read_truth(truth, list(genes), sorted(present - set(exclude)))
     if not known.compounds:
         raise InputError(

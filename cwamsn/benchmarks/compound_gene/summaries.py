@@ -59,6 +59,37 @@ def unseen_summary(
     return pd.concat([counted, table.assign(metric=table["metric"] + "_unseen")], ignore_index=True)
 
 
+def pr_auc_by_treatment(
+    scores: CompoundScores, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Mean over compounds of the average precision of all their pairs with genes: the form of the Polaris benchmark.
+
+    `recursion/rxrx-compound-gene-activity-benchmark` on Polaris scores a list of pairs (treatment, gene, active):
+    scikit-learn's average precision of each treatment's pairs, those without an active one left out, and their mean.
+    Its list of pairs is not in its public text. Here it is every target of a compound and every eligible gene, without
+    a draw, so that there is one number and no error over draws.
+
+    Parameters
+    ----------
+    scores : as :func:`score_compounds` gives them with `negatives="all"`
+
+    Returns
+    -------
+    `metric, concentration, value, n, ci_low, ci_high`: metrics `pr_auc_by_treatment` and, of uniform random scores,
+    `baseline_pr_auc_by_treatment`; intervals over compounds, clustered by target.
+    """
+    weights = cluster_counts(scores.truth.cluster, resamples, seed).astype(np.float64)
+    rows = []
+    for prefix in ("", "baseline_"):
+        values = scores.values[f"{prefix}average_precision"]
+        for j, dose in enumerate(scores.concentrations):
+            n = int((~np.isnan(values[0, j])).sum())
+            if n:
+                mean, samples = _means(values[:, j]).mean(), _means(values[:, j], weights).mean(axis=0)
+                rows.append((f"{prefix}pr_auc_by_treatment", dose, float(mean), n, *interval(samples, level)))
+    return pd.DataFrame(rows, columns=["metric", "concentration", "value", "n", "ci_low", "ci_high"])
+
+
 def paired_difference(
     first: CompoundScores, second: CompoundScores, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> pd.DataFrame:

@@ -33,9 +33,14 @@ onstart:
 
 
 onsuccess:
-    from cwamsn.where import outputs, products
+    from cwamsn.where import has_pages, outputs, products
 
-    for line in products(outputs(workflow.dag.jobs), plan):
+    made = outputs(workflow.dag.jobs)
+    if has_pages(made):
+        from cwamsn.reporting.links import refresh_links
+
+        refresh_links(plan.report)
+    for line in products(made, plan):
         logger.info(line)
 
 

@@ -300,6 +300,14 @@ class ReportNeeds:
         screens = [self.plan.screen(name) for name in self.pictured()]
         return [str(path) for screen in screens for path in (screen.qc, screen.crops)]
 
+    def pages(self) -> list[dict[str, str]]:
+        """Pages that the run makes on request: title, path, and the target that makes it."""
+        found = []
+        for screen in self.needs.used_screens():
+            found.append(("Plates of", screen, str(self.plan.plates(screen).page), "plates"))
+            found.append(("Check of", screen, str(self.plan.screen(screen).check_page), "check"))
+        return [{"title": f"{what} {name}", "path": path, "target": target} for what, name, path, target in found]
+
     def everything(self) -> list[str]:
         """What the run makes; a release holds these files."""
         whole = [self.plan.all_scores, self.plan.provenance, self.plan.report]

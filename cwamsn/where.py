@@ -13,6 +13,11 @@ def outputs(jobs: Iterable[Any]) -> list[str]:
     return [str(path) for job in jobs for path in job.output]
 
 
+def has_pages(made: Iterable[str]) -> bool:
+    """Whether any of the outputs is a page that a report links."""
+    return any(PurePath(path).suffix == ".html" for path in made)
+
+
 def products(made: Iterable[str], plan: Plan) -> list[str]:
     """Lines `kind: path` for what a reader opens first among `made`; of tables and figures the folder and their names.
 

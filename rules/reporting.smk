@@ -181,6 +181,7 @@ rule report_html:
         logs=reporting.training_logs(),
         examples=config["reporting"]["example_crops"],
         command=own_command(workflow.overwrite_configfiles),
+        pages=reporting.pages(),
     script:
         "../workflow_scripts/reporting_page.py"
 

@@ -6,6 +6,7 @@ from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.reporting import drop_all_incomplete, table_methods
+    from cwamsn.reporting.links import LinkedPage
     from cwamsn.reporting.page import ReportInputs, with_suffix, write_report
     from cwamsn.reporting.provenance import read_provenance
 
@@ -21,6 +22,7 @@ with job(snakemake):
         examples=params.examples,
         scores=[snakemake.input.scores],
         command=params.command,
+        pages=[LinkedPage(**page) for page in params.pages],
     )
     write_report(inputs, snakemake.output[0])
     # Every table of the run is finished now: what a failed run left is of tables that are complete or no longer made.

@@ -14,6 +14,7 @@ from cwamsn.reporting.context import TableMethod
 from cwamsn.reporting.curves import training_of
 from cwamsn.reporting.findings import find
 from cwamsn.reporting.leaderboard import boards_of_run
+from cwamsn.reporting.links import LinkedPage, links
 from cwamsn.reporting.pages import render
 from cwamsn.reporting.provenance import Provenance
 from cwamsn.reporting.quality import Quality, quality_of
@@ -40,6 +41,8 @@ class ReportInputs:
     """Crops shown of each screen."""
     scores: Sequence[str | Path] = ()
     """Files with every score of the run."""
+    pages: Sequence[LinkedPage] = ()
+    """Pages that the run makes on request."""
     command: str = "snakemake --cores all"
     """What makes a part of this run, followed by the name of a table or figure."""
 
@@ -82,6 +85,7 @@ def write_report(inputs: ReportInputs, output: str | Path) -> None:
         warnings=warnings,
         count_of_warnings=sum(len(lines) for lines in warnings.values()),
         folder=Path(output).parent,
+        links=links(inputs.pages, output, inputs.command),
         overview=_overview(record),
         methods=_methods(inputs),
         tables=tables,

@@ -6,7 +6,7 @@ from cwamsn.benchmarks.enrichment.difference import paired_difference
 from cwamsn.benchmarks.enrichment.ranking import Ranked, rank_partners, retrieved_for
 from cwamsn.benchmarks.enrichment.relations import of_labels, of_pairs
 from cwamsn.benchmarks.enrichment.score import EnrichmentOptions, score
-from cwamsn.benchmarks.enrichment.summary import enrich, summarise
+from cwamsn.benchmarks.enrichment.summary import enrich, over_databases, summarise
 
 __all__ = [
     "Consensus",
@@ -19,6 +19,7 @@ __all__ = [
     "odds_ratio",
     "of_labels",
     "of_pairs",
+    "over_databases",
     "paired_difference",
     "random_level",
     "rank_partners",

@@ -12,7 +12,7 @@ from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.enrichment.consensus import consensus
 from cwamsn.benchmarks.enrichment.ranking import rank_partners, retrieved_for
 from cwamsn.benchmarks.enrichment.relations import of_labels, of_pairs
-from cwamsn.benchmarks.enrichment.summary import enrich, summarise
+from cwamsn.benchmarks.enrichment.summary import enrich, over_databases, summarise
 from cwamsn.benchmarks.gene_gene import GeneGeneOptions
 from cwamsn.benchmarks.scores import Result
 from cwamsn.benchmarks.split_parts import by_split
@@ -95,24 +95,13 @@ def score(
             parts.append(summarise(rows, retrieved, bootstrap).assign(source=f"{name}{text}{suffix}"))
         if not name.startswith(MECHANISMS):
             pathways.setdefault(name.rpartition(" ")[2], []).append(parts[-1])
-    parts += [_over_databases(found).assign(source=f"{PATHWAYS} {level}{suffix}") for level, found in pathways.items()]
+    parts += [over_databases(found).assign(source=f"{PATHWAYS} {level}{suffix}") for level, found in pathways.items()]
     if not tables:
         raise InputError(
             "enrichment: the screen has no label table (enrichment.labels) and no known pair of genes; give labels, or "
             "leave enrichment out of evaluate"
         )
     return Result(tuple(parts), pd.concat(tables, ignore_index=True))
-
-
-def _over_databases(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One number per metric over databases, as published: mean of shares, geometric mean of ratios."""
-    found = pd.concat(parts)
-    rows = []
-    for metric, part in found.groupby("metric", sort=False):
-        values = part["value"].to_numpy()
-        value = values.mean() if str(metric).startswith("share") else np.exp(np.log(values).mean())
-        rows.append((metric, float(value), int(part["n"].sum())))
-    return pd.DataFrame(rows, columns=["metric", "value", "n"])
 
 
 def _can_be_scored(level: Level, wells: pd.DataFrame) -> bool:

@@ -1,6 +1,6 @@
 """Enrichment of every query, and what one number of it is worth: beside each stands what chance would have."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -101,3 +101,16 @@ def summarise(table: pd.DataFrame, retrieved: int, bootstrap: BootstrapOptions |
     ):
         rows.append((name, value, len(table), np.nan, np.nan))
     return pd.DataFrame(rows, columns=["metric", "value", "n", "ci_low", "ci_high"])
+
+
+def over_databases(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """`metric, value, n`: one number per metric over what :func:`summarise` says of each database.
+
+    As published: the mean of shares, the geometric mean of ratios.
+    """
+    rows = []
+    for metric, part in pd.concat(parts).groupby("metric", sort=False):
+        values = part["value"].to_numpy()
+        value = values.mean() if str(metric).startswith("share") else np.exp(np.log(values).mean())
+        rows.append((metric, float(value), int(part["n"].sum())))
+    return pd.DataFrame(rows, columns=["metric", "value", "n"])

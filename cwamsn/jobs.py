@@ -21,8 +21,8 @@ SIMULATED_UNITS = {"simulated-bray": "simulate_plate", "simulated-rxrx3-core": "
 class Job:
     """One job. `usage` is its measurement below `usage/`, without suffix; `notes` its output of that name.
 
-    `step` is train, embeddings, alignment, compare_methods or a benchmark for a job of a method and seed, and the rule
-    for a job of a screen.
+    `step` is train, well_table, embeddings, alignment, compare_methods or a benchmark for a job of a method and seed,
+    and the rule for a job of a screen.
     """
 
     step: str
@@ -62,6 +62,9 @@ def _of_method(plan: Plan, screen: str, method: Method, seed: int) -> list[Job]:
     found = []
     if method.kind.trains:
         found.append(Job("train", f"train/{name}/seed{seed}", str(plan.model(name, seed).notes), name, seed))
+    if model := plan.published_model(screen, method):
+        notes = str(plan.screen(screen).well_table_notes).replace("{model}", model)
+        found.append(Job("well_table", f"well_table/{screen}/{model}", notes, name, seed))
     found.append(Job("embeddings", f"embeddings/{place}", notes_of(plan.embeddings(screen, name, seed)), name, seed))
     if aligns and any(needs_map(benchmark, plan.has_truth(screen)) for benchmark in benchmarks):
         found.append(Job("alignment", f"alignment/{place}", notes_of(plan.map(screen, name, seed)), name, seed))

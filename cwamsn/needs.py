@@ -21,6 +21,7 @@ from cwamsn.plan import Plan
 from cwamsn.recipes import MOLECULAR, complete_recipe
 from cwamsn.screen_specs import host_spec, lacks_images, local_files, parse_spec, unit_state, units
 from cwamsn.screen_specs.image_options import ImageOptions
+from cwamsn.screen_specs.morphohelm import MorphoHelmSpec
 from cwamsn.screens_in_use import check, claim
 from cwamsn.screens_in_use import settings as screen_settings
 from cwamsn.vocabulary import doses_kept
@@ -96,6 +97,11 @@ class Needs:
     def host_files(self, screen: str, unit: str) -> list[str]:
         """What a simulated screen's unit waits for: its five zips, or its shard and those it may share wells with."""
         spec, paths = self.spec(screen), self.plan.screen(screen)
+        if spec["source"] == MorphoHelmSpec.source:
+            raise InputError(
+                f"screens.{screen}: has published profiles and no images; leave out the methods that train on images "
+                "or embed them"
+            )
         if lacks_images(spec):
             raise InputError(
                 f"screens.{screen}.load_data: is null, and this run needs images of the screen; give load_data, or "
@@ -463,10 +469,28 @@ class Needs:
             )
         return self.plan.truth(screen)
 
-    def labels(self) -> dict[str, str]:
-        """The user's table of mechanisms, and of gene symbols, so that a change of them is noticed."""
-        path = self.config["enrichment"]["labels"]
+    def labels(self, screen: str) -> dict[str, str]:
+        """The table of mechanisms, the user's before the screen's, and of gene symbols; a change of them is noticed."""
+        published = str(self.plan.screen(screen).labels) if self.plan.has_labels(screen) else None
+        path = self.config["enrichment"]["labels"] or published
         return self.own_symbols() | ({"labels": path} if path else {})
+
+    def published_set(self, screen: str) -> str | None:
+        """Which of MorphoHELM's sets a screen is."""
+        return self.spec(screen).get("set")
+
+    def relations(self, screen: str) -> dict[str, str]:
+        """What MorphoHELM's protocol scores enrichment of on a screen."""
+        if self.plan.source(screen) != MorphoHelmSpec.source:
+            raise InputError(
+                f"screens.{screen}: the benchmark morphohelm is of screens with the source morphohelm; for others take "
+                "retrieval and enrichment"
+            )
+        if self.plan.has_labels(screen):
+            return {"labels": str(self.plan.screen(screen).labels)}
+        if self.spec(screen)["set"] == "cpg-crispr":
+            return {"gene_pairs": str(self.plan.screen(screen).gene_pairs)}
+        return {}
 
     def targets(self, screen: str, method: str, seed: str) -> dict[str, str]:
         """Map and truth table for the retrieval of shared targets, where there is a truth table."""

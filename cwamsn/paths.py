@@ -73,6 +73,14 @@ class ScreenPaths:
     """Fields of the published split, where the screen has one."""
     truth = _Below("compound_gene_truth.csv")
     """Known compound-gene relationships, CSV."""
+    labels = _Below("labels.csv")
+    """Mechanisms of its compounds, where they are published with the screen, CSV."""
+    gene_pairs = _Below("gene_pairs.parquet")
+    """Pairs of genes that belong together, where they are published with the screen."""
+    well_table = _Below("published/{model}.parquet")
+    """Profiles of wells by one model, where they are published with the screen."""
+    well_table_notes = _Below("published/{model}.notes.json")
+    """Notes of the job that fetched them."""
     host = _Below("host")
     """Folder that plays the public host of a simulated screen."""
     simulated_truth = _Below("host/truth/wells.parquet")

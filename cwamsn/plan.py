@@ -13,6 +13,7 @@ from cwamsn.files import DIGEST
 from cwamsn.methods import Kind, Method, defined_methods, methods_of
 from cwamsn.paths import NO_SCREEN, ModelPaths, PlatePaths, ProfilePaths, ScreenPaths, evaluated, one_of
 from cwamsn.products import Product
+from cwamsn.screen_specs.morphohelm import LABELLED, MorphoHelmSpec
 
 TABLE_FORMATS = ("csv", "md", "tex", "html")
 FIGURE_FORMATS = ("png", "svg")
@@ -94,6 +95,16 @@ class Plan:
     def has_truth(self, screen: str) -> bool:
         """Whether a screen comes with a table of known compound-gene relationships, or the configuration names one."""
         return bool(self.config["compound_gene"]["truth"]) or "rxrx3-core" in self.source(screen)
+
+    def has_labels(self, screen: str) -> bool:
+        """Whether mechanisms of its compounds are published with a screen."""
+        return self.source(screen) == MorphoHelmSpec.source and self.screens[screen]["set"] in LABELLED
+
+    def published_model(self, screen: str, method: Method) -> str | None:
+        """The model whose published well table a method is on a screen; None for any other method."""
+        file = Path(method.entry.get("file") or "")
+        of_screen = self.source(screen) == MorphoHelmSpec.source and not method.path
+        return file.stem if of_screen and method.kind.reads_file and file.parent == Path("published") else None
 
     def screen(self, screen: str | None = "{screen}") -> ScreenPaths:
         """Files of a screen, shared by runs."""

@@ -135,6 +135,12 @@ PRODUCTS: dict[str, Product] = {
             needs=("enrichment",),
         ),
         Product(name="differences", title="Methods compared", builder="differences", needs=(), paired=True),
+        Product(
+            name="morphohelm",
+            title="MorphoHELM's numbers computed again",
+            builder="morphohelm",
+            needs=("morphohelm",),
+        ),
         Product(name="signal", title="Perturbation signal", builder="signal", needs=("signal",)),
         Product(
             name="latent",

@@ -219,6 +219,37 @@ rule enrichment_of_labels:
         "../workflow_scripts/benchmarks_enrichment.py"
 
 
+rule published_protocol:
+    """MorphoHELM's scores as its code computes them."""
+    input:
+        unpack(of(needs.relations)),
+        unpack(of(needs.training_elsewhere)),
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
+    output:
+        table=own_table_of(plan.scores("morphohelm")),
+        scores=plan.scores("morphohelm"),
+        notes=notes_of(plan.scores("morphohelm")),
+    log:
+        plan.log("morphohelm/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("morphohelm/{screen}/{method}/seed{seed}")
+    conda:
+        "../envs/benchmarks.yaml"
+    threads: config["retrieval"]["threads"]
+    resources:
+        mem_mb=mem_mb(6000),
+        runtime=runtime(60),
+    params:
+        of_set=of(needs.published_set),
+        bootstrap=config["bootstrap"],
+        alignment=of(needs.alignment),
+        in_sample=of(needs.is_in_sample),
+        fixed=of(needs.fixed, benchmark="morphohelm"),
+    script:
+        "../workflow_scripts/benchmarks_morphohelm.py"
+
+
 rule perturbation_signal:
     input:
         unpack(of(needs.cells)),

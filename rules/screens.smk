@@ -154,3 +154,79 @@ rule released_embeddings:
         cache=plan.cache,
     script:
         "../workflow_scripts/screens_released_embeddings.py"
+
+
+rule well_table:
+    """A model's published profiles of the wells of a screen."""
+    input:
+        of(needs.tables_of_screen, kind="released"),
+    output:
+        plan.screen().well_table,
+        notes=plan.screen().well_table_notes,
+    log:
+        plan.log("well_table/{screen}/{model}"),
+    benchmark:
+        plan.usage("well_table/{screen}/{model}")
+    wildcard_constraints:
+        screen=plan.screens_from("morphohelm"),
+        model=r"[A-Za-z0-9_.-]+",
+    conda:
+        "../envs/screens.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(2000),
+        runtime=runtime(60),
+        download_slots=1,
+    params:
+        spec=of(needs.source_spec),
+        cache=plan.cache,
+    script:
+        "../workflow_scripts/screens_well_table.py"
+
+
+rule labels:
+    """Mechanisms of compounds that are published with a screen."""
+    input:
+        of(needs.tables_of_screen, kind="truth"),
+    output:
+        plan.screen().labels,
+    log:
+        plan.log("labels/{screen}"),
+    wildcard_constraints:
+        screen=plan.screens_from("morphohelm"),
+    conda:
+        "../envs/screens.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(1000),
+        runtime=runtime(10),
+        download_slots=1,
+    params:
+        spec=of(needs.source_spec),
+        cache=plan.cache,
+    script:
+        "../workflow_scripts/screens_labels.py"
+
+
+rule gene_pairs:
+    """Pairs of genes that are published with a screen."""
+    input:
+        of(needs.tables_of_screen, kind="truth"),
+    output:
+        plan.screen().gene_pairs,
+    log:
+        plan.log("gene_pairs/{screen}"),
+    wildcard_constraints:
+        screen=plan.screens_from("morphohelm"),
+    conda:
+        "../envs/screens.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(1000),
+        runtime=runtime(10),
+        download_slots=1,
+    params:
+        spec=of(needs.source_spec),
+        cache=plan.cache,
+    script:
+        "../workflow_scripts/screens_gene_pairs.py"

@@ -57,12 +57,11 @@ class Host:
         return {**found, "files": str(self.listing), "retry": quick, **more}
 
 
-def with_features(frame: pd.DataFrame, seed: int, width: int = 8) -> pd.DataFrame:
-    """A table of wells with PC_0 ... of a signal per compound and noise."""
+def with_features(frame: pd.DataFrame, seed: int, width: int = 8, of: pd.Series | None = None) -> pd.DataFrame:
+    """A table of wells with PC_0 ... of a signal per compound (per value of `of`) and noise."""
     draw = np.random.default_rng(seed)
-    name = "Metadata_Symbol" if "Metadata_Symbol" in frame else "Metadata_JCP2022"
-    codes, values = pd.factorize(frame[name]) if name in frame else (np.arange(len(frame)) // 3, range(len(frame)))
-    centres = draw.normal(size=(len(values) + 1, width))
+    codes, values = pd.factorize(frame["Metadata_JCP2022"] if of is None else of)
+    centres = draw.normal(size=(len(values), width))
     features = (centres[codes] + draw.normal(size=(len(frame), width))).astype(np.float32)
     return pd.concat([frame, pd.DataFrame(features, columns=[f"PC_{i}" for i in range(width)])], axis=1)
 
@@ -91,3 +90,48 @@ def counts_of(wells: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Cells of every well."""
     counts = np.random.default_rng(seed).poisson(120, len(wells))
     return wells[["Metadata_Plate", "Metadata_Well"]].assign(cell_count=counts, n_fovs=4, bbox_source="cpg")
+
+
+def whole_host(root: Path) -> Host:
+    """All five sets by all eight models, every table small."""
+    made = Host(root)
+    jump, few = jump_wells(), jump_wells(sources=("source_2", "source_3", "source_7", "source_10"), compounds=60)
+    sparse = few["Metadata_Source"].eq("source_10") & few["Metadata_JCP2022"].gt("JCP2022_100003")
+    few = few[~sparse]
+    crispr = jump_wells(sources=("source_13",), batches=3, plates=2, compounds=60).rename(
+        columns={"Metadata_JCP2022": "Metadata_Symbol"}
+    )
+    crispr["Metadata_JCP2022"] = crispr["Metadata_Symbol"].replace(DMSO, "JCP2022_800001")
+    genes = {f"JCP2022_{100000 + i:06d}": f"GENE{i}" for i in range(60)} | {DMSO: "no-guide"}
+    crispr["Metadata_Symbol"] = crispr["Metadata_Symbol"].map(genes).replace({"GENE7": "HLA-A"})
+    bray = jump_wells(sources=("source_1",), plates=2, compounds=80)
+    names = bray["Metadata_JCP2022"].where(bray["Metadata_JCP2022"] != DMSO, "")
+    bray = bray[["Metadata_Plate", "Metadata_Well"]]
+    sets = {"bbbc036": bray, "cpg-moa": few.reset_index(drop=True), "cpg-crispr": crispr}
+    for name, frame in (sets | {"cpg-tgt2": jump, "cpg-compound": jump}).items():
+        spec = MorphoHelmSpec(set=name)
+        features = names if name == "bbbc036" else None
+        for number, model in enumerate(spec.models):
+            made.table(spec.table(model), with_features(frame, number, of=features))
+    everything = pd.concat([frame for frame in (jump, few, crispr)]).drop_duplicates(
+        ["Metadata_Plate", "Metadata_Well"]
+    )
+    made.table(MorphoHelmSpec(set="cpg-moa").cell_counts_path(), counts_of(everything))
+    made.table(MorphoHelmSpec(set="bbbc036").cell_counts_path(), counts_of(bray))
+    role = np.where(names == "", "mock", "treated")
+    moa = names.map({f"JCP2022_{100000 + i:06d}": f"mechanism {i % 12}" for i in range(70)})
+    known = bray.assign(Metadata_ASSAY_WELL_ROLE=role, Metadata_broad_sample=names.where(names != "", None))
+    made.table(MorphoHelmSpec(set="bbbc036").bbbc036_metadata(), known.assign(Metadata_moa=moa))
+    labelled = few[few["Metadata_JCP2022"] != DMSO]
+    made.labels(labelled.assign(Metadata_MoA="class " + labelled["Metadata_JCP2022"].str[-1]))
+    made.pairs({name: gene_pairs(name, number) for number, name in enumerate(DATABASES)})
+    return made
+
+
+def gene_pairs(database: str, seed: int) -> pd.DataFrame:
+    """Pairs of genes of the host's screen, with the columns of the database."""
+    drawn = np.random.default_rng(seed).integers(0, 60, (80, 2))
+    suffix = "" if database == "SIGNOR" else "_symbol"
+    columns = [f"protein1{suffix}", f"protein2{suffix}"]
+    frame = pd.DataFrame({name: [f"GENE{i}" for i in drawn[:, k]] for k, name in enumerate(columns)})
+    return frame.assign(combined_score=np.arange(80) + 930) if database == "StringDB" else frame

@@ -21,7 +21,7 @@ with job(snakemake):
     minimum = MinimumCellsOptions.from_config(params.minimum_cells)
     result = score(
         *with_enough_cells(aligned, wells, all_wells, minimum),
-        EnrichmentOptions.from_config(params.options),
+        EnrichmentOptions.from_config({**params.options, "labels": given.get("labels")}),
         BootstrapOptions.from_config(params.bootstrap),
         gene_gene=GeneGeneOptions.from_config(params.gene_gene),
         in_sample=in_sample,

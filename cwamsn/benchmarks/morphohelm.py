@@ -8,6 +8,7 @@ that share a rank, p-values from 100 draws with one seed. docs/benchmarks.md lis
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from cwamsn.benchmarks.stringency import RetrievalOptions, retrieve
 from cwamsn.benchmarks.stringency import summarise as summarise_retrieval
 from cwamsn.errors import InputError
 from cwamsn.exposure import marked
+from cwamsn.text_tables import read_text_table, require_columns
 from cwamsn.wells import is_treated
 
 RETRIEVED = ("cpg-tgt2", "cpg-compound")
@@ -44,6 +46,16 @@ class Relations:
     """Mechanism by compound."""
     pairs: pd.DataFrame | None = None
     """`database, first, second`: pairs of gene symbols."""
+
+
+def read_relations(labels: str | Path | None = None, pairs: str | Path | None = None) -> Relations:
+    """Relations from the files that a screen of the source `morphohelm` writes; None: the set has none of them."""
+    mechanisms = None
+    if labels is not None:
+        frame = read_text_table(Path(labels), str(labels))
+        require_columns(frame, ("perturbation", "label"), str(labels))
+        mechanisms = frame.set_index("perturbation")["label"]
+    return Relations(mechanisms, None if pairs is None else pd.read_parquet(pairs))
 
 
 def score(

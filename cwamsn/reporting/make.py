@@ -13,6 +13,7 @@ from cwamsn.reporting.compound_gene import compound_gene_table
 from cwamsn.reporting.context import ContextValues, TableContext, TableMethod, methods_in_table, table_methods
 from cwamsn.reporting.further import latent_table, replicates_table, signal_table
 from cwamsn.reporting.method_notes import named_lines, notes_by_method
+from cwamsn.reporting.morphohelm import morphohelm_table
 from cwamsn.reporting.pairs import pairs_table
 from cwamsn.reporting.plate_probe import plate_probe_table
 from cwamsn.reporting.recall import recall_table
@@ -31,6 +32,7 @@ BUILDERS: dict[str, Builder] = {
     "enrichment": enrichment_table,
     "gene_levels": gene_levels_table,
     "differences": differences_table,
+    "morphohelm": morphohelm_table,
     "signal": signal_table,
     "latent": latent_table,
 }

@@ -77,6 +77,8 @@ class Table:
     run: str = ""
     screen: str = ""
     """Screen that it is of, where the run evaluates several."""
+    published_in: str = "published in the paper"
+    """What stands at the published numbers below a measured row."""
 
     @property
     def anchor(self) -> str:

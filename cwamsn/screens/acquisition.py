@@ -14,10 +14,10 @@ from cwamsn import tables
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, write_json
 from cwamsn.paths import ScreenPaths, UnitPaths
-from cwamsn.screen_specs import HostedSpec, RxRx3Spec, ScreenSpec
+from cwamsn.screen_specs import HostedSpec, MorphoHelmSpec, RxRx3Spec, ScreenSpec
 from cwamsn.screen_specs.image_options import illumination_name
 from cwamsn.screens.hosts import Fetched, fetch, forget
-from cwamsn.screens.sources import Raw, rxrx3_core, source_of
+from cwamsn.screens.sources import Raw, morphohelm, rxrx3_core, source_of
 from cwamsn.screens.splits import write_fields
 
 
@@ -92,6 +92,33 @@ def fetch_truth(spec: ScreenSpec, cache: str | Path, path: str | Path) -> None:
 def fetch_released_embeddings(spec: ScreenSpec, cache: str | Path, path: str | Path) -> None:
     """Write OpenPhenom's released embeddings of RxRx3-core to `path`."""
     _copy(rxrx3_core.released_embeddings(_rxrx3(spec, "released embeddings"), Path(cache)), path)
+
+
+def fetch_well_table(spec: ScreenSpec, model: str, cache: str | Path, path: str | Path) -> None:
+    """Write a model's published profiles of the wells of a MorphoHELM screen to `path`."""
+    _copy(morphohelm.table_of(_morphohelm(spec), model, Path(cache)), path)
+
+
+def fetch_labels(spec: ScreenSpec, cache: str | Path, path: str | Path) -> None:
+    """Write the mechanisms of the compounds of a MorphoHELM screen to `path`: CSV, columns perturbation and label."""
+    labels, _ = morphohelm.labels_of(_morphohelm(spec), Path(cache))
+    with atomic_path(path) as temporary:
+        labels.to_csv(temporary, lineterminator="\n")
+    print(f"{len(labels)} compounds, {labels.nunique()} mechanisms")
+
+
+def fetch_gene_pairs(spec: ScreenSpec, cache: str | Path, path: str | Path) -> None:
+    """Write the gene pairs of a MorphoHELM screen to `path`: Parquet, columns database, first, second."""
+    pairs, _ = morphohelm.pairs_of(_morphohelm(spec), Path(cache))
+    with atomic_path(path) as temporary:
+        pairs.to_parquet(temporary, index=False)
+    print(pairs["database"].value_counts(sort=False).to_dict())
+
+
+def _morphohelm(spec: ScreenSpec) -> MorphoHelmSpec:
+    if not isinstance(spec, MorphoHelmSpec):
+        raise InputError(f"source {spec.source}: has no published well tables; only morphohelm has")
+    return spec
 
 
 def _rxrx3(spec: ScreenSpec, what: str) -> RxRx3Spec:

@@ -55,7 +55,7 @@ def host(folder, tmp_path_factory):
     for name, frame in sets.items():
         spec = MorphoHelmSpec(set=name, models=ONE)
         made.models(spec, frame)
-    made.table(MorphoHelmSpec(set="cpg-tgt2").cell_counts(), counts)
+    made.table(MorphoHelmSpec(set="cpg-tgt2").cell_counts_path(), counts)
     made.table(MorphoHelmSpec(set="bbbc036").bbbc036_metadata(), bray)
     made.labels(pd.read_csv(folder / "cpgmoa_labels.csv"))
     made.pairs({path.stem[3:]: pd.read_csv(path) for path in folder.glob("db_*.csv")})

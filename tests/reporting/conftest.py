@@ -98,6 +98,11 @@ def enrichment(method: str, seed: int, level: float) -> pd.DataFrame:
     return further("enrichment", rows, method, seed, "pca-center-scale")
 
 
+def morphohelm(method: str, seed: int, level: float) -> pd.DataFrame:
+    rows = [(metric, "cpg-moa NSB", level, 40) for metric in ("share_significant", "geometric_mean_odds_ratio")]
+    return further("morphohelm", rows, method, seed, "pca-center-scale")
+
+
 def signal(method: str, seed: int, level: float) -> pd.DataFrame:
     metrics = ("consistency_median", "consistency_share", "magnitude_median", "magnitude_share")
     rows = [(m, s, level, n) for s, n in (("COMPOUND", 60), ("CRISPR", 40)) for m in metrics]
@@ -122,7 +127,7 @@ def score_files(tmp_path_factory):
             parts = {"gene_gene": gene_gene(method, seed, level)}
             parts["compound_gene"] = compound_gene(method, seed, level / 5)
             parts["plate_probe"] = plate_probe(method, seed, 0.4 - level)
-            for make in (replicate_map, retrieval, enrichment, signal, latent_probe):
+            for make in (replicate_map, retrieval, enrichment, morphohelm, signal, latent_probe):
                 parts[make.__name__] = make(method, seed, level)
             for benchmark, frame in parts.items():
                 path = folder / f"{method}-{seed}-{benchmark}.parquet"

@@ -10,8 +10,6 @@ from typing import Literal, NamedTuple
 
 from cwamsn.reporting.table import MISSING, Cell, Column, Row, Table
 
-IN_PAPER = "published in the paper"
-
 
 class Text(NamedTuple):
     """Text of a cell and its style: "", best, second, quoted or missing."""
@@ -43,7 +41,7 @@ def lines(table: Table) -> list[Line]:
                 continue
             found.append(Line("measured", Text(row.title), _status(row), [_measured(row, c) for c in table.columns]))
             if any(cell.text for cell in paper):
-                found.append(Line("published", Text(f"↳ {IN_PAPER}", "quoted"), "quoted", paper))
+                found.append(Line("published", Text(f"↳ {table.published_in}", "quoted"), "quoted", paper))
     return found
 
 

@@ -127,9 +127,7 @@ def dense_subset(groups: Sequence[str], sources: Sequence[str], last: str = LAST
     dropped: list[str] = []
     while not dropped or dropped[-1] != last:
         if not rows or not columns:
-            raise InputError(
-                "the published selection of mechanisms drops every profile; set published_selection: false"
-            )
+            raise InputError("the published selection drops every mechanism; set published_selection: false")
         by_row, by_column = matrix.mean(axis=1), matrix.mean(axis=0)
         if by_column.min() < by_row.min():
             at = int(by_column.argmin())

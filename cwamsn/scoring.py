@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ class Subject:
     """What the wells of a simulated screen were drawn from; need not exist."""
     source: str
     """The screen's source."""
+    in_sample: bool | None
+    """Whether the method was trained on the screen; None: unknown."""
     sections: Sections
 
 
@@ -90,13 +92,18 @@ def _compound_gene(of: Subject) -> Result:
 
 def _replicate_map(of: Subject) -> Result:
     targets = (_map(of), of.truth) if of.truth is not None else None
-    return rp.score(of.aligned, of.kept, of.sections.replicate_map, in_sample=False, targets=targets)
+    return rp.score(of.aligned, of.kept, of.sections.replicate_map, in_sample=of.in_sample, targets=targets)
 
 
 def _enrichment(of: Subject) -> Result:
     sections = of.sections
     return en.score(
-        of.aligned, of.kept, sections.enrichment, sections.bootstrap, gene_gene=sections.gene_gene, in_sample=False
+        of.aligned,
+        of.kept,
+        sections.enrichment,
+        sections.bootstrap,
+        gene_gene=sections.gene_gene,
+        in_sample=of.in_sample,
     )
 
 
@@ -124,7 +131,7 @@ BENCHMARKS: dict[str, Callable[[Subject], Result]] = {
     "plate_probe": _plate_probe,
     "replicate_map": _replicate_map,
     "retrieval": lambda of: st.score(
-        of.aligned, of.kept, of.sections.retrieval, of.sections.bootstrap, in_sample=False
+        of.aligned, of.kept, of.sections.retrieval, of.sections.bootstrap, in_sample=of.in_sample
     ),
     "enrichment": _enrichment,
     "signal": lambda of: sg.score(of.aligned, of.kept, of.sections.signal),
@@ -149,6 +156,7 @@ def score_embeddings(
     run: str = "score",
     max_missing_share: float = 0.05,
     cell_counts: str | Path | None = None,
+    in_sample: bool | None = False,
 ) -> tuple[pd.DataFrame, Mapping[str, object]]:
     """Scores of a file of embeddings on a screen.
 
@@ -164,6 +172,7 @@ def score_embeddings(
     max_missing_share : share of wells that may have no embedding
     cell_counts : the user's own table of cells per well, see :func:`cwamsn.cell_counts.with_cell_counts`; without it
         the counts of the screen's QC table are taken, if it has any
+    in_sample : whether the method was trained on this screen, which scores say in their source; None: unknown
 
     Returns
     -------
@@ -182,7 +191,7 @@ def score_embeddings(
     qc = screen.qc if screen.qc.is_file() else None
     wells = with_cell_counts(tables.read("wells", screen.wells), qc, cell_counts)
     frame, counts = read_embeddings(path, file or WellsFile(), wells, max_missing_share)
-    subject = _subject(frame, wells, screen, source, sections, chosen)
+    subject = replace(_subject(frame, wells, screen, source, sections, chosen), in_sample=in_sample)
     parts = []
     for name in chosen:
         fixed = {"run": run, "screen": screen.root.name, "method": method or path.name.split(".")[0], "seed": 0}
@@ -214,7 +223,9 @@ def _subject(
     needed = ("replicate_map" in benchmarks and truth is not None) or {"gene_gene", "compound_gene"} & set(benchmarks)
     options = sections.alignment
     pooled = aggregate(aligned, kept, options.pool, options.doses(source)) if needed else None
-    return Subject(features, embedded, wells, aligned, kept, pooled, truth, screen.simulated_truth, source, sections)
+    return Subject(
+        features, embedded, wells, aligned, kept, pooled, truth, screen.simulated_truth, source, False, sections
+    )
 
 
 def sections_of_argument(argument: str | Path) -> tuple[Sections, Mapping[str, Any]]:

@@ -121,7 +121,7 @@ LAYERS = [
     ["profiling"],
     ["benchmarks"],
     ["hits"],
-    ["scoring"],
+    ["scoring", "scoring_bray"],
     ["studies"],
     ["reporting"],
     ["plates"],

@@ -1,5 +1,6 @@
 """`cwamsn score EMBEDDINGS --screen SCREEN`."""
 
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 
 from cwamsn import tables
 from cwamsn.chain import prepare_wells
@@ -18,13 +20,27 @@ from cwamsn.embeddings import WellsFile
 from cwamsn.errors import InputError
 from cwamsn.files import read_json
 from cwamsn.hits.files import check_suffix, write_table
+from cwamsn.notes import note
 from cwamsn.paths import ScreenPaths
 from cwamsn.scoring import BENCHMARKS, score_embeddings, sections_of_argument
-from cwamsn.screen_specs import RxRx3Spec
+from cwamsn.scoring_bray import bray_sections, bray_summary
+from cwamsn.screen_specs import BraySpec, RxRx3Spec
+from cwamsn.screen_specs.argument import checked_spec
 from cwamsn.screen_specs.name_of import screen_name
 from cwamsn.screen_specs.text import read_rows
 
 RXRX3_COLUMNS = {"well_id", "experiment_name", "perturbation_type", "treatment"}
+IN_SAMPLE = {"yes": True, "no": False, "unknown": None}
+OF_BRAY = {
+    "question": ("question", whole),
+    "wells": ("wells", whole),
+    "value": ("value", digits(3)),
+    "ci_low": ("from", digits(3)),
+    "ci_high": ("to", digits(3)),
+    "chance": ("chance", digits(3)),
+    "n": ("n", lambda value: "-" if pd.isna(value) else f"{value:,.0f}"),
+    "said": ("", lambda value: str(value or "")),
+}
 COLUMNS = {
     "benchmark": ("benchmark", whole),
     "metric": ("metric", whole),
@@ -45,10 +61,18 @@ COLUMNS = {
         "cwamsn score embeddings.parquet --screen metadata_rxrx3_core.csv --truth compound_gene_interactions.csv",
         "cwamsn score embeddings.h5ad --screen my.yaml:plates --benchmarks plate_probe,replicate_map --json",
         "cwamsn score vectors.npz --screen profiles/work/plates --read array=features --out scores.csv",
+        "cwamsn score bray_wells.parquet --bray --moa BBBC036_v1_DatasetGroundTruth.csv --in-sample yes",
     ],
 )
 @click.argument("embeddings", type=base.PATH)
-@screen_options(option="--screen")
+@screen_options(option="--screen", required=False)
+@click.option("--bray", is_flag=True, help="Score wells of Bray et al.: mechanisms, replicates at every level, plates.")
+@click.option("--moa", type=base.PATH, help="With --bray: BBBC036_v1_DatasetGroundTruth.csv, mechanisms of compounds.")
+@click.option(
+    "--in-sample",
+    type=click.Choice(["yes", "no", "unknown"]),
+    help="Whether the model was trained on the screen, which scores say.  [default: no; with --bray unknown]",
+)
 @click.option("--benchmarks", help=f"Some of {', '.join(BENCHMARKS)}.  [default: as the screen allows]")
 @click.option("--truth", type=base.PATH, help="Known compound-gene relationships (CSV).")
 @click.option("--cell-counts", type=base.PATH, help="Cells per well: plate, well (or well_id) and cell_count.")
@@ -59,8 +83,11 @@ COLUMNS = {
 @click.option("--out", type=base.PATH, help="Write the scores: .csv, .tsv or .parquet.")
 def command(
     embeddings: Path,
-    screen: str,
+    screen: str | None,
     *,
+    bray: bool,
+    moa: Path | None,
+    in_sample: str | None,
     benchmarks: str | None,
     truth: Path | None,
     cell_counts: Path | None,
@@ -74,21 +101,28 @@ def command(
     """Score embeddings of a screen's wells on benchmarks.
 
     The numbers are those of a run of the workflow with the same screen. --screen is a screen (its images are not
-    needed), the metadata table of RxRx3-core, or the folder of a screen that cwamsn embed or a run has made.
+    needed), the metadata table of RxRx3-core, or the folder of a screen that cwamsn embed or a run has made. --bray
+    alone fetches plate maps, annotations and the published split of Bray et al.
     """
     check_suffix(out)
-    sections, config = sections_of_argument(screen)
+    _check_bray(screen, bray, moa)
+    sections, config = sections_of_argument(screen or "")
     if truth is not None:
         if not truth.is_file():
             raise InputError(f"{truth}: no such file; correct --truth")
         sections = replace(sections, compound_gene=replace(sections.compound_gene, truth=str(truth)))
     if align is not None:
         sections = replace(sections, alignment=replace(sections.alignment, method=align))
-    name = screen_name(screen)
+    name = BraySpec.source if screen is None else screen_name(screen)
     configured: list[str] = (config.get("evaluate") or {}).get(name, [])
+    if bray:
+        sections, configured = bray_sections(None if moa is None else str(moa), sections)
+        sections = sections if align is None else replace(sections, alignment=replace(sections.alignment, method=align))
+        if moa is None:
+            note("mechanisms are not scored: give --moa BBBC036_v1_DatasetGroundTruth.csv")
     chosen = [part.strip() for part in benchmarks.split(",")] if benchmarks else configured
     with tempfile.TemporaryDirectory(prefix="cwamsn-") as folder:
-        paths, source = _screen(screen, name, keys, Path(folder))
+        paths, source = _bray(keys) if screen is None else _screen(screen, name, keys, Path(folder))
         table, counts = score_embeddings(
             embeddings,
             paths,
@@ -100,13 +134,40 @@ def command(
             run=str(config.get("run") or "score"),
             max_missing_share=config.get("max_missing_share", 0.05) if max_missing is None else max_missing,
             cell_counts=cell_counts or ((config.get("screens") or {}).get(name) or {}).get("cell_counts"),
+            in_sample=IN_SAMPLE[in_sample or ("unknown" if bray else "no")],
         )
+        simulated = paths.simulated_truth.is_file()
     if out is not None:
         tables.write(table, "scores", out) if out.suffix == ".parquet" else write_table(table, out)
-    shown = {key: value for key, value in COLUMNS.items() if key in table and table[key].notna().any()}
-    told = table.astype(object).where(table.notna(), None)
-    lines = [*in_columns(told, shown), *([f"written to {out}"] if out else [])]
-    return Answer({"scores": table.to_dict("records"), "wells": counts, "screen": paths.root.name}, lines)
+    found: dict[str, object] = {"scores": table.to_dict("records"), "wells": counts, "screen": paths.root.name}
+    found["simulated"] = simulated
+    if bray:
+        summary = bray_summary(table, sections)
+        found["summary"] = summary.to_dict("records")
+        lines = in_columns(summary, OF_BRAY)
+    else:
+        shown = {key: value for key, value in COLUMNS.items() if key in table and table[key].notna().any()}
+        lines = in_columns(table.astype(object).where(table.notna(), None), shown)
+    label = [f"{paths.root.name} is a simulated screen: these numbers say nothing of real ones"] if simulated else []
+    return Answer(found, [*label, *lines, *([f"written to {out}"] if out else [])])
+
+
+def _check_bray(screen: str | None, bray: bool, moa: Path | None) -> None:
+    if screen is None and not bray:
+        raise InputError("--screen: is missing; name the screen whose wells the embeddings are of, or --bray")
+    if moa is not None and not bray:
+        raise InputError("--moa: goes with --bray; for another screen set enrichment.labels in a configuration")
+    if moa is not None and not moa.is_file():
+        raise InputError(f"{moa}: no such file; correct --moa")
+
+
+def _bray(keys: Mapping[str, Any]) -> tuple[ScreenPaths, str]:
+    """The wells of Bray et al.; what is fetched for them is kept in the user's cache."""
+    if words := [key for key in ("platemap", "pattern", "channels") if keys[key] is not None]:
+        raise InputError(f"--{words[0]}: does not go with --bray; its keys are given by --set KEY=VALUE")
+    section = {"source": BraySpec.source, **dict(map(key_of, keys["keys"]))}
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cwamsn"
+    return prepare_wells(BraySpec.source, checked_spec(section, "--bray"), cache), BraySpec.source
 
 
 def _screen(screen: str, name: str, keys: Mapping[str, Any], folder: Path) -> tuple[ScreenPaths, str]:

@@ -15,14 +15,17 @@ SCREEN = """SCREEN is a load_data.csv, a sample sheet with a row per image, a fo
 configuration (my.yaml, or my.yaml:SCREEN for one of several)."""
 
 
-def screen_options(function: Callable[..., Any] | None = None, *, option: str | None = None) -> Callable[..., Any]:
+def screen_options(
+    function: Callable[..., Any] | None = None, *, option: str | None = None, required: bool = True
+) -> Callable[..., Any]:
     """Decorator: the function gets `screen`, `platemap`, `pattern`, `channels` and `keys`.
 
     option : name of the option that SCREEN is given with; None: it is an argument
+    required : whether the option must be given
     """
     if function is None:
-        return lambda inner: screen_options(inner, option=option)
-    given = click.option(option, "screen", required=True, metavar="SCREEN") if option else click.argument("screen")
+        return lambda inner: screen_options(inner, option=option, required=required)
+    given = click.option(option, "screen", required=required, metavar="SCREEN") if option else click.argument("screen")
     options = (
         given,
         click.option("--platemap", metavar="FILE", help="Plate map: what each well was treated with."),

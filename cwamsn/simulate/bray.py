@@ -98,15 +98,20 @@ def _randomise(rng: np.random.Generator, spec: SimulatedBraySpec, groups: list[l
 def simulation(spec: SimulatedBraySpec) -> Simulation:
     """The screen with the phenotypes of its compounds drawn, ready to be rendered."""
     wells = design(spec)
+    effects = np.vstack([_effects(spec)[0], np.zeros(spec.phenotype.axes)])
+    return Simulation(spec, wells, effects[wells["compound"].to_numpy()], BRAY_STAINS, "U2OS", CAMERA)
+
+
+def _effects(spec: SimulatedBraySpec) -> tuple[np.ndarray, np.ndarray]:
+    """Of each compound the phenotype, (compounds, axes), and the number of its mechanism."""
     compounds, phenotype = spec.compounds, spec.phenotype
     rng = generator(spec.seed, "compound phenotypes")
     allowed = shared_axes(phenotype.axes, phenotype.evaluation_only)
     groups = -(-compounds // MECHANISM_SIZE)
     unit = np.concatenate([draw_group(rng, MECHANISM_SIZE, phenotype.similarity, allowed) for _ in range(groups)])
     # Shuffled, so that compounds that act alike share neither a map nor a position.
-    unit = unit[rng.permutation(len(unit))[:compounds]]
-    effects = np.vstack([unit * draw_magnitudes(rng, compounds, phenotype)[:, None], np.zeros(phenotype.axes)])
-    return Simulation(spec, wells, effects[wells["compound"].to_numpy()], BRAY_STAINS, "U2OS", CAMERA)
+    order = rng.permutation(len(unit))[:compounds]
+    return unit[order] * draw_magnitudes(rng, compounds, phenotype)[:, None], order // MECHANISM_SIZE
 
 
 def images(spec: SimulatedBraySpec, plate: str, addresses: np.ndarray) -> pd.DataFrame:
@@ -131,7 +136,7 @@ def images(spec: SimulatedBraySpec, plate: str, addresses: np.ndarray) -> pd.Dat
 
 
 def write_layout(spec: SimulatedBraySpec, host_dir: Path) -> None:
-    """Plate maps, chemical annotations, split files and the ground truth."""
+    """Plate maps, chemical annotations, mechanisms of action, split files and the ground truth."""
     wells = design(spec)
     samples = np.array([*broad_samples(spec.seed, spec.compounds), ""])
     texts = np.array([*smiles(spec.world_seed, "training", spec.compounds), ""])
@@ -170,6 +175,9 @@ def write_layout(spec: SimulatedBraySpec, host_dir: Path) -> None:
         }
     )
     write_csv(annotations, host_dir / "gigadb" / "chemical_annotations.csv")
+    mechanisms = [f"simulated mechanism {number + 1}" for number in _effects(spec)[1]]
+    truth = pd.DataFrame({"Metadata_broad_sample": samples[:-1], "Metadata_moa": mechanisms})
+    write_csv(truth, host_dir / "bbbc036" / "BBBC036_v1_DatasetGroundTruth.csv")
     for split, rows in _split_tables(spec, wells, samples, names, texts).items():
         write_csv(rows, host_dir / "splits" / f"datasplit1-{split}.csv")
     simulation(spec).write_truth(host_dir)

@@ -21,7 +21,7 @@ SIMULATED_UNITS = {"simulated-bray": "simulate_plate", "simulated-rxrx3-core": "
 class Job:
     """One job. `usage` is its measurement below `usage/`, without suffix; `notes` its output of that name.
 
-    `step` is train, well_table, embeddings, alignment, compare_methods or a benchmark for a job of a method and seed,
+    `step` is train, well_table, embeddings, untrained, alignment, compare_methods or a benchmark for a job of a method and seed,
     and the rule for a job of a screen.
     """
 
@@ -68,6 +68,8 @@ def _of_method(plan: Plan, screen: str, method: Method, seed: int) -> list[Job]:
     found.append(Job("embeddings", f"embeddings/{place}", notes_of(plan.embeddings(screen, name, seed)), name, seed))
     if aligns and any(needs_map(benchmark, plan.has_truth(screen)) for benchmark in benchmarks):
         found.append(Job("alignment", f"alignment/{place}", notes_of(plan.map(screen, name, seed)), name, seed))
+    if "geometry" in benchmarks and plan.has_untrained(method):
+        found.append(Job("untrained", f"untrained/{place}", notes_of(plan.untrained(screen, name, seed)), name, seed))
     for benchmark in benchmarks:
         notes = notes_of(plan.scores(benchmark, screen, name, seed))
         found.append(Job(benchmark, f"{benchmark}/{place}", notes, name, seed))

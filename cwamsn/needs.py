@@ -13,7 +13,7 @@ from typing import Any
 from cwamsn.alignment_names import steps_of
 from cwamsn.config import crops_of_screen, embedding_of_method, load_schema
 from cwamsn.encoder_files import EncoderFiles, encoder_files
-from cwamsn.errors import InputError
+from cwamsn.errors import InputError, nearest
 from cwamsn.jobs import COMPARED, ON_MAPS, WITH_OWN_TABLE, needs_map
 from cwamsn.methods import Method
 from cwamsn.paths import NO_SCREEN, own_table_of
@@ -491,6 +491,23 @@ class Needs:
         if self.spec(screen)["set"] == "cpg-crispr":
             return {"gene_pairs": str(self.plan.screen(screen).gene_pairs)}
         return {}
+
+    def twin(self, screen: str, method: str, seed: str) -> dict[str, str]:
+        """Embeddings of a method's untrained twin: the one that is named, else its own network; some have neither."""
+        options, found = self.config["geometry"], self.plan.defined[method]
+        if other := (options["twins"] or {}).get(method):
+            if other not in self.plan.defined:
+                raise InputError(
+                    f"geometry.twins.{method}: {other!r} is no method; {nearest(other, self.plan.defined)}"
+                )
+            seeds = self.plan.defined[other].seeds
+            return {"twin": self.wells_embedded(screen, other, seed if int(seed) in seeds else str(seeds[0]))}
+        return {"twin": self.plan.untrained(screen, method, seed)} if self.plan.has_untrained(found) else {}
+
+    def twin_sample(self) -> dict[str, int]:
+        """Which wells untrained twins embed."""
+        options = self.config["geometry"]
+        return {"max_wells": options["max_wells"], "sample_seed": options["seed"]}
 
     def targets(self, screen: str, method: str, seed: str) -> dict[str, str]:
         """Map and truth table for the retrieval of shared targets, where there is a truth table."""

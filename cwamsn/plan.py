@@ -129,6 +129,15 @@ class Plan:
         """Embeddings of a screen's wells."""
         return f"{self.results}/embeddings/{screen}/{method}/seed{seed}.parquet"
 
+    def untrained(self, screen: str = "{screen}", method: str = "{method}", seed: int | str = "{seed}") -> str:
+        """Embeddings of some of a screen's wells by the method's network without its training."""
+        return f"{self.results}/embeddings/{screen}/{method}/untrained/seed{seed}.parquet"
+
+    def has_untrained(self, method: Method) -> bool:
+        """Whether the geometry of a method is compared with its own network untrained."""
+        options = self.config["geometry"]
+        return bool(options["untrained_twin"] and method.kind.encodes and method.name not in (options["twins"] or {}))
+
     def unit_features(self, screen: str = "{screen}", method: str = "{method}", unit: str = "{unit}") -> str:
         """Measured features of the wells of one unit of a screen."""
         return f"{self.results}/embeddings/{screen}/{method}/units/{unit}.parquet"

@@ -33,6 +33,8 @@ class Product:
     """Whether it reads the paired differences of two methods."""
     compares_variants: bool = False
     """Whether it compares variants of one method, so that it says nothing with fewer than two beside chance."""
+    shuffled: bool = False
+    """Whether it shows scores beside those with shuffled labels, which `shuffled_labels.draws` asks for."""
     needs_sizes: bool = False
     """Whether only methods whose numbers of parameters are known appear in it."""
 
@@ -142,6 +144,28 @@ PRODUCTS: dict[str, Product] = {
             needs=("morphohelm",),
         ),
         Product(name="signal", title="Perturbation signal", builder="signal", needs=("signal",)),
+        Product(
+            name="geometry",
+            title="Geometry of embeddings",
+            builder="geometry",
+            needs=("geometry",),
+        ),
+        Product(
+            name="shuffled",
+            title="Scores beside those with shuffled labels",
+            builder="shuffled",
+            any_of=(
+                "gene_gene",
+                "compound_gene",
+                "retrieval",
+                "enrichment",
+                "replicate_map",
+                "signal",
+                "plate_probe",
+                "latent_probe",
+            ),
+            shuffled=True,
+        ),
         Product(
             name="latent",
             title="What an embedding holds of what the screen was drawn from",

@@ -39,6 +39,8 @@ class ReportNeeds:
         """Whether the methods and benchmarks of the run make a product worth making."""
         if not product.scored_by:
             return bool(self.needs.compared(screen))
+        if product.shuffled and not self.config["shuffled_labels"]["draws"]:
+            return False
         shown = [m for m in self.methods_in(product) if any(m.kind.has(b) for b in product.scored_by)]
         if not product.shows_chance_alone:
             shown = [m for m in shown if not m.kind.chance]

@@ -14,6 +14,7 @@ from cwamsn.alignment import AlignOptions, aggregate, align
 from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import enrichment as en
 from cwamsn.benchmarks import gene_gene as gg
+from cwamsn.benchmarks import geometry as ge
 from cwamsn.benchmarks import latent_probe as lp
 from cwamsn.benchmarks import plate_probe as pp
 from cwamsn.benchmarks import replicates as rp
@@ -21,6 +22,7 @@ from cwamsn.benchmarks import signal as sg
 from cwamsn.benchmarks import stringency as st
 from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.scores import Result, as_scores
+from cwamsn.benchmarks.shuffled import ShuffleOptions, beside, shuffled_ids, shuffled_names
 from cwamsn.cell_counts import with_cell_counts
 from cwamsn.config_files import sections_of
 from cwamsn.embeddings import WellsFile, load_features, read_embeddings
@@ -42,10 +44,12 @@ class Sections(Options):
     compound_gene: cg.CompoundGeneOptions = field(default_factory=cg.CompoundGeneOptions)
     enrichment: en.EnrichmentOptions = field(default_factory=en.EnrichmentOptions)
     gene_gene: gg.GeneGeneOptions = field(default_factory=gg.GeneGeneOptions)
+    geometry: ge.GeometryOptions = field(default_factory=ge.GeometryOptions)
     minimum_cells: MinimumCellsOptions = field(default_factory=MinimumCellsOptions)
     plate_probe: pp.PlateProbeOptions = field(default_factory=pp.PlateProbeOptions)
     replicate_map: rp.ReplicateOptions = field(default_factory=rp.ReplicateOptions)
     retrieval: st.RetrievalOptions = field(default_factory=st.RetrievalOptions)
+    shuffled_labels: ShuffleOptions = field(default_factory=ShuffleOptions)
     signal: sg.SignalOptions = field(default_factory=sg.SignalOptions)
 
 
@@ -80,37 +84,67 @@ def _gene_gene(of: Subject) -> Result:
     again = align(of.features, of.wells, options=of.sections.alignment, say=False)
     kept = with_enough_cells(again, of.wells, of.all_wells, of.sections.minimum_cells)
     halves = kept if of.sections.gene_gene.needs_wells else None
-    return gg.score(_map(of), of.sections.gene_gene, of.sections.bootstrap, wells=of.all_wells, aligned=halves)
+    options, bootstrap = of.sections.gene_gene, of.sections.bootstrap
+    return beside(
+        of.sections.shuffled_labels,
+        _map(of),
+        lambda named: gg.score(named, options, bootstrap, wells=of.all_wells, aligned=halves),
+        lambda named: gg.score(named, options, bootstrap),
+        by=shuffled_names,
+    )
 
 
 def _compound_gene(of: Subject) -> Result:
     if of.truth is None:
         raise InputError("compound_gene: the screen comes with no known compound-gene relationships; give --truth FILE")
-    options, doses = of.sections.compound_gene, of.sections.alignment.doses(of.source)
-    return cg.score(_map(of), of.truth, options, of.sections.bootstrap, doses=doses)
+    sections, truth, doses = of.sections, of.truth, of.sections.alignment.doses(of.source)
+    return beside(
+        sections.shuffled_labels,
+        _map(of),
+        lambda named: cg.score(named, truth, sections.compound_gene, sections.bootstrap, doses=doses),
+        by=shuffled_names,
+    )
 
 
 def _replicate_map(of: Subject) -> Result:
     targets = (_map(of), of.truth) if of.truth is not None else None
-    return rp.score(of.aligned, of.kept, of.sections.replicate_map, in_sample=of.in_sample, targets=targets)
+    options = of.sections.replicate_map
+    return beside(
+        of.sections.shuffled_labels,
+        of.kept,
+        lambda wells: rp.score(of.aligned, wells, options, in_sample=of.in_sample, targets=targets),
+        lambda wells: rp.score(of.aligned, wells, options, in_sample=of.in_sample, targets=None),
+    )
+
+
+def _retrieval(of: Subject) -> Result:
+    options, bootstrap = of.sections.retrieval, of.sections.bootstrap
+    return beside(
+        of.sections.shuffled_labels,
+        of.kept,
+        lambda wells: st.score(of.aligned, wells, options, bootstrap, in_sample=of.in_sample),
+    )
 
 
 def _enrichment(of: Subject) -> Result:
     sections = of.sections
-    return en.score(
-        of.aligned,
+    options, bootstrap, genes = sections.enrichment, sections.bootstrap, sections.gene_gene
+    return beside(
+        sections.shuffled_labels,
         of.kept,
-        sections.enrichment,
-        sections.bootstrap,
-        gene_gene=sections.gene_gene,
-        in_sample=of.in_sample,
+        lambda wells: en.score(of.aligned, wells, options, bootstrap, gene_gene=genes, in_sample=of.in_sample),
     )
 
 
 def _latent_probe(of: Subject) -> Result:
     if not of.simulated_truth.is_file():
         raise InputError("latent_probe: the screen is not simulated; leave the benchmark out")
-    return lp.score(of.features, of.wells, pd.read_parquet(of.simulated_truth))
+    return beside(
+        of.sections.shuffled_labels,
+        pd.read_parquet(of.simulated_truth),
+        lambda truth: lp.score(of.features, of.wells, truth),
+        by=shuffled_ids,
+    )
 
 
 def _plate_probe(of: Subject) -> Result:
@@ -130,11 +164,12 @@ BENCHMARKS: dict[str, Callable[[Subject], Result]] = {
     "compound_gene": _compound_gene,
     "plate_probe": _plate_probe,
     "replicate_map": _replicate_map,
-    "retrieval": lambda of: st.score(
-        of.aligned, of.kept, of.sections.retrieval, of.sections.bootstrap, in_sample=of.in_sample
-    ),
+    "retrieval": _retrieval,
     "enrichment": _enrichment,
-    "signal": lambda of: sg.score(of.aligned, of.kept, of.sections.signal),
+    "signal": lambda of: beside(
+        of.sections.shuffled_labels, of.kept, lambda wells: sg.score(of.aligned, wells, of.sections.signal)
+    ),
+    "geometry": lambda of: ge.score(of.features, of.wells, of.sections.geometry, of.sections.alignment),
     "latent_probe": _latent_probe,
 }
 

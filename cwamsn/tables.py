@@ -128,6 +128,10 @@ CONTRACTS: dict[str, Contract] = {
             "fold": TEXT,
             "ci_low": REAL,
             "ci_high": REAL,
+            "shuffled": REAL,  # mean value for shuffled labels: a control, no score
+            "shuffled_low": REAL,
+            "shuffled_high": REAL,
+            "shuffled_draws": INT,
         },
     ),
 }

@@ -40,3 +40,11 @@ def address_at(row: int, column: int) -> str:
 def inchikey_block(inchikeys: pd.Series) -> pd.Series:
     """First block of each InChIKey: what two stereoisomers or salts of one molecule share."""
     return inchikeys.str[:INCHIKEY_BLOCK]
+
+
+def sample_of(wells: pd.DataFrame, size: int, seed: int) -> pd.DataFrame:
+    """At most `size` of the wells, drawn from `seed` whatever their order, sorted by id."""
+    order = order_of_ids(wells)
+    if size < len(wells):
+        order = order[np.sort(np.random.default_rng(seed).choice(len(wells), size, replace=False))]
+    return wells.iloc[order].reset_index(drop=True)

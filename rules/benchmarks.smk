@@ -25,6 +25,7 @@ rule gene_gene:
         alignment=of(needs.alignment),
         bootstrap=config["bootstrap"],
         fixed=of(needs.fixed, benchmark="gene_gene"),
+        shuffles=config["shuffled_labels"],
     script:
         "../workflow_scripts/benchmarks_gene_gene.py"
 
@@ -71,6 +72,7 @@ rule compound_gene:
         concentrations=of(needs.doses),
         bootstrap=config["bootstrap"],
         fixed=of(needs.fixed, benchmark="compound_gene"),
+        shuffles=config["shuffled_labels"],
     script:
         "../workflow_scripts/benchmarks_compound_gene.py"
 
@@ -149,6 +151,7 @@ rule replicate_map:
         alignment=of(needs.alignment),
         in_sample=of(needs.is_in_sample),
         fixed=of(needs.fixed, benchmark="replicate_map"),
+        shuffles=config["shuffled_labels"],
     script:
         "../workflow_scripts/benchmarks_replicate_map.py"
 
@@ -181,6 +184,7 @@ rule retrieval_at_levels:
         alignment=of(needs.alignment),
         in_sample=of(needs.is_in_sample),
         fixed=of(needs.fixed, benchmark="retrieval"),
+        shuffles=config["shuffled_labels"],
     script:
         "../workflow_scripts/benchmarks_retrieval.py"
 
@@ -215,6 +219,7 @@ rule enrichment_of_labels:
         alignment=of(needs.alignment),
         in_sample=of(needs.is_in_sample),
         fixed=of(needs.fixed, benchmark="enrichment"),
+        shuffles=config["shuffled_labels"],
     script:
         "../workflow_scripts/benchmarks_enrichment.py"
 
@@ -274,8 +279,37 @@ rule perturbation_signal:
         options=config["signal"],
         alignment=of(needs.alignment),
         fixed=of(needs.fixed, benchmark="signal"),
+        shuffles=config["shuffled_labels"],
     script:
         "../workflow_scripts/benchmarks_signal.py"
+
+
+rule embedding_geometry:
+    """How many directions an embedding uses, how alike its vectors are, how much training changed."""
+    input:
+        unpack(of(needs.cells)),
+        unpack(of(needs.twin)),
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
+    output:
+        scores=plan.scores("geometry"),
+        notes=notes_of(plan.scores("geometry")),
+    log:
+        plan.log("geometry/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("geometry/{screen}/{method}/seed{seed}")
+    conda:
+        "../envs/benchmarks.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=runtime(30),
+    params:
+        options=config["geometry"],
+        alignment=of(needs.alignment),
+        fixed=of(needs.fixed, benchmark="geometry"),
+    script:
+        "../workflow_scripts/benchmarks_geometry.py"
 
 
 rule latent_probe:
@@ -299,6 +333,7 @@ rule latent_probe:
         runtime=runtime(30),
     params:
         fixed=of(needs.fixed, benchmark="latent_probe"),
+        shuffles=config["shuffled_labels"],
     script:
         "../workflow_scripts/benchmarks_latent_probe.py"
 

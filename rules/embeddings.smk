@@ -65,6 +65,70 @@ use rule embed as pretrained_embedding with:
         accept=config["accept_noncommercial_licence"],
 
 
+rule untrained_embedding:
+    """Some wells of a screen through the network of a method as it is before training."""
+    input:
+        encoder=plan.model().weights,
+        meta=plan.model().description,
+        crops=plan.screen().crops,
+        statistics=plan.screen().statistics,
+        wells=plan.screen().wells,
+    output:
+        embeddings=plan.untrained(),
+        counts=counts_of(plan.untrained()),
+        notes=notes_of(plan.untrained()),
+    log:
+        plan.log("untrained/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("untrained/{screen}/{method}/seed{seed}")
+    wildcard_constraints:
+        method=plan.pattern(TRAINED),
+    conda:
+        "../envs/embeddings.yaml"
+    threads: embedding_threads
+    resources:
+        mem_mb=embedding_mem_mb(2000),
+        runtime=runtime(60),
+        gpu=embedding_gpus,
+    params:
+        entry=of(needs.entry_of_embeddings),
+        options=of(needs.embedding_options),
+        sample=needs.twin_sample(),
+    script:
+        "../workflow_scripts/embeddings_untrained.py"
+
+
+use rule untrained_embedding as encoder_untrained with:
+    input:
+        encoder=of(needs.encoder_weights),
+        meta=of(needs.encoder_description),
+        crops=plan.screen().crops,
+        statistics=plan.screen().statistics,
+        wells=plan.screen().wells,
+    wildcard_constraints:
+        method=plan.pattern(ENCODER),
+
+
+use rule untrained_embedding as pretrained_untrained with:
+    input:
+        weights=of(needs.weights),
+        crops=plan.screen().crops,
+        wells=plan.screen().wells,
+    wildcard_constraints:
+        method=plan.pattern(PRETRAINED),
+    conda:
+        "../envs/pretrained.yaml"
+    resources:
+        mem_mb=embedding_mem_mb(4000),
+        runtime=runtime(60),
+        gpu=embedding_gpus,
+    params:
+        entry=of(needs.entry_of_embeddings),
+        options=of(needs.embedding_options),
+        sample=needs.twin_sample(),
+        accept=config["accept_noncommercial_licence"],
+
+
 rule random_embedding:
     """Vectors that no network computes: random numbers, a simulated screen's truth, those of a file, measured features."""
     input:

@@ -7,6 +7,7 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn.benchmarks import compound_gene as cg
     from cwamsn.benchmarks.bootstrap import BootstrapOptions
+    from cwamsn.benchmarks.shuffled import ShuffleOptions, beside, shuffled_names
     from cwamsn.cell_counts import with_cell_counts
     from cwamsn.encoder_files import read_description
     from cwamsn.exposure import Exposure
@@ -20,13 +21,14 @@ with job(snakemake):
         seen = cg.seen_compounds(wells, read("wells", given.training_wells))
     elif given.get("training"):  # of an encoder that another run trained
         seen = Exposure.of(read_description(given.training), given.wells, wells).seen
-    result = cg.score(
+    truth, doses = cg.load_truth(given.truth, wells), params.concentrations
+    options = cg.CompoundGeneOptions.from_config(params.options)
+    bootstrap, shuffles = BootstrapOptions.from_config(params.bootstrap), ShuffleOptions.from_config(params.shuffles)
+    result = beside(
+        shuffles,
         perturbation_map,
-        cg.load_truth(given.truth, wells),
-        cg.CompoundGeneOptions.from_config(params.options),
-        BootstrapOptions.from_config(params.bootstrap),
-        doses=params.concentrations,
-        seen=seen,
+        lambda named: cg.score(named, truth, options, bootstrap, doses=doses, seen=seen),
+        by=shuffled_names,
     )
     all_wells = with_cell_counts(wells, given.get("qc"), given.get("counts"))
     result = result.beside(minimum_scores(all_wells, MinimumCellsOptions.from_config(params.minimum_cells)))

@@ -7,6 +7,7 @@ with job(snakemake):
     from cwamsn.benchmarks.bootstrap import BootstrapOptions
     from cwamsn.benchmarks.enrichment import EnrichmentOptions, score
     from cwamsn.benchmarks.gene_gene import GeneGeneOptions
+    from cwamsn.benchmarks.shuffled import ShuffleOptions, beside
     from cwamsn.cell_counts import with_cell_counts
     from cwamsn.embeddings import load_features
     from cwamsn.exposure import is_in_sample
@@ -19,12 +20,12 @@ with job(snakemake):
     in_sample = is_in_sample(params.in_sample, given.get("training"), given.wells, all_wells)
     aligned = align(features, wells, options=AlignOptions.from_config(params.alignment))
     minimum = MinimumCellsOptions.from_config(params.minimum_cells)
-    result = score(
-        *with_enough_cells(aligned, wells, all_wells, minimum),
-        EnrichmentOptions.from_config({**params.options, "labels": given.get("labels")}),
-        BootstrapOptions.from_config(params.bootstrap),
-        gene_gene=GeneGeneOptions.from_config(params.gene_gene),
-        in_sample=in_sample,
+    aligned, wells = with_enough_cells(aligned, wells, all_wells, minimum)
+    options = EnrichmentOptions.from_config({**params.options, "labels": given.get("labels")})
+    bootstrap = BootstrapOptions.from_config(params.bootstrap)
+    genes, shuffles = GeneGeneOptions.from_config(params.gene_gene), ShuffleOptions.from_config(params.shuffles)
+    result = beside(
+        shuffles, wells, lambda w: score(aligned, w, options, bootstrap, gene_gene=genes, in_sample=in_sample)
     )
     result = result.beside(minimum_scores(all_wells, minimum))
     result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

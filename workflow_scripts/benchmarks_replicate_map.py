@@ -6,6 +6,7 @@ with job(snakemake):
     from cwamsn.alignment import AlignOptions, align
     from cwamsn.benchmarks.compound_gene import load_truth
     from cwamsn.benchmarks.replicates import ReplicateOptions, score
+    from cwamsn.benchmarks.shuffled import ShuffleOptions, beside
     from cwamsn.cell_counts import with_cell_counts
     from cwamsn.embeddings import load_features
     from cwamsn.exposure import is_in_sample
@@ -21,6 +22,11 @@ with job(snakemake):
     aligned, wells = with_enough_cells(aligned, wells, all_wells, minimum)
     targets = (read("map", given.map), load_truth(given.truth, all_wells)) if given.get("truth") else None
     options = ReplicateOptions.from_config(params.options)
-    result = score(aligned, wells, options, in_sample=in_sample, targets=targets)
+    result = beside(
+        ShuffleOptions.from_config(params.shuffles),
+        wells,
+        lambda w: score(aligned, w, options, in_sample=in_sample, targets=targets),
+        lambda w: score(aligned, w, options, in_sample=in_sample, targets=None),  # they come from the map
+    )
     result = result.beside(minimum_scores(all_wells, minimum))
     result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

@@ -7,6 +7,7 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn.alignment import AlignOptions, align
     from cwamsn.benchmarks.bootstrap import BootstrapOptions
+    from cwamsn.benchmarks.shuffled import ShuffleOptions, beside
     from cwamsn.benchmarks.stringency import RetrievalOptions, score
     from cwamsn.cell_counts import with_cell_counts
     from cwamsn.embeddings import load_features
@@ -22,6 +23,7 @@ with job(snakemake):
     minimum = MinimumCellsOptions.from_config(params.minimum_cells)
     aligned, wells = with_enough_cells(aligned, wells, all_wells, minimum)
     options = replace(RetrievalOptions.from_config(params.options), threads=snakemake.threads)
-    result = score(aligned, wells, options, BootstrapOptions.from_config(params.bootstrap), in_sample=in_sample)
+    bootstrap, shuffles = BootstrapOptions.from_config(params.bootstrap), ShuffleOptions.from_config(params.shuffles)
+    result = beside(shuffles, wells, lambda w: score(aligned, w, options, bootstrap, in_sample=in_sample))
     result = result.beside(minimum_scores(all_wells, minimum))
     result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

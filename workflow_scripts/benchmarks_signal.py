@@ -4,6 +4,7 @@ from _job import job, snakemake
 
 with job(snakemake):
     from cwamsn.alignment import AlignOptions, align
+    from cwamsn.benchmarks.shuffled import ShuffleOptions, beside
     from cwamsn.benchmarks.signal import SignalOptions, score
     from cwamsn.cell_counts import with_cell_counts
     from cwamsn.embeddings import load_features
@@ -16,6 +17,7 @@ with job(snakemake):
     aligned = align(features, wells, options=AlignOptions.from_config(params.alignment))
     minimum = MinimumCellsOptions.from_config(params.minimum_cells)
     aligned, wells = with_enough_cells(aligned, wells, all_wells, minimum)
-    result = score(aligned, wells, SignalOptions.from_config(params.options))
+    options, shuffles = SignalOptions.from_config(params.options), ShuffleOptions.from_config(params.shuffles)
+    result = beside(shuffles, wells, lambda w: score(aligned, w, options))
     result = result.beside(minimum_scores(all_wells, minimum))
     result.write(snakemake.output.scores, snakemake.output.table, **params.fixed)

@@ -53,9 +53,9 @@ def as_scores(parts: Iterable[pd.DataFrame], **fixed: object) -> pd.DataFrame:
             columns[name] += list(table[name]) if name in table.columns else [None] * len(table)
     frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
     frame["value"] = frame["value"].astype(float)
-    for name in ("threshold_low", "threshold_high", "ci_low", "ci_high"):
+    for name in ("threshold_low", "threshold_high", "ci_low", "ci_high", "shuffled", "shuffled_low", "shuffled_high"):
         frame[name] = frame[name].astype(float)
-    for name in ("seed", "draw", "n"):
+    for name in ("seed", "draw", "n", "shuffled_draws"):
         frame[name] = frame[name].astype("Int64")
     frame = frame[np.isfinite(frame["value"])]
     return frame.dropna(axis=1, how="all").reindex(

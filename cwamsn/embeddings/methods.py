@@ -18,6 +18,7 @@ from cwamsn.embeddings.handcrafted import combine_units, measure_unit
 from cwamsn.embeddings.images import Statistics, arithmetic, embed
 from cwamsn.embeddings.latent import latent_embeddings
 from cwamsn.embeddings.options import EmbedOptions, HandcraftedOptions, PretrainedWeights, WellsFile
+from cwamsn.embeddings.twin import untrained
 from cwamsn.encoder_files import trained_on
 from cwamsn.errors import InputError
 from cwamsn.exposure import Exposure
@@ -27,6 +28,7 @@ from cwamsn.methods import ENCODER, HANDCRAFTED, LATENT, PRETRAINED, RANDOM, REL
 from cwamsn.models import leased_devices, load_pretrained, ready_device, share_threads
 from cwamsn.notes import note
 from cwamsn.paths import ScreenPaths
+from cwamsn.wells import sample_of
 
 Found = tuple[pd.DataFrame, dict[str, object]]
 
@@ -44,9 +46,16 @@ class _Job:
     max_missing_share: float
     accept_noncommercial: bool
     parts: Path | None
+    untrained: bool = False
 
     def store(self) -> CropStore:
-        return CropStore(self.screen.crops, self.screen.root)
+        store = CropStore(self.screen.crops, self.screen.root)
+        if not self.untrained:
+            return store
+        return CropStore(store.frame[store.frame["well_id"].isin(self.wells["well_id"])], self.screen.root)
+
+    def network(self, found: LoadedEncoder) -> LoadedEncoder:
+        return untrained(found, self.seed) if self.untrained else found
 
     def path(self) -> Path:
         if not isinstance(self.source, str | Path):
@@ -105,15 +114,53 @@ def embed_method(
     return _KINDS[method.kind](job)
 
 
+def embed_untrained(
+    method: Method,
+    screen: ScreenPaths,
+    seed: int,
+    options: EmbedOptions,
+    source: Path | None = None,
+    *,
+    max_wells: int,
+    sample_seed: int = 0,
+    accept_noncommercial: bool = False,
+) -> Found:
+    """Embeddings of some wells by a method's network without its training, see :mod:`cwamsn.embeddings.twin`.
+
+    Parameters
+    ----------
+    method : one that embeds images with a network (kinds `trained`, `encoder`, `pretrained`)
+    screen, seed, options, source, accept_noncommercial : as in :func:`embed_method`
+    max_wells : wells that are embedded, of those with a crop; drawn from `sample_seed` beyond it
+
+    Returns
+    -------
+    As :func:`embed_method`.
+
+    Raises
+    ------
+    InputError
+        For a kind without a network, and whatever :func:`embed_method` raises.
+    """
+    if not method.kind.encodes:
+        raise InputError(f"{method.name}: a method of kind {method.kind.name} has no network, and so no untrained twin")
+    wells = tables.read("wells", screen.wells)
+    with_crop = wells[wells["well_id"].isin(CropStore(screen.crops, screen.root).frame["well_id"])]
+    chosen = sample_of(with_crop, max_wells, sample_seed)
+    job = _Job(method, screen, seed, options, source, chosen, 0.0, accept_noncommercial, None, untrained=True)
+    return _KINDS[method.kind](job)
+
+
 def _trained(job: _Job) -> Found:
-    found = load_encoder(job.path(), job.options.encoder, job.options.feature)
+    found = job.network(load_encoder(job.path(), job.options.encoder, job.options.feature))
     return _embed(job, found, job.store(), read_json(job.screen.statistics))
 
 
 def _encoder(job: _Job) -> Found:
     entry = job.method.entry
-    found = load_encoder(job.path(), job.options.encoder, job.options.feature, sha256=entry.get("sha256"))
-    _say_what_it_saw(job, found.meta)
+    found = job.network(load_encoder(job.path(), job.options.encoder, job.options.feature, sha256=entry.get("sha256")))
+    if not job.untrained:
+        _say_what_it_saw(job, found.meta)
     frame, counts = _embed(job, found, job.store(), read_json(job.screen.statistics), entry.get("channels") or {})
     return frame, counts | {"encoder": {key: found.meta.get(key) for key in _OF_ENCODERS}}
 
@@ -162,7 +209,8 @@ def _pretrained(job: _Job) -> Found:
         "std": chosen.std or own["std"],
         "channels": list(store.channels),
     }
-    frame, counts = _embed(job, LoadedEncoder(encoder, cast(EncoderMeta, meta)), store, statistics)
+    found = job.network(LoadedEncoder(encoder, cast(EncoderMeta, meta)))
+    frame, counts = _embed(job, found, store, statistics)
     return frame, counts | {"encoder": meta | statistics}
 
 

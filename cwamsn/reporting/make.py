@@ -12,12 +12,14 @@ from cwamsn.reporting.compared import differences_table
 from cwamsn.reporting.compound_gene import compound_gene_table
 from cwamsn.reporting.context import ContextValues, TableContext, TableMethod, methods_in_table, table_methods
 from cwamsn.reporting.further import latent_table, replicates_table, signal_table
+from cwamsn.reporting.geometry import geometry_table
 from cwamsn.reporting.method_notes import named_lines, notes_by_method
 from cwamsn.reporting.morphohelm import morphohelm_table
 from cwamsn.reporting.pairs import pairs_table
 from cwamsn.reporting.plate_probe import plate_probe_table
 from cwamsn.reporting.recall import recall_table
 from cwamsn.reporting.scores import read_scores
+from cwamsn.reporting.shuffled import shuffled_table
 from cwamsn.reporting.stringency import enrichment_table, gene_levels_table, retrieval_table
 from cwamsn.reporting.table import Table
 
@@ -35,6 +37,8 @@ BUILDERS: dict[str, Builder] = {
     "morphohelm": morphohelm_table,
     "signal": signal_table,
     "latent": latent_table,
+    "geometry": geometry_table,
+    "shuffled": shuffled_table,
 }
 
 

@@ -55,7 +55,7 @@ def selected(scores: pd.DataFrame, selection: ScoreSelection) -> pd.DataFrame:
 def recalls(scores: pd.DataFrame, selection: ScoreSelection) -> pd.DataFrame:
     """Gene-gene recall: `method, seed, source, value, n` at the table's thresholds."""
     found = select(selected(scores, selection), benchmark="gene_gene", metric="recall", source=SOURCES)
-    return found[_at_thresholds(found, selection)][["method", "seed", "source", "value", "n"]]
+    return found[at_thresholds(found, selection)][["method", "seed", "source", "value", "n"]]
 
 
 def mean_and_std(values: pd.Series) -> tuple[float | None, float | None]:
@@ -111,7 +111,7 @@ def compared(scores: pd.DataFrame, selection: ScoreSelection) -> pd.DataFrame:
     found = selected(select(scores, benchmark="comparison"), selection)
     split = found["metric"].astype(str).str.split("_minus_", n=1, expand=True).reindex(columns=[0, 1])
     found = found.assign(metric=split[0], other=split[1])
-    recall = (found["metric"] == "recall") & _at_thresholds(found, selection)
+    recall = (found["metric"] == "recall") & at_thresholds(found, selection)
     best = found["concentration"] == "max"
     columns = found["source"].where(recall)
     for metric, name in METRICS.items():
@@ -135,6 +135,7 @@ def ties(scores: pd.DataFrame, selection: ScoreSelection) -> set[tuple[str, froz
     return tied
 
 
-def _at_thresholds(frame: pd.DataFrame, selection: ScoreSelection) -> pd.Series:
+def at_thresholds(frame: pd.DataFrame, selection: ScoreSelection) -> pd.Series:
+    """Mask of the scores at the table's pair of thresholds."""
     low, high = (frame[c].astype(float) - getattr(selection, c) for c in ("threshold_low", "threshold_high"))
     return (low.abs() < 1e-9) & (high.abs() < 1e-9)

@@ -11,7 +11,7 @@ from cwamsn.training.schedule import schedules
 from cwamsn.training.stopping import stop, stop_requests
 from cwamsn.training.trainer import Trainer
 from cwamsn.training.views import random_boxes
-from cwamsn.training.weights import Embedder, code_version, restore_encoder
+from cwamsn.training.weights import Embedder, code_version, restore_encoder, untrained_branch
 
 __all__ = [
     "OBJECTIVES",
@@ -32,4 +32,5 @@ __all__ = [
     "stop",
     "stop_requests",
     "train",
+    "untrained_branch",
 ]

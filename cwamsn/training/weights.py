@@ -14,7 +14,7 @@ import cwamsn
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, read_json, write_json
 from cwamsn.paths import ModelPaths
-from cwamsn.training.model import Model
+from cwamsn.training.model import Branch, Model
 from cwamsn.training.recipe import Recipe
 
 FEATURES = ("cls_last_block", "cls_norm", "head")
@@ -71,6 +71,11 @@ def restore_encoder(
     branch = model.anchor if network == "anchor" or model.target is None else model.target
     embedder = Embedder(branch.encoder, branch.head if feature == "head" else None, feature != "cls_last_block")
     return embedder.eval().requires_grad_(False), description
+
+
+def untrained_branch(recipe: Recipe, channels: int, classes: int) -> Branch:
+    """Encoder and head as a training of `recipe` draws them from torch's generator, which it seeds with its seed."""
+    return Model(recipe, channels, classes).anchor
 
 
 def code_version() -> str:

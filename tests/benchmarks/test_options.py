@@ -6,8 +6,10 @@ from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.compound_gene import CompoundGeneOptions
 from cwamsn.benchmarks.enrichment import EnrichmentOptions
 from cwamsn.benchmarks.gene_gene import GeneGeneOptions
+from cwamsn.benchmarks.geometry import GeometryOptions
 from cwamsn.benchmarks.plate_probe import PlateProbeOptions
 from cwamsn.benchmarks.replicates import ReplicateOptions
+from cwamsn.benchmarks.shuffled import ShuffleOptions
 from cwamsn.benchmarks.signal import SignalOptions
 from cwamsn.benchmarks.stringency import RetrievalOptions
 from cwamsn.wells_by_count import MinimumCellsOptions
@@ -23,9 +25,11 @@ from ..schema_fields import assert_fields_match
         (EnrichmentOptions, "enrichment"),
         (GeneGeneOptions, "gene_gene"),
         (MinimumCellsOptions, "minimum_cells"),
+        (GeometryOptions, "geometry"),
         (PlateProbeOptions, "plate_probe"),
         (ReplicateOptions, "replicate_map"),
         (RetrievalOptions, "retrieval"),
+        (ShuffleOptions, "shuffled_labels"),
         (SignalOptions, "signal"),
     ],
 )

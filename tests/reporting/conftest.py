@@ -89,7 +89,9 @@ def replicate_map(method: str, seed: int, level: float) -> pd.DataFrame:
 def retrieval(method: str, seed: int, level: float) -> pd.DataFrame:
     rows = [(metric, name, level, 90) for metric in ("recall_at_1", "mean_average_precision") for name in ("NR", "NSB")]
     frames = [further("retrieval", rows, method, seed, "pca-center-scale") for _ in range(2)]
-    return pd.concat([frame.assign(null=null) for frame, null in zip(frames, ("perturbations", "controls"))])
+    controls = {"shuffled": 0.02, "shuffled_low": 0.01, "shuffled_high": 0.03, "shuffled_draws": 2}
+    kinds = zip(frames, ("perturbations", "controls"))
+    return pd.concat([frame.assign(null=null, **controls) for frame, null in kinds])
 
 
 def enrichment(method: str, seed: int, level: float) -> pd.DataFrame:
@@ -114,6 +116,11 @@ def latent_probe(method: str, seed: int, level: float) -> pd.DataFrame:
     return further("latent_probe", rows, method, seed, "none")
 
 
+def geometry(method: str, seed: int, level: float) -> pd.DataFrame:
+    metrics = ("dimensions", "effective_rank", "share_of_first_component", "mean_cosine", "twin_distance_correlation")
+    return further("geometry", [(metric, "wells", level, 500) for metric in metrics], method, seed, "none")
+
+
 LEVELS = {"random": 0.10, "untrained-vit": 0.15, "single-well-msn": 0.2, "cwa-msn": 0.3}
 SEEDS = (0, 1, 2)
 
@@ -127,7 +134,7 @@ def score_files(tmp_path_factory):
             parts = {"gene_gene": gene_gene(method, seed, level)}
             parts["compound_gene"] = compound_gene(method, seed, level / 5)
             parts["plate_probe"] = plate_probe(method, seed, 0.4 - level)
-            for make in (replicate_map, retrieval, enrichment, morphohelm, signal, latent_probe):
+            for make in (replicate_map, retrieval, enrichment, morphohelm, signal, geometry, latent_probe):
                 parts[make.__name__] = make(method, seed, level)
             for benchmark, frame in parts.items():
                 path = folder / f"{method}-{seed}-{benchmark}.parquet"

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from cwamsn.reporting import make_table
-from cwamsn.reporting.render import to_csv
+from cwamsn.reporting.render import to_csv, to_markdown
 from tests.reporting.conftest import parse
 
 
@@ -74,3 +74,24 @@ def test_enrichment_says_what_a_random_ranking_would_have(methods, scores, conte
     assert float(row["pathways NR_share_significant"]) == 0.2 and row["in_sample"] == "yes"
     note = "A random ranking is expected to have, as share and odds ratio: pathways NR 0.018 and 8.48."
     assert note in table.notes
+
+
+def test_controls_with_shuffled_labels_stand_beside_their_scores_without_a_mark(methods, scores, context):
+    rows = parse(to_csv(make_table("shuffled", methods, scores, context)))
+    own = rows["cwa-msn"]
+    assert float(own["retrieval_NR_recall_at_1"]) == pytest.approx(0.3)
+    assert float(own["retrieval_NR_recall_at_1_shuffled"]) == pytest.approx(0.02)
+    assert own["retrieval_NR_recall_at_1_mark"] == "best" and own["retrieval_NR_recall_at_1_shuffled_mark"] == ""
+    text = to_markdown(make_table("shuffled", methods, scores, context))
+    assert "mean over 2 shuffles" in text and "no score" in text
+    none = scores.assign(shuffled=None, shuffled_draws=None)
+    none = none[none["benchmark"] != "plate_probe"]
+    assert "set shuffled_labels.draws" in to_markdown(make_table("shuffled", methods, none, context))
+
+
+def test_geometry_is_shown_and_never_ranked(methods, scores, context):
+    table = make_table("geometry", methods, scores, context)
+    assert {column.better for column in table.columns} == {None}
+    text = to_markdown(table)
+    assert "Spearman correlation of the distances of all pairs of 500 wells" in text
+    assert float(parse(to_csv(table))["cwa-msn"]["raw_effective_rank"]) == pytest.approx(0.3)

@@ -21,8 +21,8 @@ SIMULATED_UNITS = {"simulated-bray": "simulate_plate", "simulated-rxrx3-core": "
 class Job:
     """One job. `usage` is its measurement below `usage/`, without suffix; `notes` its output of that name.
 
-    `step` is train, well_table, embeddings, untrained, alignment, compare_methods or a benchmark for a job of a method and seed,
-    and the rule for a job of a screen.
+    `step` is train, well_table, embeddings, untrained, alignment, compare_methods or a benchmark for a job of a method
+    and seed, and the rule for a job of a screen.
     """
 
     step: str

@@ -115,3 +115,18 @@ def test_compound_gene_is_refused_on_a_screen_without_known_targets():
         needs.truth("t")
     own = Needs(plan_of(DEMO, compound_gene={"truth": "mine/{screen}.csv"}))
     assert own.truth("t") == "mine/t.csv" and needs.truth("e") == "d/e/compound_gene_truth.csv"
+
+
+def test_the_geometry_of_a_method_is_compared_with_its_untrained_twin():
+    methods = DEMO | {"mine": wells(), "other": wells()}
+    plan = plan_of(methods, evaluate={"e": ["geometry"]}, geometry={"twins": {"mine": "other"}})
+    needs = Needs(plan)
+    assert needs.twin("e", "cwa-msn", "0") == {"twin": "./r/embeddings/e/cwa-msn/untrained/seed0.parquet"}
+    assert needs.twin("e", "mine", "0") == {"twin": "./r/embeddings/e/other/seed0.parquet"}
+    assert needs.twin("e", "random", "0") == needs.twin("e", "other", "0") == {}
+    assert needs.twin_sample() == {"max_wells": 2000, "sample_seed": 0}
+    off = Needs(plan_of(methods, geometry={"untrained_twin": False}))
+    assert off.twin("e", "cwa-msn", "0") == {}
+    wrong = Needs(plan_of(methods, geometry={"twins": {"mine": "othr"}}))
+    with pytest.raises(InputError, match=r"geometry.twins.mine: 'othr' is no method; .*other"):
+        wrong.twin("e", "mine", "0")

@@ -157,3 +157,12 @@ def test_each_of_two_screens_has_its_own_tables_and_figures():
     usage = [job.usage for job in reporting.jobs()]
     assert len([name for name in usage if name == "train/cwa-msn/seed0"]) == 1
     assert {"plate_probe/e/cwa-msn/seed0", "plate_probe/t/cwa-msn/seed0"} <= set(usage)
+
+
+def test_controls_with_shuffled_labels_have_a_table_where_they_are_asked_for():
+    evaluate = {"e": ["gene_gene", "geometry"]}
+    assert made(plan_of(DEMO, evaluate=evaluate))[-1] != "shuffled"
+    plan = plan_of(DEMO, evaluate=evaluate, shuffled_labels={"draws": 3})
+    assert {"geometry", "shuffled"} <= set(made(plan))
+    files = reporting_of(plan).scores_in("shuffled", "e")
+    assert files == [f"./r/scores/e/{name}/seed0/gene_gene.scores.parquet" for name in DEMO]

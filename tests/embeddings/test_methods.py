@@ -220,3 +220,17 @@ def test_statistics_in_another_order_than_the_crops_are_refused(network, tmp_pat
         InputError, match=r"statistics\.json: of e, d, c, b, a, the crops hold a, b, c, d, e; run crops"
     ):
         methods.embed_method(method(kind), screen, 3, OPTIONS, tmp_path)
+
+
+def test_an_untrained_twin_embeds_a_sample_of_the_imaged_wells(screen, network, tmp_path, monkeypatch):
+    monkeypatch.setattr(methods, "untrained", lambda found, seed: found)
+    whole, _ = methods.embed_method(method("trained"), screen, 3, OPTIONS, tmp_path)
+    some, counts = methods.embed_untrained(method("trained"), screen, 3, OPTIONS, tmp_path, max_wells=20)
+    assert len(some) == counts["wells"] == counts["matched"] == 20
+    pd.testing.assert_frame_equal(some, whole[whole["well_id"].isin(some["well_id"])].reset_index(drop=True))
+    other, _ = methods.embed_untrained(method("trained"), screen, 3, OPTIONS, tmp_path, max_wells=20, sample_seed=1)
+    assert set(other["well_id"]) != set(some["well_id"])
+    every, _ = methods.embed_untrained(method("trained"), screen, 3, OPTIONS, tmp_path, max_wells=999)
+    assert len(every) == len(whole)
+    with pytest.raises(InputError, match="mine: a method of kind random has no network, and so no untrained twin"):
+        methods.embed_untrained(method("random", dimension=8), screen, 3, OPTIONS, max_wells=20)

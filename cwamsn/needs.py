@@ -380,6 +380,29 @@ class Needs:
             found["file"] = self.embedding_file(screen, method)
         return found
 
+    # Atlas
+
+    def all_atlases(self) -> list[str]:
+        """The atlas of every method whose embeddings say something, of its first seed, on every screen."""
+        shown = [(on, m, seed) for on, m, seed in self._shown_on_plates() if not m.kind.chance]
+        return [str(self.plan.profiles(screen, m.name, seed).atlas) for screen, m, seed in shown]
+
+    def of_atlas(self, screen: str, method: str, seed: str) -> dict[str, str]:
+        """What an atlas is made from: profiles, and crops where the run makes crops of the screen."""
+        found = {"profiles": str(self.plan.profiles(screen, method, seed).anndata)}
+        return found | ({"crops": str(self.plan.screen(screen).crops)} if self._has_crops(screen) else {})
+
+    def title_of_atlas(self, screen: str, method: str) -> str:
+        """What the page is called."""
+        return f"{self.plan.defined[method].title} on {screen}"
+
+    def _has_crops(self, screen: str) -> bool:
+        """Whether the run makes crops of a screen."""
+        evaluated = screen in self.plan.evaluated
+        return screen == self.plan.training_screen or (
+            evaluated and any(m.kind.needs_images for m in self.plan.methods)
+        )
+
     # Plates
 
     def all_plates(self) -> list[str]:
@@ -390,8 +413,7 @@ class Needs:
         """What the page of a screen's plates shows: its QC and crops where the run makes crops of it, and profiles."""
         paths = self.plan.screen(screen)
         found: dict[str, str | list[str]] = {"wells": str(paths.wells)}
-        evaluated = screen in self.plan.evaluated
-        if screen == self.plan.training_screen or (evaluated and any(m.kind.needs_images for m in self.plan.methods)):
+        if self._has_crops(screen):
             found |= {"qc": str(paths.qc), "crops": str(paths.crops)}
         shown = [(m, seed) for on, m, seed in self._shown_on_plates() if on == screen]
         return found | {"profiles": [str(self.plan.profiles(screen, m.name, seed).anndata) for m, seed in shown]}

@@ -156,6 +156,10 @@ class ProfilePaths:
     """How well each perturbation and dose is told from its controls."""
     hits = _Below("hits.csv")
     """The hit list, one row per perturbation."""
+    atlas = _Below("atlas.html")
+    """Page with the screen's map, images and neighbours."""
+    notes_atlas = _Below("atlas.notes.json")
+    """Notes of the job that made it."""
     about_neighbours = _Below("neighbours.json")
     """How the neighbours were found."""
     about_hits = _Below("hits.json")

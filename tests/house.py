@@ -122,6 +122,7 @@ LAYERS = [
     ["benchmarks"],
     ["hits"],
     ["scoring", "scoring_bray"],
+    ["atlas"],
     ["studies"],
     ["reporting"],
     ["plates"],

@@ -7,6 +7,7 @@ COMMANDS = {
     "neighbours": "list the perturbations nearest to one",
     "activity": "list the perturbations that differ from their controls",
     "plates": "show plates as heat maps, with pictures of their wells",
+    "atlas": "write a page to look at a screen: a map, images, neighbours",
     "score": "score embeddings on benchmarks, as a run of the workflow does",
     "watch": "watch the trainings of a run: loss, prototypes in use, speed, time left",
     "inspect": "say what a file or folder of this project holds",

@@ -226,6 +226,18 @@ class Needs:
         """How a method's images are embedded, without what says how a job is run."""
         return embedding_of_method(self.config["embedding"], method, self.entry(method)["embedding"])
 
+    def kept_wells(self, screen: str, method: str) -> str:
+        """Which wells of a screen a method embeds: those of which the screen keeps images.
+
+        Methods that see no image follow those that do, so that a table compares them on the same wells; a file brings
+        its own wells.
+        """
+        kind = self.plan.defined[method].kind
+        pictured = any(other.kind.needs_images for other in self.plan.methods)
+        if kind.reads_file or not (kind.needs_images or pictured):
+            return "all"
+        return str(self.config["screens"].get(screen, {}).get("keep", "all"))
+
     def embedding_file(self, screen: str, method: str) -> str:
         """The file that a method's vectors are read from."""
         if path := self.file_of(self.plan.defined[method], screen):

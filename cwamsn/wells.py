@@ -20,6 +20,18 @@ def is_treated(wells: pd.DataFrame) -> np.ndarray:
     return np.array((wells["control"].isna() & wells["perturbation"].notna()).to_numpy(dtype=bool))
 
 
+def is_kept(wells: pd.DataFrame, keep: str) -> np.ndarray:
+    """(N,) bool: whether the screen keeps images of each well, as its key `keep` says.
+
+    keep : `split` (wells of the split), `split_and_controls` (and the negative controls) or `all`. A screen without a
+        split keeps all.
+    """
+    in_split = np.array(wells["split"].notna().to_numpy(dtype=bool))
+    if keep == "all" or not in_split.any():
+        return np.ones(len(wells), dtype=bool)
+    return in_split | is_negative(wells) if keep == "split_and_controls" else in_split
+
+
 def order_of_ids(wells: pd.DataFrame) -> np.ndarray:
     """(N,) int64: positions that sort the wells by `well_id` as text, so that no result depends on row order."""
     return np.argsort(wells["well_id"].to_numpy(str), kind="stable")

@@ -29,6 +29,7 @@ rule embed:
     params:
         entry=of(needs.entry_of_embeddings),
         options=of(needs.embedding_options),
+        keep=of(needs.kept_wells),
         max_missing_share=config["max_missing_share"],
     script:
         "../workflow_scripts/embeddings_embed.py"
@@ -61,6 +62,7 @@ use rule embed as pretrained_embedding with:
     params:
         entry=of(needs.entry_of_embeddings),
         options=of(needs.embedding_options),
+        keep=of(needs.kept_wells),
         max_missing_share=config["max_missing_share"],
         accept=config["accept_noncommercial_licence"],
 
@@ -151,6 +153,7 @@ rule random_embedding:
         runtime=runtime(30),
     params:
         entry=of(needs.entry_of_embeddings),
+        keep=of(needs.kept_wells),
     script:
         "../workflow_scripts/embeddings_embed.py"
 
@@ -172,6 +175,7 @@ use rule random_embedding as import_embedding with:
         method=plan.pattern(*EMBEDDING_FILES),
     params:
         entry=of(needs.entry_of_embeddings),
+        keep=of(needs.kept_wells),
         max_missing_share=config["max_missing_share"],
 
 

@@ -26,6 +26,7 @@ with job(snakemake):
         seed,
         EmbedOptions.from_config(section | how | {"gpus": gpus, "threads": snakemake.threads}),
         source,
+        keep=params.keep,
         max_missing_share=params.get("max_missing_share", 0.0),
         accept_noncommercial=params.get("accept", False),
         parts=parts,

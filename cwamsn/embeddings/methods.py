@@ -28,7 +28,7 @@ from cwamsn.methods import ENCODER, HANDCRAFTED, LATENT, PRETRAINED, RANDOM, REL
 from cwamsn.models import leased_devices, load_pretrained, ready_device, share_threads
 from cwamsn.notes import note
 from cwamsn.paths import ScreenPaths
-from cwamsn.wells import sample_of
+from cwamsn.wells import is_kept, sample_of
 
 Found = tuple[pd.DataFrame, dict[str, object]]
 
@@ -75,6 +75,7 @@ def embed_method(
     source: Path | Sequence[Path] | None = None,
     *,
     imaged_only: bool = False,
+    keep: str = "all",
     max_missing_share: float = 0.05,
     accept_noncommercial: bool = False,
     parts: Path | None = None,
@@ -91,6 +92,8 @@ def embed_method(
     source : folder of the encoder; file of a method whose vectors lie in one; tables of a handcrafted method's
         units as :func:`cwamsn.embeddings.handcrafted.measure_unit` gives them (None: they are measured here)
     imaged_only : embed only wells that have a crop, so that methods that see no image have the wells of those that do
+    keep : which wells the screen keeps images of, its key `keep` (:func:`cwamsn.wells.is_kept`); others are left out
+        and not missing
     max_missing_share : largest share of the wells that may be left without an embedding
     accept_noncommercial : whether weights under non-commercial terms may be used
     parts : folder in which a network's features are kept meanwhile, as in :func:`cwamsn.embeddings.images.embed`
@@ -108,6 +111,7 @@ def embed_method(
     if method.kind not in _KINDS:
         raise InputError(f"{method.name}: a method of kind {method.kind.name} has no embeddings of wells")
     wells = tables.read("wells", screen.wells)
+    wells = wells[is_kept(wells, keep)]
     if imaged_only:
         wells = wells[wells["well_id"].isin(CropStore(screen.crops, screen.root).frame["well_id"])]
     job = _Job(method, screen, seed, options, source, wells, max_missing_share, accept_noncommercial, parts)

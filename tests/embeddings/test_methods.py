@@ -84,6 +84,19 @@ def test_every_kind_embeds_the_wells_that_it_can(screen, network, tmp_path, kind
     assert np.isfinite(frame[feature_columns(frame)]).all(axis=None)
 
 
+def test_wells_of_which_no_images_are_kept_are_left_out_and_not_missing(screen, tmp_path):
+    """Random numbers have the wells of the methods beside them, and none of those counts as missing."""
+    wells = tables.read("wells", screen.wells)
+    part = wells.assign(split=["train"] * 30 + [None] * (len(wells) - 30))
+    (tmp_path / "s").mkdir()
+    tables.write(part, "wells", tmp_path / "s" / "wells.parquet")
+    frame, counts = methods.embed_method(
+        method("random", dimension=4), ScreenPaths(tmp_path / "s"), 0, OPTIONS, keep="split"
+    )
+    assert frame["well_id"].tolist() == sorted(part["well_id"].iloc[:30])
+    assert counts["wells"] == counts["matched"] == 30 and counts["missing"] == 0
+
+
 def test_the_table_knows_every_kind_that_embeds_wells():
     assert {kind.name for kind in KINDS.values() if kind.embeds_wells} == {kind.name for kind in methods._KINDS}
     with pytest.raises(InputError, match="mine: a method of kind map has no embeddings of wells"):

@@ -13,9 +13,11 @@ from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
-from cwamsn.models import morphem, subcell
+from cwamsn.models import cell_painting_cnn, morphem, subcell
+from cwamsn.models.cell_painting_cnn import CellPaintingCNN
 from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
 from cwamsn.models.dinov2 import Dinov2
+from cwamsn.models.keras_files import read_keras
 from cwamsn.models.morphem import MorphEm
 from cwamsn.models.one_channel import OneChannelAtATime
 from cwamsn.models.published import ChannelAgnosticViT, CloomeResNet, TimmFeatures
@@ -37,7 +39,7 @@ class Pretrained(NamedTuple):
     `mean` and `std` per channel, in 0-255 units, are what the images are normalised with before the network; `channels`
     the stains that the weights are bound to, in order, None for any. `stains` are those that the network is told the
     places of, under whatever name the images have them. `twin` says whether the network without its weights is one to
-    compare with; where a fixed part comes with the weights it is not.
+    compare with; where a fixed part comes with the weights it is not. `read` gives the weights of a file.
     """
 
     source: Source
@@ -51,6 +53,7 @@ class Pretrained(NamedTuple):
     inside: str | None = "state_dict"
     stains: tuple[str, ...] = ()
     twin: bool = True
+    read: Callable[[Path, str | None], State] = read_state
 
 
 def _timm(state: State, network: TimmFeatures, path: Path) -> State:
@@ -218,6 +221,15 @@ PRETRAINED: dict[str, Pretrained] = {
         inside=None,
         stains=subcell.STAINS,
     ),
+    "cell-painting-cnn": Pretrained(
+        Source("https://zenodo.org/records/7114558/files", "Cell_Painting_CNN_v1.hdf5", "as its Zenodo record says"),
+        lambda channels: CellPaintingCNN(channels),
+        lambda state, network, path: cell_painting_cnn.from_keras_names(state, network),
+        input_size=cell_painting_cnn.VIEW,
+        inside=None,
+        stains=cell_painting_cnn.STAINS,
+        read=read_keras,
+    ),
 }
 
 
@@ -290,7 +302,7 @@ def load_pretrained(
             )
             network.frozen, digests, unknown = frozen, inner["sha256"], inner["digest_unknown"]
         found, digest = find_weights(entry.source, path, sha256, accept_noncommercial, key)
-        load_strictly(network, entry.convert(read_state(found, entry.inside), network, found), found)
+        load_strictly(network, entry.convert(entry.read(found, entry.inside), network, found), found)
         digests = {name: digest} | digests
         unknown = [*unknown, *([] if sha256 or entry.source.sha256 else [name])]
     if stains:

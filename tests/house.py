@@ -121,6 +121,7 @@ LAYERS = [
     ["profiling"],
     ["benchmarks"],
     ["hits"],
+    ["heads"],
     ["scoring", "scoring_bray"],
     ["atlas"],
     ["studies"],

@@ -12,6 +12,7 @@ MADE = [
     "./r/report.html",
     "./r/scores.parquet",
     "./r/models/cwa-msn/seed0/encoder.safetensors",
+    "./r/plates/a/plates.html",
     "./mine/tables/table2.md",
     "data/a/wells.parquet",
 ]
@@ -22,6 +23,7 @@ def test_products_are_named_by_kind_and_path():
         "report: ./r/report.html",
         "tables: ./r/tables/ (table1, table8)",
         "figures: ./r/figures/ (figure1)",
+        "plates: ./r/plates/a/plates.html",
         "scores: ./r/scores.parquet",
     ]
 

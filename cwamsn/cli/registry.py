@@ -4,6 +4,7 @@ COMMANDS = {
     "init": "look at a folder of images and write the files that describe it as a screen",
     "check": "check a whole screen before anything long runs",
     "embed": "make profiles of a screen with a trained encoder",
+    "align": "align profiles on their controls, or by a head that is learned from replicates",
     "neighbours": "list the perturbations nearest to one",
     "activity": "list the perturbations that differ from their controls",
     "plates": "show plates as heat maps, with pictures of their wells",

@@ -55,8 +55,9 @@ def fair_vectors(
 
     Returns
     -------
-    (N, D) vectors; (N,) bool, None for all negative controls; `held out`, `seen by the alignment`, `not aligned` or
-    `unknown`, where profiles of another tool do not say what was done to them.
+    (N, D) vectors; (N,) bool, None for all negative controls; `held out`, `all controls` where a head was learned,
+    `seen by the alignment`, `not aligned` or `unknown`, where profiles of another tool do not say
+    what was done to them.
     """
     name, written = profiles.alignment(alignment), profiles.about.get("vectors", UNALIGNED)
     vectors = profiles.vectors(name)
@@ -77,6 +78,8 @@ def fair_vectors(
     said = known.get(name) if isinstance(known, Mapping) else None
     if not isinstance(said, Mapping):
         return vectors, None, _seen(f"{seen}; the profiles do not say with what options, so it cannot be repeated")
+    if "method" not in said:  # learned from replicates, not fitted on controls: there is nothing to hold out
+        return vectors, None, "all controls"
     wells = wells_of(profiles.obs)
     fit, held = split_controls(wells, share, seed)
     try:

@@ -10,6 +10,7 @@ from cwamsn.errors import InputError
 from cwamsn.hits.against_controls import activity
 from cwamsn.hits.doses import hit_list
 from cwamsn.hits.held_out import fair_vectors
+from cwamsn.hits.learned import marked_negatives, trained_on
 from cwamsn.hits.nearest import neighbours, neighbours_without_wells
 from cwamsn.hits.options import ActivityOptions, NeighbourOptions
 from cwamsn.hits.positions import note_positions
@@ -50,7 +51,12 @@ def neighbours_of_profiles(
     """
     options = options or NeighbourOptions()
     vectors = profiles.vectors(alignment)
-    about: dict[str, object] = {"options": asdict(options), "alignment": _alignment(profiles, alignment)}
+    used = _alignment(profiles, alignment)
+    about: dict[str, object] = {
+        "options": asdict(options),
+        "alignment": used,
+        "head_trained_on": trained_on(profiles, used),
+    }
     if profiles.level == "well":
         wells = wells_of(profiles.obs)
         shared = note_positions(wells)
@@ -98,13 +104,15 @@ def activity_of_profiles(
     shared = note_positions(wells)
     vectors, negatives, how = fair_vectors(profiles, options.held_out, options.seed, alignment, threads=threads)
     table = activity(vectors, wells, options, negatives=negatives)
+    used = _alignment(profiles, alignment)
+    seen = trained_on(profiles, used)
     about: dict[str, object] = {
-        "options": asdict(options), "alignment": _alignment(profiles, alignment), "negatives": how,
-        "shared_positions": shared,
+        "options": asdict(options), "alignment": used, "negatives": how, "shared_positions": shared,
+        "head_trained_on": seen,
     }  # fmt: skip
     # each row says what weakens its p-value: a list travels without what stands beside it
     found = {"activity": table, "hits": hit_list(table, options.level)}
-    return Found({name: rows.assign(negatives=how) for name, rows in found.items()}, about)
+    return Found({name: marked_negatives(rows, how, seen) for name, rows in found.items()}, about)
 
 
 def _alignment(profiles: Profiles, alignment: str | None) -> str:

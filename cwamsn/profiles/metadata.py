@@ -31,6 +31,10 @@ OF_WELLS = {
 }
 PLATE_MAP = "platemap_"  # how further columns of the user's plate map begin in the wells table
 UNIT = "Metadata_PlateID"  # the plate as files are named, where its barcode cannot name one
+LEARNED = "learned"
+"""Name of the alignment by a head that was learned from replicates."""
+LEARNED_ON = "Metadata_LearnedOn"
+"""What a well's perturbation was to a head that was learned from replicates: `training`, `validation` or `no`."""
 COUNTS = (
     "Metadata_FieldCount",
     "Metadata_CellCount",
@@ -40,7 +44,7 @@ COUNTS = (
 )
 WHOLE = ("Metadata_Row", "Metadata_Column", *COUNTS)
 REAL = ("Metadata_Concentration",)
-TEXT = (*(name for name in OF_WELLS.values() if name not in (*WHOLE, *REAL)), UNIT)
+TEXT = (*(name for name in OF_WELLS.values() if name not in (*WHOLE, *REAL)), UNIT, LEARNED_ON)
 # Columns that say where a well is; profiles of perturbations have none of them.
 OF_PLACE = (
     "Metadata_Plate", UNIT, "Metadata_Well", "Metadata_Row", "Metadata_Column", "Metadata_Plate_Map_Name",

@@ -1,0 +1,225 @@
+"""Cross-well alignment on frozen features: the pairs and the loss of CWA-MSN, over vectors in place of images."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cwamsn.errors import InputError
+from cwamsn.heads.network import Head
+from cwamsn.heads.options import HeadOptions
+from cwamsn.heads.validation import chosen_rows, precision_across
+from cwamsn.models import Prototypes
+from cwamsn.training import PairSampler, msn_loss
+from cwamsn.training.objectives.simclr import nt_xent
+from cwamsn.training.recipe import PairOptions
+from cwamsn.wells import is_treated
+
+LEAST = 2  # perturbations of a validation set that can tell anything
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHead:
+    """A head, what it was trained on, and how it did on what it was not."""
+
+    head: Head
+    trained_on: list[str]
+    """Perturbations of its training."""
+    validated_on: list[str]
+    """Perturbations that said when to stop."""
+    before: float
+    """Mean average precision of their replicates across plates, of the features as they came."""
+    after: float
+    """The same of the head that is kept."""
+    steps: int
+    """Steps of the head that is kept."""
+    log: pd.DataFrame
+    """Columns `step`, `loss`, `precision`, a row per look at the validation perturbations."""
+
+    @property
+    def better(self) -> bool:
+        """Whether unseen perturbations' replicates find each other better than before."""
+        return self.after > self.before
+
+
+def train_head(features: np.ndarray, wells: pd.DataFrame, options: HeadOptions | None = None) -> TrainedHead:
+    """Train a head so that a well's features predict those of another well of its perturbation.
+
+    Treated wells of `1 - validation` of the perturbations are paired as :class:`cwamsn.training.PairSampler` pairs
+    fields. The anchor's standardised features are dropped and get noise; the target's go through a moving average of
+    the head. The head is kept that finds the replicates of the other perturbations best across plates. The same digits
+    for any order of the wells, on one thread and machine.
+
+    Parameters
+    ----------
+    features : (N, D), finite
+    wells : wells table of the same N wells: `perturbation`, `control`, `experiment`, `plate`, `well_id`
+    options : of the head and its training
+
+    Raises
+    ------
+    InputError
+        Features that are not finite, or too few perturbations with the pairs that are asked for.
+    """
+    options = options or HeadOptions()
+    if len(features) != len(wells):
+        raise InputError(f"heads: {len(features)} rows of features for {len(wells)} wells")
+    if not np.isfinite(features).all():
+        bad = wells["well_id"].iloc[int((~np.isfinite(features)).any(axis=1).argmax())]
+        raise InputError(f"heads: the features of {bad} hold a NaN or infinite value; leave the well out")
+    order = np.argsort(wells["well_id"].to_numpy(str), kind="stable")
+    order = order[is_treated(wells.iloc[order])]
+    table = wells.iloc[order].reset_index(drop=True)
+    values = np.asarray(features, dtype=np.float32)[order]
+    groups = table["perturbation"].to_numpy(str)
+    train, validate = _split(groups, table["plate"].to_numpy(str), options)
+    crops = table.iloc[train].assign(field_id=table["well_id"])[
+        ["perturbation", "experiment", "plate", "well_id", "field_id"]
+    ]
+    sampler = _sampler(crops, options)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        return _train(values, train, validate, table, sampler, options)
+
+
+def _split(groups: np.ndarray, plates: np.ndarray, options: HeadOptions) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows to validate on: whole perturbations, of those on two plates or more."""
+    spread = pd.Series(plates).groupby(groups).nunique()
+    names = np.sort(spread.index[spread > 1].to_numpy(str))
+    count = round(len(names) * options.validation)
+    if count < LEAST:
+        raise InputError(
+            f"heads: {len(names)} perturbations lie on two plates or more, and {options.validation:g} of them say when "
+            "to stop: too few; give more perturbations, or a larger share"
+        )
+    chosen = np.random.default_rng(options.seed).permutation(names)[:count]
+    held = np.isin(groups, chosen)
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _sampler(crops: pd.DataFrame, options: HeadOptions) -> PairSampler:
+    size = min(options.batch_size, crops["perturbation"].nunique())
+    crops = crops.reset_index(drop=True)
+    while True:
+        try:
+            return PairSampler(crops, PairOptions(target_from=options.target_from, batch_size=size), options.seed)
+        except InputError:
+            # fewer perturbations than a batch have such a pair: all of them are the batch
+            if size <= LEAST:
+                raise InputError(
+                    f"heads: too few perturbations have a second well with target_from: {options.target_from}; "
+                    "choose another"
+                ) from None
+            size = max(LEAST, size // 2)
+
+
+def _train(
+    values: np.ndarray,
+    train: np.ndarray,
+    validate: np.ndarray,
+    table: pd.DataFrame,
+    sampler: PairSampler,
+    options: HeadOptions,
+) -> TrainedHead:
+    groups, plates = table["perturbation"].to_numpy(str), table["plate"].to_numpy(str)
+    looked = chosen_rows(validate, groups, options.seed)
+    head = Head(values.shape[1], options)
+    head.fit_scale(torch.from_numpy(values[train]))
+    rows = head.standardise(torch.from_numpy(values))
+    own = rows[torch.from_numpy(train)]
+    target = copy.deepcopy(head).requires_grad_(False)
+    prototypes = Prototypes(options.prototypes, head.width)
+    parameters = [*head.parameters(), *(prototypes.parameters() if options.loss == "prototypes" else ())]
+    optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.steps)
+
+    def precision(module: Head | None) -> float:
+        with torch.no_grad():
+            shown = rows[torch.from_numpy(looked)]
+            vectors = shown if module is None else module(shown)
+        return precision_across(vectors.numpy(), groups[looked], plates[looked])
+
+    before = precision(None)
+    best, best_step, kept = precision(head), 0, copy.deepcopy(head.state_dict())
+    log = [{"step": 0, "loss": float("nan"), "precision": best}]
+    step, epoch, total = 0, 0, 0.0
+    while step < options.steps and (step - best_step) < options.patience * options.check_every:
+        for pairs in sampler.epoch(epoch):
+            loss = _loss(head, target, prototypes.weight, own, pairs.anchor, pairs.target, options)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            _follow(target, head, options.momentum)
+            step, total = step + 1, total + float(loss.detach())
+            if step % options.check_every == 0 or step == options.steps:
+                found = precision(head)
+                log.append({"step": step, "loss": total / ((step - 1) % options.check_every + 1), "precision": found})
+                total = 0.0
+                if found > best:
+                    best, best_step, kept = found, step, copy.deepcopy(head.state_dict())
+            if step == options.steps or (step - best_step) >= options.patience * options.check_every:
+                break
+        epoch += 1
+    head.load_state_dict(kept)
+    return TrainedHead(
+        head.eval(),
+        sorted(map(str, np.unique(sampler.perturbations))),
+        sorted(set(groups[validate])),
+        before,
+        best,
+        best_step,
+        pd.DataFrame(log),
+    )
+
+
+def _loss(
+    head: Head,
+    target: Head,
+    prototypes: Tensor,
+    rows: Tensor,
+    anchors: np.ndarray,
+    targets: np.ndarray,
+    options: HeadOptions,
+) -> Tensor:
+    views = torch.cat([_view(rows[torch.from_numpy(anchors)], options) for _ in range(options.views)])
+    shown = rows[torch.from_numpy(targets)]
+    if options.loss == "contrastive":
+        second = head(_view(shown, options))
+        parts = head(views).unflatten(0, (options.views, -1))
+        return torch.stack([nt_xent(view, second, options.temperature) for view in parts]).mean()
+    if options.target_from == "image":
+        shown = _view(shown, options)
+    with torch.no_grad():
+        wanted = target(shown)
+    return msn_loss(
+        head(views),
+        wanted,
+        prototypes,
+        num_views=options.views,
+        temperature=options.temperature,
+        sharpening=options.sharpening,
+        me_max_weight=options.me_max_weight,
+        sinkhorn_iterations=options.sinkhorn_iterations,
+    ).total
+
+
+def _view(rows: Tensor, options: HeadOptions) -> Tensor:
+    """Standardised features with noise, some of them at their mean: what masking is for images."""
+    noisy = rows + options.noise * torch.randn_like(rows)
+    return noisy * (torch.rand_like(rows) >= options.drop)
+
+
+@torch.no_grad()
+def _follow(target: Head, head: Head, momentum: float) -> None:
+    for slow, fast in zip(target.parameters(), head.parameters()):
+        slow.lerp_(fast, 1 - momentum)
+
+
+def apply_head(head: Head, features: np.ndarray) -> np.ndarray:
+    """(N, width) float32 of (N, D) features, with the head's own scale."""
+    with torch.no_grad():
+        return np.asarray(head(head.standardise(torch.from_numpy(np.asarray(features, dtype=np.float32)))).numpy())

@@ -1,0 +1,105 @@
+"""Heads on frozen features: what pairs across wells teach, what they cannot, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from cwamsn.errors import InputError
+from cwamsn.heads import HeadOptions, apply_head, precision_across, train_head
+from cwamsn.heads.network import Head
+from tests.heads.screens import screen
+
+SHORT = {"batch_size": 64, "prototypes": 64, "output": 24}
+
+
+def unseen_precision(features, wells, **chosen):
+    """Of perturbations that the head has never seen: precision before and after."""
+    test = (wells["perturbation"] >= "p080").to_numpy()
+    trained = train_head(features[~test], wells[~test].reset_index(drop=True), HeadOptions(**SHORT | chosen))
+    groups, plates = wells["perturbation"].to_numpy(str)[test], wells["plate"].to_numpy(str)[test]
+    mapped = apply_head(trained.head, features[test])
+    return precision_across(features[test], groups, plates), precision_across(mapped, groups, plates), trained
+
+
+@pytest.mark.parametrize("chosen", [{}, {"residual": True}, {"loss": "contrastive"}, {"layers": 2}])
+def test_pairs_across_wells_find_replicates_of_unseen_perturbations_that_plates_hid(chosen):
+    before, after, trained = unseen_precision(*screen(), **chosen)
+    assert before < 0.25
+    assert after > before + 0.3
+    assert trained.better and trained.steps > 0
+
+
+def test_pairs_of_one_well_with_itself_teach_nothing_of_plates():
+    before, after, trained = unseen_precision(*screen(), target_from="image")
+    assert after < before + 0.1
+    assert trained.after <= trained.before + 0.1
+
+
+def test_features_that_hold_nothing_but_noise_are_said_not_to_be_helped():
+    features, wells = screen(perturbations=60)
+    noise = np.random.default_rng(1).normal(size=features.shape).astype(np.float32)
+    trained = train_head(noise, wells, HeadOptions(**SHORT | {"residual": True}))
+    assert trained.after - trained.before < 0.1
+
+
+def test_the_order_of_the_wells_changes_no_digit_and_no_global_seed_is_touched():
+    features, wells = screen(perturbations=40)
+    options = HeadOptions(**SHORT | {"steps": 60})
+    state = torch.random.get_rng_state()
+    first = train_head(features, wells, options)
+    assert torch.equal(state, torch.random.get_rng_state())
+    order = np.random.default_rng(0).permutation(len(wells))
+    second = train_head(features[order], wells.iloc[order].reset_index(drop=True), options)
+    np.testing.assert_array_equal(apply_head(first.head, features), apply_head(second.head, features))
+    assert first.trained_on == second.trained_on and first.log.equals(second.log)
+
+
+def test_validation_perturbations_and_controls_are_not_trained_on():
+    features, wells = screen(perturbations=40)
+    wells.loc[wells["perturbation"] == "p000", "control"] = "negative"
+    trained = train_head(features, wells, HeadOptions(**SHORT | {"steps": 50}))
+    assert not set(trained.trained_on) & set(trained.validated_on)
+    assert len(trained.validated_on) == 6
+    assert "p000" not in {*trained.trained_on, *trained.validated_on}
+
+
+def test_a_residual_head_starts_as_the_identity():
+    head = Head(5, HeadOptions(residual=True, layers=2))
+    rows = torch.randn(3, 5)
+    assert torch.equal(head(rows), rows)
+
+
+def test_precision_across_is_that_of_a_loop_over_queries():
+    rng = np.random.default_rng(0)
+    vectors, groups, plates = rng.normal(size=(30, 4)), rng.integers(0, 8, 30), rng.integers(0, 3, 30)
+    vectors[5] = vectors[6]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = []
+    for q in range(30):
+        candidates = [i for i in range(30) if plates[i] != plates[q]]
+        positives = sorted((unit[q] @ unit[i] for i in candidates if groups[i] == groups[q]), reverse=True)
+        others = [unit[q] @ unit[i] for i in candidates if groups[i] != groups[q]]
+        ranks = [
+            k + sum(o > p + 1e-12 for o in others) + 0.5 * sum(abs(o - p) <= 1e-12 for o in others)
+            for k, p in enumerate(positives, 1)
+        ]
+        if ranks:
+            found.append(np.mean([k / rank for k, rank in enumerate(ranks, 1)]))
+    assert precision_across(vectors, groups, plates) == pytest.approx(np.mean(found))
+
+
+def test_what_no_head_can_be_learned_from_is_refused_in_one_line():
+    features, wells = screen(perturbations=40)
+    with pytest.raises(InputError, match="lie on two plates or more"):
+        train_head(features, wells.assign(plate="one"), HeadOptions())
+    with pytest.raises(InputError, match="second well with target_from: batch"):
+        train_head(features, wells, HeadOptions(target_from="batch"))
+    bad = features.copy()
+    bad[3, 2] = np.nan
+    with pytest.raises(InputError, match=f"features of {wells['well_id'][3]} hold a NaN"):
+        train_head(bad, wells)
+    with pytest.raises(InputError, match="loss 'other' is not known"):
+        HeadOptions(loss="other")
+    head = Head(5, HeadOptions())
+    with pytest.raises(InputError, match="takes 5 features, these are 7"):
+        apply_head(head, np.zeros((2, 7)))

@@ -21,9 +21,9 @@ from cwamsn.live import duration, say
 from cwamsn.naming import check_name, check_names
 from cwamsn.notes import collected, note
 from cwamsn.paths import ScreenPaths
-from cwamsn.screen_specs import RxRx3Spec, ScreenSpec, SimulatedSpec, host_spec, parse_spec
+from cwamsn.screen_specs import MorphoHelmSpec, RxRx3Spec, ScreenSpec, SimulatedSpec, host_spec, parse_spec
 from cwamsn.screen_specs.locations import local_path
-from cwamsn.screens import fetch_truth, fetch_unit, write_wells
+from cwamsn.screens import fetch_relations, fetch_truth, fetch_unit, write_wells
 from cwamsn.simulate import simulate_layout, simulate_unit
 from cwamsn.workers import Task, run_all
 
@@ -82,7 +82,7 @@ def prepare_screen(
 def prepare_wells(
     name: str, spec: ScreenSpec, folder: str | Path, *, cache: str | Path | None = None, truth: bool = True
 ) -> ScreenPaths:
-    """The wells table of a screen, and its table of known compound-gene relationships where it has one; no images.
+    """The wells table of a screen, and what benchmarks are scored with, where it is published with it; no images.
 
     Parameters
     ----------
@@ -97,6 +97,8 @@ def prepare_wells(
         work.write_wells()
         if truth and isinstance(work.source, RxRx3Spec):
             fetch_truth(work.source, cache, screen.truth)
+        if isinstance(spec, MorphoHelmSpec):
+            fetch_relations(spec, cache, screen)
     return screen
 
 

@@ -16,6 +16,7 @@ from cwamsn.benchmarks import enrichment as en
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks import geometry as ge
 from cwamsn.benchmarks import latent_probe as lp
+from cwamsn.benchmarks import morphohelm as mh
 from cwamsn.benchmarks import plate_probe as pp
 from cwamsn.benchmarks import replicates as rp
 from cwamsn.benchmarks import signal as sg
@@ -27,8 +28,10 @@ from cwamsn.cell_counts import with_cell_counts
 from cwamsn.config_files import sections_of
 from cwamsn.embeddings import WellsFile, load_features, read_embeddings
 from cwamsn.errors import InputError, nearest
+from cwamsn.files import read_json
 from cwamsn.options import Options
 from cwamsn.paths import ScreenPaths
+from cwamsn.screen_specs import MorphoHelmSpec
 from cwamsn.wells_by_count import MinimumCellsOptions, minimum_scores, with_enough_cells
 
 OF_RXRX3 = ("gene_gene", "compound_gene")
@@ -78,6 +81,7 @@ class Subject:
     in_sample: bool | None
     """Whether the method was trained on the screen; None: unknown."""
     sections: Sections
+    screen: ScreenPaths
 
 
 def _gene_gene(of: Subject) -> Result:
@@ -127,12 +131,29 @@ def _retrieval(of: Subject) -> Result:
 
 
 def _enrichment(of: Subject) -> Result:
-    sections = of.sections
-    options, bootstrap, genes = sections.enrichment, sections.bootstrap, sections.gene_gene
+    sections, options = of.sections, of.sections.enrichment
+    bootstrap, genes = sections.bootstrap, sections.gene_gene
+    if options.labels is None and of.screen.labels.is_file():
+        options = replace(options, labels=str(of.screen.labels))
     return beside(
         sections.shuffled_labels,
         of.kept,
         lambda wells: en.score(of.aligned, wells, options, bootstrap, gene_gene=genes, in_sample=of.in_sample),
+    )
+
+
+def _morphohelm(of: Subject) -> Result:
+    if of.source != MorphoHelmSpec.source:
+        raise InputError("morphohelm: is of screens with the source morphohelm; take retrieval and enrichment")
+    labels, pairs = (path if path.is_file() else None for path in (of.screen.labels, of.screen.gene_pairs))
+    name, sections = str(read_json(of.screen.source)["set"]), of.sections
+    relations, bootstrap, threads = mh.read_relations(labels, pairs), sections.bootstrap, sections.retrieval.threads
+    return beside(
+        sections.shuffled_labels,
+        of.kept,
+        lambda wells: mh.score(
+            of.aligned, wells, name, bootstrap, relations=relations, in_sample=of.in_sample, threads=threads
+        ),
     )
 
 
@@ -166,6 +187,7 @@ BENCHMARKS: dict[str, Callable[[Subject], Result]] = {
     "replicate_map": _replicate_map,
     "retrieval": _retrieval,
     "enrichment": _enrichment,
+    "morphohelm": _morphohelm,
     "signal": lambda of: beside(
         of.sections.shuffled_labels, of.kept, lambda wells: sg.score(of.aligned, wells, of.sections.signal)
     ),
@@ -259,7 +281,7 @@ def _subject(
     options = sections.alignment
     pooled = aggregate(aligned, kept, options.pool, options.doses(source)) if needed else None
     return Subject(
-        features, embedded, wells, aligned, kept, pooled, truth, screen.simulated_truth, source, False, sections
+        features, embedded, wells, aligned, kept, pooled, truth, screen.simulated_truth, source, False, sections, screen
     )
 
 

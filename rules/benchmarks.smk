@@ -247,6 +247,7 @@ rule published_protocol:
         runtime=runtime(60),
     params:
         of_set=of(needs.published_set),
+        shuffles=config["shuffled_labels"],
         bootstrap=config["bootstrap"],
         alignment=of(needs.alignment),
         in_sample=of(needs.is_in_sample),

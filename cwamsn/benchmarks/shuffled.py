@@ -25,7 +25,7 @@ WITHIN: dict[str, tuple[str, ...]] = {
 }
 # Columns of the wells table that say where a well is, what kind it is, or what was measured in it.
 STAYS = {"well_id", "screen", "experiment", "plate", "address", "row", "column", "barcode", "plate_map", "source"}
-STAYS |= {"control", "perturbation_type", "cell_count"}
+STAYS |= {"control", "perturbation_type", "cell_count", "table_row"}
 _VALUES = ("value", "n", "ci_low", "ci_high")
 
 

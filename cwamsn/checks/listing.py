@@ -13,7 +13,7 @@ from cwamsn.crops.plates import plate_of
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.paths import ScreenPaths
-from cwamsn.screen_specs import LoadDataSpec, ScreenSpec
+from cwamsn.screen_specs import LoadDataSpec, MorphoHelmSpec, ScreenSpec
 from cwamsn.screens import write_wells
 from cwamsn.screens.sources import Raw, source_of
 
@@ -68,7 +68,7 @@ def list_screen(spec: ScreenSpec, screen: ScreenPaths, cache: Path, units: list[
     skipped: list[pd.DataFrame] = []
     faults: dict[str, str] = {}
     sizes: dict[str, int] = {}
-    if isinstance(spec, LoadDataSpec) and spec.load_data is None:
+    if isinstance(spec, MorphoHelmSpec) or (isinstance(spec, LoadDataSpec) and spec.load_data is None):
         units = []  # wells alone, whose profiles come from elsewhere
     for name in units:
         raw = Raw(screen.unit(name), glances=True)

@@ -6,6 +6,7 @@ What can be said of a screen before anything is fetched, and without pandas, is 
 from cwamsn.screens.acquisition import (
     fetch_gene_pairs,
     fetch_labels,
+    fetch_relations,
     fetch_released_embeddings,
     fetch_truth,
     fetch_unit,
@@ -20,6 +21,7 @@ __all__ = [
     "PlaneReader",
     "fetch_gene_pairs",
     "fetch_labels",
+    "fetch_relations",
     "fetch_released_embeddings",
     "fetch_truth",
     "fetch_unit",

@@ -16,6 +16,7 @@ from cwamsn.files import atomic_path, write_json
 from cwamsn.paths import ScreenPaths, UnitPaths
 from cwamsn.screen_specs import HostedSpec, MorphoHelmSpec, RxRx3Spec, ScreenSpec
 from cwamsn.screen_specs.image_options import illumination_name
+from cwamsn.screen_specs.morphohelm import LABELLED
 from cwamsn.screens.hosts import Fetched, fetch, forget
 from cwamsn.screens.sources import Raw, morphohelm, rxrx3_core, source_of
 from cwamsn.screens.splits import write_fields
@@ -113,6 +114,14 @@ def fetch_gene_pairs(spec: ScreenSpec, cache: str | Path, path: str | Path) -> N
     with atomic_path(path) as temporary:
         pairs.to_parquet(temporary, index=False)
     print(pairs["database"].value_counts(sort=False).to_dict())
+
+
+def fetch_relations(spec: ScreenSpec, cache: str | Path, screen: ScreenPaths) -> None:
+    """Write what enrichment is scored of on a MorphoHELM screen beside its wells: mechanisms, or pairs of genes."""
+    if _morphohelm(spec).set in LABELLED:
+        fetch_labels(spec, cache, screen.labels)
+    elif _morphohelm(spec).set == "cpg-crispr":
+        fetch_gene_pairs(spec, cache, screen.gene_pairs)
 
 
 def _morphohelm(spec: ScreenSpec) -> MorphoHelmSpec:

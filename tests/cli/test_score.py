@@ -121,6 +121,7 @@ def test_a_screen_that_was_prepared_is_scored_by_its_folder(host, capsys, tmp_pa
     [
         (["--benchmarks", "gene"], "benchmarks: 'gene' is not known; nearest: gene_gene"),
         (["--benchmarks", "latent_probe"], "latent_probe: the screen is not simulated; leave the benchmark out"),
+        (["--benchmarks", "morphohelm"], "morphohelm: is of screens with the source morphohelm; take retrieval"),
         (["--truth", "absent.csv"], "absent.csv: no such file; correct --truth"),
         (["--read", "arry=x"], "--read arry: not known; known: format, feature_columns, array"),
         (["--out", "scores.txt"], "scores.txt: end the name of a table with .csv, .tsv, .parquet"),

@@ -57,7 +57,8 @@ def table_of(spec: MorphoHelmSpec, model: str, cache: Path) -> Fetched:
         raise InputError(f"models: has no {model}; {nearest(model, spec.models)}")
     fetched = fetch_file(spec, spec.table(model), cache)
     first = fetch_file(spec, spec.table(spec.models[0]), cache)
-    own, other = (read_columns(file, (PLATE, WELL)).agg("_".join, axis=1) for file in (fetched, first))
+    places = [read_columns(file, (PLATE, WELL)) for file in (fetched, first)]
+    own, other = (frame[PLATE] + "_" + frame[WELL] for frame in places)
     shared = [ids[ids.isin(rest)].to_numpy() for ids, rest in ((own, set(other)), (other, set(own)))]
     if not np.array_equal(*shared):
         note(

@@ -69,8 +69,9 @@ def bray_summary(scores: pd.DataFrame, sections: Sections) -> pd.DataFrame:
     -------
     `question, wells, value, ci_low, ci_high, chance, n, said`. `wells`: the level of stringency, with the part of a
     split screen that the queries are of, or the wells that a probe sees. `chance`: of an odds ratio and a share of
-    compounds what a random ranking gives, of a probe the same probe on shuffled labels; none for retrieval. `said`:
-    `in-sample`, where the queries were trained on or that is unknown; `not scored`, where the layout has no such level.
+    compounds what a random ranking gives, of a probe the same probe on shuffled labels, of retrieval the same with
+    shuffled labels, if `shuffled_labels.draws` asks for them. `said`: `in-sample`, where the screen was trained on
+    (with `?`: nobody has said); `not scored`, where the layout has no such level.
     """
     source, in_sample = without_mark(scores["source"].where(scores["source"].notna(), ""))
     table = scores.assign(source=source, in_sample=in_sample)
@@ -131,6 +132,7 @@ def _of_probes(table: pd.DataFrame) -> Iterator[Row]:
 def _row(question: str, wells: str, score: pd.Series, chance: float | None) -> Row:
     said = {"yes": "in-sample", "unknown": "in-sample?"}.get(str(score["in_sample"]))
     low, high = score.get("ci_low"), score.get("ci_high")
+    chance = score.get("shuffled") if chance is None else chance
     return Row(question, wells, float(score["value"]), low, high, chance, int(score["n"]), said)
 
 

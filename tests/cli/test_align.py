@@ -31,7 +31,7 @@ def test_a_learned_head_finds_replicates_and_says_what_it_was_trained_on(learned
     assert known["precision_after"] > known["precision_before"] + 0.1
     named = found.obs["Metadata_Perturbation"]
     expected = np.select(
-        [named.isin(known["trained_on"]), named.isin(known["validated_on"])], ["training", "validation"]
+        [named.isin(known["trained_on"]), named.isin(known["validated_on"])], ["training", "validation"], "no"
     )
     assert (found.obs[LEARNED_ON] == expected).all()
     assert (len(known["trained_on"]), len(known["validated_on"])) == (102, 18)

@@ -12,7 +12,7 @@ from cwamsn.paths import notes_of
 from cwamsn.plan import Plan
 
 ON_MAPS = ("gene_gene", "compound_gene")
-WITH_OWN_TABLE = ("retrieval", "enrichment")  # methods are compared by the benchmark's own tables
+WITH_OWN_TABLE = ("retrieval", "enrichment", "matching")  # methods are compared by the benchmark's own tables
 COMPARED = (*ON_MAPS, *WITH_OWN_TABLE)
 SIMULATED_UNITS = {"simulated-bray": "simulate_plate", "simulated-rxrx3-core": "simulate_shard"}
 

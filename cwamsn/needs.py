@@ -543,6 +543,13 @@ class Needs:
         options = self.config["geometry"]
         return {"max_wells": options["max_wells"], "sample_seed": options["seed"]}
 
+    def known_targets(self, screen: str) -> dict[str, str]:
+        """The user's table of targets, so that a change of it is noticed, else the screen's truth table, if any."""
+        path = self.config["matching"]["targets"]
+        if path:
+            return {"targets": path}
+        return {"truth": self.plan.truth(screen)} if self.plan.has_truth(screen) else {}
+
     def targets(self, screen: str, method: str, seed: str) -> dict[str, str]:
         """Map and truth table for the retrieval of shared targets, where there is a truth table."""
         if not self.plan.has_truth(screen):
@@ -581,7 +588,7 @@ class Needs:
         if {"gene_gene", "compound_gene"} <= set(benchmarks):
             found["truth"] = self.truth(screen)
         if {"truth", "first_embeddings"} & found.keys():
-            found["wells"] = str(self.plan.screen(screen).wells)
+            found |= {"wells": str(self.plan.screen(screen).wells)} | self.cells(screen)
         return found
 
     def _embed_wells(self, *methods: str) -> bool:

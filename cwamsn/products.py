@@ -136,6 +136,12 @@ PRODUCTS: dict[str, Product] = {
             builder="enrichment",
             needs=("enrichment",),
         ),
+        Product(
+            name="matching",
+            title="Retrieval of shared targets at levels of stringency",
+            builder="matching",
+            needs=("matching",),
+        ),
         Product(name="differences", title="Methods compared", builder="differences", needs=(), paired=True),
         Product(
             name="morphohelm",

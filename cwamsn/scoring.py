@@ -16,6 +16,7 @@ from cwamsn.benchmarks import enrichment as en
 from cwamsn.benchmarks import gene_gene as gg
 from cwamsn.benchmarks import geometry as ge
 from cwamsn.benchmarks import latent_probe as lp
+from cwamsn.benchmarks import matching as mt
 from cwamsn.benchmarks import morphohelm as mh
 from cwamsn.benchmarks import plate_probe as pp
 from cwamsn.benchmarks import replicates as rp
@@ -49,6 +50,7 @@ class Sections(Options):
     gene_gene: gg.GeneGeneOptions = field(default_factory=gg.GeneGeneOptions)
     geometry: ge.GeometryOptions = field(default_factory=ge.GeometryOptions)
     minimum_cells: MinimumCellsOptions = field(default_factory=MinimumCellsOptions)
+    matching: mt.MatchingOptions = field(default_factory=mt.MatchingOptions)
     plate_probe: pp.PlateProbeOptions = field(default_factory=pp.PlateProbeOptions)
     replicate_map: rp.ReplicateOptions = field(default_factory=rp.ReplicateOptions)
     retrieval: st.RetrievalOptions = field(default_factory=st.RetrievalOptions)
@@ -157,6 +159,16 @@ def _morphohelm(of: Subject) -> Result:
     )
 
 
+def _matching(of: Subject) -> Result:
+    options, bootstrap = of.sections.matching, of.sections.bootstrap
+    targets = mt.targets_of(options, of.truth)
+    return beside(
+        of.sections.shuffled_labels,
+        of.kept,
+        lambda wells: mt.score(of.aligned, wells, options, bootstrap, targets=targets, in_sample=of.in_sample),
+    )
+
+
 def _latent_probe(of: Subject) -> Result:
     if not of.simulated_truth.is_file():
         raise InputError("latent_probe: the screen is not simulated; leave the benchmark out")
@@ -188,6 +200,7 @@ BENCHMARKS: dict[str, Callable[[Subject], Result]] = {
     "retrieval": _retrieval,
     "enrichment": _enrichment,
     "morphohelm": _morphohelm,
+    "matching": _matching,
     "signal": lambda of: beside(
         of.sections.shuffled_labels, of.kept, lambda wells: sg.score(of.aligned, wells, of.sections.signal)
     ),

@@ -51,6 +51,13 @@ LEVELS: dict[str, tuple[tuple[str, ...], str]] = {
 # What enrichment is scored of, in the scores' column `source`.
 MECHANISMS, PATHWAYS = "mechanisms", "pathways"
 
+# Tasks of the benchmark `matching`, as the scores' column `source` names them.
+MATCHING_TASKS = {
+    "sisters": "compounds of one target among compounds of others",
+    "guides": "guides of one gene among guides of others",
+    "knockouts": "compounds and the knockouts of their targets, each among the other kind",
+}
+
 # Length of the first block of an InChIKey, the molecular skeleton; the rest is stereochemistry, isotopes, protonation.
 INCHIKEY_BLOCK = 14
 

@@ -224,6 +224,40 @@ rule enrichment_of_labels:
         "../workflow_scripts/benchmarks_enrichment.py"
 
 
+rule matching_of_targets:
+    """Compounds, guides and genes that share a target."""
+    input:
+        unpack(of(needs.cells)),
+        unpack(of(needs.known_targets)),
+        unpack(of(needs.training_elsewhere)),
+        embeddings=of(needs.wells_embedded),
+        wells=plan.screen().wells,
+    output:
+        table=own_table_of(plan.scores("matching")),
+        scores=plan.scores("matching"),
+        notes=notes_of(plan.scores("matching")),
+    log:
+        plan.log("matching/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("matching/{screen}/{method}/seed{seed}")
+    conda:
+        "../envs/benchmarks.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb(4000),
+        runtime=runtime(30),
+    params:
+        minimum_cells=config["minimum_cells"],
+        options=config["matching"],
+        bootstrap=config["bootstrap"],
+        alignment=of(needs.alignment),
+        in_sample=of(needs.is_in_sample),
+        fixed=of(needs.fixed, benchmark="matching"),
+        shuffles=config["shuffled_labels"],
+    script:
+        "../workflow_scripts/benchmarks_matching.py"
+
+
 rule published_protocol:
     """MorphoHELM's scores as its code computes them."""
     input:
@@ -357,11 +391,12 @@ rule compare_methods:
         mem_mb=mem_mb(3000),
         runtime=runtime(15),
     params:
-        gene_gene=config["gene_gene"],
-        compound_gene=config["compound_gene"],
+        sections={
+            name: config[name] for name in ("gene_gene", "compound_gene", "bootstrap")
+        },
+        minimum_cells=config["minimum_cells"],
         concentrations=of(needs.doses),
         alignment=of(needs.alignment),
-        bootstrap=config["bootstrap"],
         fixed=of(needs.fixed, benchmark="comparison"),
     script:
         "../workflow_scripts/benchmarks_compare.py"

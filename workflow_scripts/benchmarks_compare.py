@@ -10,18 +10,16 @@ with job(snakemake):
 
     from cwamsn.alignment import AlignOptions, align
     from cwamsn.benchmarks import comparison
-    from cwamsn.benchmarks.bootstrap import BootstrapOptions
-    from cwamsn.benchmarks.compound_gene import CompoundGeneOptions, load_truth
-    from cwamsn.benchmarks.gene_gene import GeneGeneOptions
+    from cwamsn.benchmarks.compound_gene import load_truth
+    from cwamsn.cell_counts import with_cell_counts
     from cwamsn.embeddings import load_features
     from cwamsn.tables import read
+    from cwamsn.wells_by_count import MinimumCellsOptions, with_enough_cells
 
     given, params = snakemake.input, snakemake.params
-    options = comparison.ComparisonOptions(
-        gene_gene=GeneGeneOptions.from_config(params.gene_gene),
-        compound_gene=CompoundGeneOptions.from_config(params.compound_gene),
-        bootstrap=BootstrapOptions.from_config(params.bootstrap),
-    )
+    wells = None
+    if given.get("wells"):
+        wells = with_cell_counts(read("wells", given.wells), given.get("qc"), given.get("counts"))
 
     def both(name: str, reader: Callable[[str], Any]) -> Any:
         # None where the two methods are not compared by it
@@ -29,21 +27,19 @@ with job(snakemake):
         return tuple(map(reader, files)) if all(files) else None
 
     def aligned(path: str) -> comparison.Aligned:
-        # the rule of the map has noted what there is to say
-        features, embedded = load_features(path, wells)
-        return align(features, embedded, options=AlignOptions.from_config(params.alignment), say=False), embedded
+        features, own = load_features(path, wells)
+        found = align(
+            features, own, options=AlignOptions.from_config(params.alignment), say=False
+        )  # the map's rule has
+        return with_enough_cells(found, own, wells, MinimumCellsOptions.from_config(params.minimum_cells))
 
-    wells = read("wells", given.wells) if given.get("wells") else None
+    tables = {name: both(name, pd.read_parquet) for name in ("retrieval", "enrichment", "matching")}
     result = comparison.score(
         both("map", lambda path: read("map", path)),
         snakemake.wildcards.other,
-        options,
+        comparison.ComparisonOptions.from_config(params.sections),
         truth=load_truth(given.truth, wells) if given.get("truth") else None,
         doses=params.concentrations,
-        of_wells=comparison.OfWells(
-            aligned=both("embeddings", aligned),
-            retrieval=both("retrieval", pd.read_parquet),
-            enrichment=both("enrichment", pd.read_parquet),
-        ),
+        of_wells=comparison.OfWells(aligned=both("embeddings", aligned), **tables),
     )
     result.write(snakemake.output.scores, **params.fixed)

@@ -9,6 +9,7 @@ import pandas as pd
 from cwamsn.benchmarks import compound_gene as cg
 from cwamsn.benchmarks import enrichment as en
 from cwamsn.benchmarks import gene_gene as gg
+from cwamsn.benchmarks import matching as mt
 from cwamsn.benchmarks import stringency as st
 from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.gene_gene_levels import similarities_at_levels
@@ -40,6 +41,8 @@ class OfWells:
     """The benchmark's own tables."""
     enrichment: Two | None = None
     """The benchmark's own tables."""
+    matching: Two | None = None
+    """The benchmark's own tables."""
 
 
 def score(
@@ -64,8 +67,8 @@ def score(
     Returns
     -------
     Metrics of the benchmarks: `recall`, `recall_at_level`, `recall_right_tail`; `average_precision_mean`,
-    `auc_roc_mean`; those of :func:`cwamsn.benchmarks.stringency.paired_difference` and
-    :func:`cwamsn.benchmarks.enrichment.paired_difference`.
+    `auc_roc_mean`; those of the `paired_difference` of :mod:`cwamsn.benchmarks.stringency`,
+    :mod:`cwamsn.benchmarks.enrichment` and :mod:`cwamsn.benchmarks.matching`.
     """
     of_wells = of_wells or OfWells()
     parts = []
@@ -75,6 +78,8 @@ def score(
         parts.append(st.paired_difference(*of_wells.retrieval, options.bootstrap))
     if of_wells.enrichment is not None:
         parts.append(en.paired_difference(*of_wells.enrichment, options.bootstrap).assign(null=None))
+    if of_wells.matching is not None:
+        parts.append(mt.paired_difference(*of_wells.matching, options.bootstrap).assign(null=None))
     return Result(tuple(part.assign(metric=part["metric"] + f"_minus_{other}") for part in parts))
 
 

@@ -12,7 +12,7 @@ from cwamsn.products import Product
 from cwamsn.reporting.context import SPREAD, TableContext, TableMethod
 from cwamsn.reporting.scores import JOINT, select, selected
 from cwamsn.reporting.table import Cell, Column, Row, Table
-from cwamsn.vocabulary import LEVELS, SOURCES
+from cwamsn.vocabulary import LEVELS, MATCHING_TASKS, SOURCES
 
 COLUMNS = [
     Column("level", "Level", text=True),
@@ -32,6 +32,7 @@ QUANTITIES = {
     "mean_average_precision": "replicates, mAP",
     "share_significant": "enrichment, share significant",
     "geometric_mean_odds_ratio": "enrichment, odds ratio",
+    "share_retrieved": "shared targets, share retrieved",
 }
 
 
@@ -60,8 +61,8 @@ def differences_table(
     notes = [
         "First method minus second, on the same wells and the same bootstrap resamples: of genes for recalls, of "
         "compounds clustered by target for AP and AUC, of perturbations for replicates, of compounds or genes for "
-        "enrichment. Above or below: the 95 % interval excludes 0 on that side, for every seed; an interval of several "
-        "seeds is the mean of theirs. Nothing is corrected for the number of rows.",
+        "enrichment, of targets for shared targets. Above or below: the 95 % interval excludes 0 on that side, for "
+        "every seed; an interval of several seeds is the mean of theirs. Nothing is corrected for the number of rows.",
         f"Levels: {'; '.join(levels)}." if levels else "",
         SPREAD,
         *context.versions,
@@ -81,8 +82,14 @@ def _named(found: pd.DataFrame, context: TableContext) -> pd.DataFrame:
     genes = found["metric"].isin(["recall_at_level", "recall_right_tail"])
     enriched = found["metric"].isin(["share_significant", "geometric_mean_odds_ratio"])
     relation, level = (found["source"].str.split(" ", n=1).str[number] for number in (0, 1))
-    found["level"] = level.where(genes | enriched, found["source"].where(found["metric"] != "recall", ""))
+    found["level"] = level.where(
+        genes | enriched | relation.isin(MATCHING_TASKS), found["source"].where(found["metric"] != "recall", "")
+    )
     found["what"] = found["what"].mask(enriched, found["what"] + " of " + relation)
+    matched = relation.isin(MATCHING_TASKS)
+    precision = matched & (found["metric"] == "mean_average_precision")
+    found["what"] = found["what"].mask(precision, "shared targets, mAP")
+    found["what"] = found["what"].mask(matched, found["what"] + " of " + relation)
     found["what"] = found["what"].mask(found["null"] == "controls", found["what"] + " against controls")
     # the recall of the table of the paper stands once, among its own null; the scores hold every source
     plain = (found["metric"] == "recall") & (found["source"] == JOINT)
@@ -91,7 +98,7 @@ def _named(found: pd.DataFrame, context: TableContext) -> pd.DataFrame:
     found = found[plain | level_ | (enriched & ~databases) | ~(genes | enriched | (found["metric"] == "recall"))]
     places = {name: number for number, name in enumerate(LEVELS)}
     return found.assign(
-        rank=found["metric"].map(list(QUANTITIES).index) * 2 + (found["null"] == "controls"),
+        rank=found["metric"].map(list(QUANTITIES).index) * 2 + (found["null"] == "controls") + 100 * matched,
         place=found["level"].str.split(",").str[0].map(places).fillna(-1),
     )
 

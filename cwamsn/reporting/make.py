@@ -20,7 +20,7 @@ from cwamsn.reporting.plate_probe import plate_probe_table
 from cwamsn.reporting.recall import recall_table
 from cwamsn.reporting.scores import read_scores
 from cwamsn.reporting.shuffled import shuffled_table
-from cwamsn.reporting.stringency import enrichment_table, gene_levels_table, retrieval_table
+from cwamsn.reporting.stringency import enrichment_table, gene_levels_table, matching_table, retrieval_table
 from cwamsn.reporting.table import Table
 
 Builder = Callable[[Product, Sequence[TableMethod], pd.DataFrame, TableContext], Table]
@@ -33,6 +33,7 @@ BUILDERS: dict[str, Builder] = {
     "retrieval": retrieval_table,
     "enrichment": enrichment_table,
     "gene_levels": gene_levels_table,
+    "matching": matching_table,
     "differences": differences_table,
     "morphohelm": morphohelm_table,
     "signal": signal_table,

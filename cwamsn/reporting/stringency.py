@@ -11,7 +11,7 @@ from cwamsn.reporting.context import TableContext, TableMethod
 from cwamsn.reporting.further import further_rows, further_table, in_sample_column, in_sample_note
 from cwamsn.reporting.scores import JOINT, select, selected
 from cwamsn.reporting.table import Column, Table
-from cwamsn.vocabulary import LEVELS, MECHANISMS, PATHWAYS
+from cwamsn.vocabulary import LEVELS, MATCHING_TASKS, MECHANISMS, PATHWAYS
 
 RETRIEVAL = {
     ("recall_at_1", "perturbations"): "Recall@1",
@@ -104,6 +104,42 @@ def gene_levels_table(
         f"Known pairs that a level leaves: {', '.join(sizes)}." if sizes else "",
     ]
     return further_table(product, columns, further_rows(methods, found, "gene_gene", columns), context, notes)
+
+
+MATCHED = {"mean_average_precision": "mAP", "share_retrieved": "share retrieved"}
+
+
+def matching_table(
+    product: Product, methods: Sequence[TableMethod], scores: pd.DataFrame, context: TableContext
+) -> Table:
+    """Mean average precision of shared targets and the share of them that is retrieved, by task and level."""
+    found = selected(select(scores, benchmark="matching"), replace(context.selection, null=None))
+    found, seen = _without_mark(found)
+    found = found.assign(key=found["source"] + "_" + found["metric"])
+    at = found["source"].astype(str).str.split(" ", n=1)
+    tasks = [name for name in MATCHING_TASKS if name in set(at.str[0])]
+    tasks += sorted(set(at.str[0]) - set(tasks))
+    sources = [f"{task} {level}" for task in tasks for level in LEVELS if f"{task} {level}" in set(found["source"])]
+    columns = [
+        Column(f"{source}_{metric}", text, 3, "high", f"{source},")
+        for source in sources
+        for metric, text in MATCHED.items()
+    ]
+    chance = found[found["metric"] == "mean_average_precision_of_a_random_ranking"].groupby("source")["value"].mean()
+    levels = [f"{name} {text}" for name, (_, text) in LEVELS.items() if any(s.endswith(f" {name}") for s in sources)]
+    notes = [
+        "mAP: mean over targets; a profile is to find those of its target before profiles that share none. Share "
+        "retrieved: targets with a corrected p below .05. "
+        + "; ".join(f"{task}: {MATCHING_TASKS[task]}" for task in tasks if task in MATCHING_TASKS)
+        + ".",
+        f"Levels: {'; '.join(levels)}." if levels else "",
+        f"mAP expected of a random ranking: {', '.join(f'{s} {chance[s]:.3f}' for s in sources if s in chance)}."
+        if len(chance)
+        else "",
+        in_sample_note(seen),
+    ]
+    rows = further_rows(methods, found, "matching", columns)
+    return further_table(product, [in_sample_column(rows, seen), *columns], rows, context, notes)
 
 
 def _without_mark(found: pd.DataFrame) -> tuple[pd.DataFrame, Mapping[str, str]]:

@@ -7,6 +7,7 @@ from cwamsn.benchmarks.compound_gene import CompoundGeneOptions
 from cwamsn.benchmarks.enrichment import EnrichmentOptions
 from cwamsn.benchmarks.gene_gene import GeneGeneOptions
 from cwamsn.benchmarks.geometry import GeometryOptions
+from cwamsn.benchmarks.matching import MatchingOptions
 from cwamsn.benchmarks.plate_probe import PlateProbeOptions
 from cwamsn.benchmarks.replicates import ReplicateOptions
 from cwamsn.benchmarks.shuffled import ShuffleOptions
@@ -26,6 +27,7 @@ from ..schema_fields import assert_fields_match
         (GeneGeneOptions, "gene_gene"),
         (MinimumCellsOptions, "minimum_cells"),
         (GeometryOptions, "geometry"),
+        (MatchingOptions, "matching"),
         (PlateProbeOptions, "plate_probe"),
         (ReplicateOptions, "replicate_map"),
         (RetrievalOptions, "retrieval"),

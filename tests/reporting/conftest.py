@@ -105,6 +105,11 @@ def morphohelm(method: str, seed: int, level: float) -> pd.DataFrame:
     return further("morphohelm", rows, method, seed, "pca-center-scale")
 
 
+def matching(method: str, seed: int, level: float) -> pd.DataFrame:
+    rows = [(m, "sisters NR", level, 40) for m in ("mean_average_precision", "share_retrieved")]
+    return further("matching", rows, method, seed, "pca-center-scale")
+
+
 def signal(method: str, seed: int, level: float) -> pd.DataFrame:
     metrics = ("consistency_median", "consistency_share", "magnitude_median", "magnitude_share")
     rows = [(m, s, level, n) for s, n in (("COMPOUND", 60), ("CRISPR", 40)) for m in metrics]
@@ -134,7 +139,7 @@ def score_files(tmp_path_factory):
             parts = {"gene_gene": gene_gene(method, seed, level)}
             parts["compound_gene"] = compound_gene(method, seed, level / 5)
             parts["plate_probe"] = plate_probe(method, seed, 0.4 - level)
-            for make in (replicate_map, retrieval, enrichment, morphohelm, signal, geometry, latent_probe):
+            for make in (replicate_map, retrieval, enrichment, matching, morphohelm, signal, geometry, latent_probe):
                 parts[make.__name__] = make(method, seed, level)
             for benchmark, frame in parts.items():
                 path = folder / f"{method}-{seed}-{benchmark}.parquet"

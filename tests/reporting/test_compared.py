@@ -62,6 +62,32 @@ def test_recalls_stand_once_for_the_union_of_sources(methods, scores, context):
     ]
 
 
+def test_shared_targets_stand_apart_from_replicates(methods, scores, context):
+    rows = [difference("mean_average_precision", "sisters NSB", 0.1, 0.2)]
+    rows += [difference("share_retrieved", "knockouts NR", 0.1, 0.2)]
+    rows += [difference("mean_average_precision", "NSB", 0.1, 0.2, null="perturbations")]
+    found = [(row.title, row.cells["level"].value) for row in made(rows, methods, scores, context).rows]
+    assert found == [
+        ("replicates, mAP", "NSB"),
+        ("shared targets, mAP of sisters", "NSB"),
+        ("shared targets, share retrieved of knockouts", "NR"),
+    ]
+
+
+def test_shared_targets_have_a_table_with_chance_below_it(methods, scores, context):
+    rows = [
+        ("mean_average_precision", "sisters NR", 0.25),
+        ("mean_average_precision_of_a_random_ranking", "sisters NR", 0.04),
+        ("share_retrieved", "guides NSB (in-sample)", 0.5),
+    ]
+    frame = pd.DataFrame(rows, columns=["metric", "source", "value"]).assign(n=40, benchmark="matching", seed=0)
+    own = pd.concat([frame.assign(run="test", screen="s", method=m.name, alignment="x") for m in methods])
+    table = make_table("matching", methods, own.reindex(columns=scores.columns), context)
+    row = parse(to_csv(table))["cwa-msn"]
+    assert float(row["sisters NR_mean_average_precision"]) == 0.25 and float(row["guides NSB_share_retrieved"]) == 0.5
+    assert "mAP expected of a random ranking: sisters NR 0.040." in table.notes
+
+
 def test_a_seed_that_was_not_compared_is_a_gap(methods, scores, context):
     rows = [difference("recall_at_1", "NR", 0.1, 0.2, seed, null="perturbations") for seed in (0, 2)]
     table = made(rows, methods, scores, context)

@@ -165,6 +165,7 @@ PRODUCTS: dict[str, Product] = {
                 "compound_gene",
                 "retrieval",
                 "enrichment",
+                "matching",
                 "replicate_map",
                 "signal",
                 "plate_probe",

@@ -31,6 +31,7 @@ SHOWN = (
     Shown("retrieval", "recall_at_1", "Recall@1", {"null": "perturbations"}),
     Shown("retrieval", "mean_average_precision", "mAP", {"null": "perturbations"}),
     Shown("enrichment", "share_significant", "share enriched", {}),
+    Shown("matching", "mean_normalized_average_precision", "shared targets, normalised mAP", {}),
     Shown("signal", "consistency_share", "share consistent", {}),
     Shown("latent_probe", "phenotype_r2", "R² of the phenotype", {}),
     Shown("plate_probe", "linear_macro_f1_mean", "plate, linear", {"controls": "full", "plate_reading": "plate"}),

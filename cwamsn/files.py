@@ -187,6 +187,12 @@ def read_json(path: str | Path) -> Any:
     return json.loads(Path(path).read_text())
 
 
+def megabytes(paths: str | Path | Iterable[str | Path] | None) -> int:
+    """Size of the files that exist, MB; 0 for None."""
+    named = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths or [])]
+    return sum(path.stat().st_size for path in named if path.is_file()) // 10**6
+
+
 def sha256(path: str | Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes; of a folder, that of the names and digests of its files."""
     if (folder := Path(path)).is_dir():

@@ -89,6 +89,7 @@ _NOT_OF_EMBEDDINGS = (
     "seeds",
     "recipe",
     "embedding",
+    "memory_mb",
 )
 
 

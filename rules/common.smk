@@ -22,6 +22,7 @@ from cwamsn.gpus import (
     views_at_once,
     visible_gpus,
 )
+from cwamsn.files import megabytes
 from cwamsn.methods import (
     EMBEDDING_FILES,
     EMBEDDING_WELLS,
@@ -103,8 +104,16 @@ def of(function, **fixed):
 
 
 def mem_mb(base):
-    """Memory that doubles with each attempt; never below 500 MB, which Snakemake itself needs in a cluster job."""
-    return lambda wildcards, attempt: max(500, base) * 2 ** (attempt - 1)
+    """Memory that doubles with each attempt; never below 500 MB, which Snakemake itself needs in a cluster job.
+
+    A job that reads embeddings of wells holds several copies of them: six times their file, where that is more.
+    """
+
+    def of_job(wildcards, attempt, input=None):
+        wide = 6 * megabytes(input.get("embeddings") if input else None)
+        return max(500, base, wide) * 2 ** (attempt - 1)
+
+    return of_job
 
 
 def runtime(base):
@@ -180,17 +189,18 @@ def training_mem_mb(wildcards, attempt):
 
 
 def embedding_mem_mb(base):
-    """Memory of a job that embeds images: `base` with 16 views at once on the CPU, and what more views, a GPU and
-    batches loaded ahead need."""
+    """Memory of a job that embeds images: `base`, or what the method says, with 16 views at once on the CPU, and what
+    more views, a GPU and batches loaded ahead need."""
 
     def of_job(wildcards, attempt):
+        own = plan.defined[wildcards.method].entry.get("memory_mb", base)
         options, gpus = of(needs.embedding_options)(wildcards), embedding_gpus(
             wildcards
         )
         views = views_at_once(options["batch_size"], bool(gpus))
         loading = loading_mb(config["embedding"], views, gpus)
         more = 0 if gpus else encoding_mb(views, options["view_size"])
-        return mem_mb(base + more + loading)(wildcards, attempt)
+        return mem_mb(own + more + loading)(wildcards, attempt)
 
     return of_job
 

@@ -41,7 +41,10 @@ def untrained(found: LoadedEncoder, seed: int) -> LoadedEncoder:
 def _drawn(encoder: nn.Module, known: Mapping[str, Any]) -> nn.Module:
     """A new network like `encoder`, its weights drawn from torch's generator."""
     if not isinstance(encoder, Embedder):
-        drawn: nn.Module = build_pretrained(known["weights"], known["in_channels"])
-        return drawn
+        drawn = build_pretrained(known["weights"], known["in_channels"])
+        if known.get("places"):
+            drawn.place_stains(known["places"], known["in_channels"])
+        fresh: nn.Module = drawn
+        return fresh
     branch = untrained_branch(Recipe.from_config(known["recipe"]), len(known["channels"]), known.get("classes", 1))
     return Embedder(branch.encoder, branch.head if encoder.head is not None else None, encoder.final_norm)

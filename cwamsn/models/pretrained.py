@@ -319,6 +319,7 @@ def load_pretrained(
         "in_channels": in_channels,
         "channels": entry.channels,
         "stains": {stain: channels[place] for stain, place in stains.items()} if channels else {},
+        "places": list(stains.values()),
         "input_size": entry.input_size,
         "view_size": entry.input_size,
         "mean": mean,

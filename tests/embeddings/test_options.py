@@ -23,7 +23,7 @@ def test_options_of_measured_features_are_those_of_the_schema():
         (WellsFile, "embedding-wells", set()),
         (WellsFile, "method-released", {"file", "url", "licence"}),
         (MapFile, "embedding-map", set()),
-        (PretrainedWeights, "method-pretrained", {"embedding"}),
+        (PretrainedWeights, "method-pretrained", {"embedding", "memory_mb"}),
     ],
 )
 def test_keys_that_say_how_a_file_is_read_are_those_of_the_schema(cls, entry, besides):

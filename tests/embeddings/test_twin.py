@@ -6,7 +6,7 @@ import torch
 
 from cwamsn.embeddings.encoder import LoadedEncoder, load_encoder
 from cwamsn.embeddings.twin import untrained
-from cwamsn.models import build_pretrained
+from cwamsn.models import build_pretrained, load_pretrained
 from cwamsn.models.channelwise import ChannelwiseEncoder, CrossChannelFormer
 from cwamsn.models.published import TimmFeatures
 from cwamsn.training import Recipe
@@ -18,6 +18,15 @@ from .test_images import SIDE, SMALL
 
 def images(channels, side=SIDE):
     return torch.from_numpy(np.random.default_rng(0).normal(size=(2, channels, side, side)).astype(np.float32))
+
+
+def test_a_network_that_knows_stains_by_name_is_told_of_them_again():
+    stains = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
+    network, meta = load_pretrained("cell-painting-cnn", 5, channels=stains, untrained=0)
+    twin, _ = untrained(LoadedEncoder(network, meta), 1)
+    assert torch.equal(twin.places, network.places)
+    assert not torch.equal(twin.model.conv_stem.weight, network.model.conv_stem.weight)
+    assert twin(torch.rand(1, 5, 128, 128)).shape == (1, 672)
 
 
 @pytest.mark.parametrize("feature", ["cls_last_block", "head"])

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cwamsn.pages.theme import style_sheet
 
-LONG_LABEL = 17
+LONG_LABEL = 15
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -26,7 +26,13 @@ def _environment(folder: Path) -> Environment:
         keep_trailing_newline=True,
     )
     made.globals["theme"] = style_sheet
-    made.filters |= {"base64": _base64, "lines": _lines, "long_labels": _long_labels, "shown": shown}
+    made.filters |= {
+        "base64": _base64,
+        "lines": _lines,
+        "long_labels": _long_labels,
+        "long_frame": _long_frame,
+        "shown": shown,
+    }
     return made
 
 
@@ -58,6 +64,12 @@ def _lines(frame: pd.DataFrame) -> Iterator[tuple[object, ...]]:
 def _long_labels(labels: Sequence[str]) -> str:
     """Class of a table whose labels leave no room for a second one beside them on a narrow screen."""
     return " long" if max(map(len, labels), default=0) > LONG_LABEL else ""
+
+
+def _long_frame(frame: pd.DataFrame) -> str:
+    """The same of a frame, whose values may be long too."""
+    texts = [shown(value) for column in frame.columns[1:] for value in frame[column]]
+    return " long" if max(map(len, texts), default=0) > LONG_LABEL else _long_labels(list(frame.columns[1:]))
 
 
 def _base64(data: bytes) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cwamsn.products import Product
 from cwamsn.reporting.context import SPREAD, TableContext, TableMethod
-from cwamsn.reporting.scores import JOINT, select, selected
+from cwamsn.reporting.scores import JOINT, ScoreSelection, select, selected
 from cwamsn.reporting.table import Cell, Column, Row, Table
 from cwamsn.vocabulary import LEVELS, MATCHING_TASKS, SOURCES
 
@@ -41,7 +41,7 @@ def differences_table(
 ) -> Table:
     """Paired differences of the compared methods, with intervals and what they say."""
     titles, known = {m.name: m.title for m in methods}, {m.name: set(m.seeds) for m in methods}
-    found = _named(selected(select(scores, benchmark="comparison"), replace(context.selection, null=None)), context)
+    found = named_differences(scores, context.selection)
     found = found[found["method"].isin(titles) & found["other"].isin(titles)]
     rows = []
     for (first, second), pair in found.groupby(["method", "other"], sort=False):
@@ -70,12 +70,20 @@ def differences_table(
     return Table(product.name, context.titled(product.title), COLUMNS, rows, [note for note in notes if note])
 
 
-def _named(found: pd.DataFrame, context: TableContext) -> pd.DataFrame:
-    """With `other`, what a reader calls the quantity, its level and its place; without what the table leaves out."""
+def named_differences(scores: pd.DataFrame, selection: ScoreSelection) -> pd.DataFrame:
+    """The paired differences that a reader sees, one line per quantity, pair and seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Scores of the benchmark `comparison` with `other`, what a reader calls the quantity (`what`), its `level` (""
+        for none), and `rank` and `place`, by which rows are sorted.
+    """
+    found = selected(select(scores, benchmark="comparison"), replace(selection, null=None))
     split = found["metric"].astype(str).str.split("_minus_", n=1, expand=True).reindex(columns=[0, 1])
     found = found.assign(metric=split[0], other=split[1], source=found["source"].fillna("").astype(str))
     high = found["threshold_high"]
-    kept = high.isna() | (abs(high - context.selection.threshold_high) < 1e-9)
+    kept = high.isna() | (abs(high - selection.threshold_high) < 1e-9)
     kept &= found["metric"].isin(QUANTITIES) & (found["concentration"].isna() | (found["concentration"] == "max"))
     found = found[kept].copy()
     found["what"] = found["metric"].map(QUANTITIES)

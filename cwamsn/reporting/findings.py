@@ -1,8 +1,7 @@
-"""What a run found, in three sentences made from its scores, and the paired differences behind the second one."""
+"""What a run found, in three sentences made from its scores."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,16 +10,17 @@ import pandas as pd
 from cwamsn.encoder_files import read_description
 from cwamsn.methods import KINDS
 from cwamsn.paths import NO_SCREEN, ModelPaths, evaluated
+from cwamsn.reporting.compared import named_differences
 from cwamsn.reporting.context import TableMethod
 from cwamsn.reporting.provenance import Provenance
-from cwamsn.reporting.scores import JOINT, ScoreSelection, compared, select, selected
+from cwamsn.reporting.scores import JOINT, ScoreSelection, select, selected
 
-# Columns of the paired differences (:func:`cwamsn.reporting.scores.compared`) that stand for a benchmark, best known
-# first, and what each is in words.
+RECALL = "recall of known gene-gene relationships over all sources"
+# What the paired differences are of (:data:`cwamsn.reporting.compared.QUANTITIES`), where a sentence says it in full.
 MEASURES = {
-    JOINT: "recall of known gene-gene relationships over all sources",
-    "ap_mean": "average precision of compound-gene relationships at the maximum concentration",
-    "auc_mean": "AUC-ROC of compound-gene relationships at the maximum concentration",
+    "gene-gene recall": RECALL,
+    "compound-gene AP": "average precision of compound-gene relationships at the maximum concentration",
+    "compound-gene AUC": "AUC-ROC of compound-gene relationships at the maximum concentration",
 }
 BENCHMARKS = {
     "gene_gene": "gene-gene recall",
@@ -34,16 +34,6 @@ BENCHMARKS = {
 VERDICTS = {1: "above", -1: "below", 0: "not told apart from"}
 SHOWN = 4
 """Methods that a sentence names; of more it gives the number."""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a report opens with."""
-
-    sentences: Sequence[str]
-    """What was trained on what; how the first compared method stands beside the others; what is not measured here."""
-    differences: pd.DataFrame
-    """Paired differences, one line per screen, measure and pair; the columns are titles."""
 
 
 class Difference(NamedTuple):
@@ -69,8 +59,8 @@ def find(
     scores: pd.DataFrame,
     logs: Mapping[str, Sequence[str | Path]],
     tables: Iterable[str],
-) -> Findings:
-    """The findings of a run.
+) -> list[str]:
+    """Three sentences: what was trained on what; how the first compared method stands; what is not measured here.
 
     Parameters
     ----------
@@ -85,36 +75,27 @@ def find(
         alignment=config.get("alignment", {}).get("method"), null=config.get("gene_gene", {}).get("null_rows")
     )
     by_screen = {screen: select(scores, screen=screen) for screen in evaluated(config)}
-    found = {
-        screen: {column: _differences(own, selection, column) for column in MEASURES}
-        for screen, own in by_screen.items()
-    }
     titles = {method.name: method.title for method in methods}
-    several = len(by_screen) > 1
-    return Findings(
-        [
-            _trained(config, methods, logs),
-            " ".join(
-                _standing(f"On {screen}: " if several else "", found[screen], titles, config.get("comparisons", ()))
-                or _unpaired(f"On {screen}: " if several else "", own, methods, selection)
-                for screen, own in by_screen.items()
-            ),
-            _not_measured(config, methods, tables),
-        ],
-        _as_table(found, titles, several),
-    )
+    standing = []
+    for screen, own in by_screen.items():
+        where = f"On {screen}: " if len(by_screen) > 1 else ""
+        found = named_differences(own, selection)
+        standing.append(
+            _standing(where, found, titles, config.get("comparisons", ())) or _unpaired(where, own, methods, selection)
+        )
+    return [_trained(config, methods, logs), " ".join(standing), _not_measured(config, methods, tables)]
 
 
-def _differences(scores: pd.DataFrame, selection: ScoreSelection, column: str) -> list[Difference]:
-    frame = compared(scores, selection)
-    frame = frame[frame["column"] == column]
-    found = []
-    for (method, other), seeds in frame.groupby(["method", "other"], sort=False):
-        total = int(seeds["sign"].sum())
+def _differences(found: pd.DataFrame) -> list[Difference]:
+    """The differences of one quantity, one per pair of methods."""
+    differences = []
+    for (method, other), seeds in found.groupby(["method", "other"], sort=False):
+        low, high = seeds["ci_low"].astype(float), seeds["ci_high"].astype(float)
+        total = int((low > 0).sum()) - int((high < 0).sum())
         sign = {len(seeds): 1, -len(seeds): -1}.get(total, 0)
-        low, high = seeds["ci_low"].min(), seeds["ci_high"].max()
-        found.append(Difference(method, other, seeds["value"].mean(), low, high, sign, len(seeds)))
-    return found
+        value = float(seeds["value"].mean())
+        differences.append(Difference(method, other, value, low.min(), high.max(), sign, len(seeds)))
+    return differences
 
 
 def _interval(found: Difference) -> str:
@@ -124,23 +105,23 @@ def _interval(found: Difference) -> str:
     return f"{found.value:+.3f}{over}, {interval} {found.low:+.3f} to {found.high:+.3f}"
 
 
-def _standing(
-    where: str,
-    found: Mapping[str, Sequence[Difference]],
-    titles: Mapping[str, str],
-    comparisons: Sequence[Sequence[str]],
-) -> str:
-    """How the method that is compared first stands beside each other one; empty where nothing was compared."""
-    for column, differences in found.items():
-        names = {name for d in differences for name in (d.method, d.other)}
-        listed = [name for pair in comparisons for name in pair if name in names] or [d.method for d in differences]
-        if not listed:
-            continue
-        first = listed[0]
-        own = [d for d in differences if d.method == first] + [d.flipped() for d in differences if d.other == first]
-        parts = [f"{VERDICTS[d.sign]} {titles.get(d.other, d.other)} ({_interval(d)})" for d in own]
-        return f"{where}In {MEASURES[column]}, {titles.get(first, first)} is {listing(parts)}."
-    return ""
+def _standing(where: str, found: pd.DataFrame, titles: Mapping[str, str], comparisons: Sequence[Sequence[str]]) -> str:
+    """How the method that is compared first stands beside each other one, in what the table of differences has first.
+
+    Empty where no two methods were compared.
+    """
+    found = found[found["method"].isin(titles) & found["other"].isin(titles)]
+    if found.empty:
+        return ""
+    first_row = found.sort_values(["rank", "place"], kind="stable").iloc[0]
+    what, level = str(first_row["what"]), str(first_row["level"])
+    differences = _differences(found[(found["what"] == what) & (found["level"] == level)])
+    names = {name for d in differences for name in (d.method, d.other)}
+    first = next(name for name in (*(n for pair in comparisons for n in pair), differences[0].method) if name in names)
+    own = [d for d in differences if d.method == first] + [d.flipped() for d in differences if d.other == first]
+    parts = [f"{VERDICTS[d.sign]} {titles[d.other]} ({_interval(d)})" for d in own]
+    measure = MEASURES.get(what, what) + (f" at level {level}" if level else "")
+    return f"{where}In {measure}, {titles[first]} is {listing(parts)}."
 
 
 def _unpaired(where: str, scores: pd.DataFrame, methods: Sequence[TableMethod], selection: ScoreSelection) -> str:
@@ -153,7 +134,7 @@ def _unpaired(where: str, scores: pd.DataFrame, methods: Sequence[TableMethod], 
     if not parts:
         return f"{where}{unknown[0].upper()}{unknown[1:]}."
     shown = listing(parts[:SHOWN]) + (f", and {len(parts) - SHOWN} more in the tables" if len(parts) > SHOWN else "")
-    return f"{where}In {MEASURES[JOINT]}: {shown}; {unknown}."
+    return f"{where}In {RECALL}: {shown}; {unknown}."
 
 
 def _trained(
@@ -205,26 +186,6 @@ def _not_measured(config: Mapping[str, Any], methods: Sequence[TableMethod], tab
         parts.append("no published number stands in the tables: all were measured here")
     text = "; ".join(parts)
     return f"{text[0].upper() if not simulated else text[0]}{text[1:]}."
-
-
-def _as_table(
-    found: Mapping[str, Mapping[str, Sequence[Difference]]], titles: Mapping[str, str], several: bool
-) -> pd.DataFrame:
-    rows = [
-        ({"Screen": screen} if several else {})
-        | {
-            "Method": titles.get(d.method, d.method),
-            "is": VERDICTS[d.sign],
-            "the other": titles.get(d.other, d.other),
-            "in": MEASURES[column],
-            "by": f"{d.value:+.3f}",
-            "95 % interval": f"{d.low:+.3f} to {d.high:+.3f}" + (f" (of {d.seeds} seeds)" if d.seeds > 1 else ""),
-        }
-        for screen, columns in found.items()
-        for column, differences in columns.items()
-        for d in differences
-    ]
-    return pd.DataFrame(rows)
 
 
 def _named(titles: Sequence[str]) -> str:

@@ -82,6 +82,7 @@ def write_report(inputs: ReportInputs, output: str | Path) -> None:
         record=record,
         simulated=inputs.simulated,
         findings=find(record, inputs.methods, read_scores(inputs.scores), inputs.logs, fragments),
+        differences=_anchors(inputs.tables),
         warnings=warnings,
         count_of_warnings=sum(len(lines) for lines in warnings.values()),
         folder=Path(output).parent,
@@ -101,6 +102,12 @@ def write_report(inputs: ReportInputs, output: str | Path) -> None:
     )
     with atomic_path(output) as temporary:
         temporary.write_text(page)
+
+
+def _anchors(tables: Mapping[str, Sequence[Path]]) -> dict[str, str]:
+    """What to call each table of paired differences, by its anchor."""
+    shown = [screen for screen, paths in tables.items() if "differences" in {path.stem for path in paths}]
+    return {f"differences-{screen}" if screen else "differences": screen or "Methods compared" for screen in shown}
 
 
 def _scored(config: Mapping[str, Any]) -> dict[str, list[str]]:

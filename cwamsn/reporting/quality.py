@@ -12,6 +12,7 @@ from cwamsn.crops.plates import commonest, kind_of, plate_of
 from cwamsn.paths import ScreenPaths
 from cwamsn.reporting.drawing import STYLE, plt, png
 
+CAPTION = "#7f7f7f"  # readable on a light and on a dark page
 LABEL = 18  # characters of a perturbation beside its crops
 LISTED = 200  # skipped fields that a report lists
 
@@ -94,8 +95,9 @@ def _examples(store: CropStore, count: int) -> bytes:
         shape = store.load(0).shape
         size = (1.6 * len(channels), (1.6 * shape[1] / shape[2] + 0.08) * len(chosen) + 0.3)
         figure, axes = plt.subplots(len(chosen), len(channels), figsize=size, layout="constrained", squeeze=False)
+        figure.set_facecolor("none")
         for axis, channel in zip(axes[0], channels, strict=True):
-            axis.set_title(channel, fontsize=8)
+            axis.set_title(channel, fontsize=8, color=CAPTION)
         for line, index in zip(axes, chosen, strict=True):
             crop, about = store.load(int(index)), store.frame.iloc[index]
             for axis, plane in zip(line, crop, strict=True):
@@ -105,5 +107,5 @@ def _examples(store: CropStore, count: int) -> bytes:
                 axis.spines[:].set_visible(False)
             label = "no treatment" if pd.isna(about["perturbation"]) else str(about["perturbation"])
             label = label if len(label) <= LABEL else f"{label[: LABEL - 1]}…"
-            line[0].set_ylabel(f"{about['well_id']}\n{label}", fontsize=6)
+            line[0].set_ylabel(f"{about['well_id']}\n{label}", fontsize=6, color=CAPTION)
     return png(figure)

@@ -41,7 +41,7 @@ def logs(tmp_path, **steps):
 
 
 def sentences(scores, tmp_path, config=CONFIG, tables=(), methods=METHODS, **steps):
-    return find({"configuration": config}, methods, scores, logs(tmp_path, **steps), tables).sentences
+    return find({"configuration": config}, methods, scores, logs(tmp_path, **steps), tables)
 
 
 def test_the_first_sentence_says_what_was_trained_on_what_and_what_was_scored(tmp_path):
@@ -67,11 +67,11 @@ def test_the_second_sentence_tells_apart_only_what_the_interval_tells_apart(tmp_
         difference("a", "c", 9.0, 8.0, 10.0, threshold_low=0.1, threshold_high=0.9),
     ]
     found = find({"configuration": CONFIG}, METHODS, frame(*rows), {}, ())
-    assert found.sentences[1] == (
+    assert found[1] == (
         "In recall of known gene-gene relationships over all sources, A is not told apart from C (+0.050, 95 % "
         "interval -0.010 to +0.100) and above B (+0.200, 95 % interval +0.100 to +0.300)."
     )
-    assert found.differences["is"].tolist() == ["below", "not told apart from", "above"]
+    assert len(found) == 3
 
 
 def test_several_seeds_are_told_apart_only_where_all_agree(tmp_path):
@@ -119,3 +119,10 @@ def test_a_difference_turned_round_is_the_same_difference():
 
 def test_parts_are_listed_as_in_a_sentence():
     assert [listing(list(text)) for text in ("", "a", "ab", "abc")] == ["nothing", "a", "a and b", "a, b and c"]
+
+
+def test_a_run_that_compares_other_benchmarks_is_not_said_to_compare_none(tmp_path):
+    more = {"source": "NSB", "metric": "recall_at_1_minus_b", "null": "perturbations"}
+    more |= {"threshold_low": None, "threshold_high": None}
+    text = sentences(frame(difference("a", "b", 0.2, 0.1, 0.3, **more)), tmp_path)[1]
+    assert text == "In replicates, Recall@1 at level NSB, A is above B (+0.200, 95 % interval +0.100 to +0.300)."

@@ -396,8 +396,12 @@ class Needs:
 
     def all_atlases(self) -> list[str]:
         """The atlas of every method whose embeddings say something, of its first seed, on every screen."""
+        return list(self.atlases().values())
+
+    def atlases(self) -> dict[tuple[str, str], str]:
+        """The same by screen and method."""
         shown = [(on, m, seed) for on, m, seed in self._shown_on_plates() if not m.kind.chance]
-        return [str(self.plan.profiles(screen, m.name, seed).atlas) for screen, m, seed in shown]
+        return {(on, m.name): str(self.plan.profiles(on, m.name, seed).atlas) for on, m, seed in shown}
 
     def of_atlas(self, screen: str, method: str, seed: str) -> dict[str, str]:
         """What an atlas is made from: profiles, and crops where the run makes crops of the screen."""

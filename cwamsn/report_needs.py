@@ -304,11 +304,14 @@ class ReportNeeds:
 
     def pages(self) -> list[dict[str, str]]:
         """Pages that the run makes on request: title, path, and the target that makes it."""
-        found = []
+        found = [
+            (f"Map of {self.needs.title_of_atlas(screen, method)}", path, "atlas")
+            for (screen, method), path in self.needs.atlases().items()
+        ]
         for screen in self.needs.used_screens():
-            found.append(("Plates of", screen, str(self.plan.plates(screen).page), "plates"))
-            found.append(("Check of", screen, str(self.plan.screen(screen).check_page), "check"))
-        return [{"title": f"{what} {name}", "path": path, "target": target} for what, name, path, target in found]
+            found.append((f"Plates of {screen}", str(self.plan.plates(screen).page), "plates"))
+            found.append((f"Check of {screen}", str(self.plan.screen(screen).check_page), "check"))
+        return [{"title": title, "path": path, "target": target} for title, path, target in found]
 
     def everything(self) -> list[str]:
         """What the run makes; a release holds these files."""

@@ -166,3 +166,16 @@ def test_controls_with_shuffled_labels_have_a_table_where_they_are_asked_for():
     assert {"geometry", "shuffled"} <= set(made(plan))
     files = reporting_of(plan).scores_in("shuffled", "e")
     assert files == [f"./r/scores/e/{name}/seed0/gene_gene.scores.parquet" for name in DEMO]
+
+
+def test_a_report_knows_every_page_that_its_run_can_have():
+    pages = reporting_of(plan_of(DEMO)).pages()
+    assert [(page["title"], page["target"]) for page in pages] == [
+        ("Map of single-well-msn on e", "atlas"),
+        ("Map of cwa-msn on e", "atlas"),
+        ("Plates of t", "plates"),
+        ("Check of t", "check"),
+        ("Plates of e", "plates"),
+        ("Check of e", "check"),
+    ]
+    assert pages[0]["path"] == "r/profiles/e/single-well-msn/seed0/atlas.html"

@@ -10,10 +10,12 @@ from cwamsn.errors import InputError, TrainingStopped
 from cwamsn.files import read_json, write_json
 from cwamsn.live import say
 from cwamsn.models import leased_devices, prepare_deterministic
-from cwamsn.paths import ScreenPaths
+from cwamsn.notes import note
+from cwamsn.paths import ModelPaths, ScreenPaths
 from cwamsn.training.loop import train
 from cwamsn.training.recipe import Recipe
 from cwamsn.training.stopping import stop, stop_requests
+from cwamsn.training.subset import subset_in_words
 
 PATIENCE = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"  # seconds that torchrun gives its processes to save and end
 
@@ -55,6 +57,8 @@ def launch(
             job = {"recipe": recipe.to_config(), "screen": str(screen.root), "out": str(out), "devices": devices}
             how = {"threads": threads, "loader_threads": loader_threads, "loader_depth": loader_depth}
             _torchrun(job | {"how": how | {"seed": seed}}, out, processes)
+    if text := subset_in_words(recipe.pairs, read_json(ModelPaths(out).description)["counts"]):
+        note(text)
 
 
 def _torchrun(arguments: Mapping[str, object], out: Path, processes: int) -> None:

@@ -4,6 +4,7 @@ Draws of one seed are nested: the smaller number of wells or perturbations is pa
 perturbation are drawn does not depend on how many perturbations are. So two trainings differ in what one of them lacks.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,21 @@ def draw_subset(frame: pd.DataFrame, pairs: PairOptions, seed: int) -> Subset:
         "perturbations": left["perturbation"].nunique(),
     }
     return Subset(left.reset_index(drop=True), counts)
+
+
+def subset_in_words(pairs: PairOptions, counts: Mapping[str, int]) -> str:
+    """What a training took of its screen, for the reader of its scores; empty where it took everything.
+
+    counts : those of its `encoder.json`.
+    """
+    if pairs.perturbations is None and pairs.wells_per_perturbation is None:
+        return ""
+    total = counts["perturbations"] + counts.get("perturbations_not_drawn", 0)
+    wells = "" if pairs.wells_per_perturbation is None else f" in at most {pairs.wells_per_perturbation} wells of each"
+    return (
+        f"trained on a part of the screen: {counts['perturbations']:,} of {total:,} perturbations that give pairs"
+        f"{wells}, {counts['wells']:,} wells in all (training.perturbations, training.wells_per_perturbation)"
+    )
 
 
 def _wells(usable: pd.DataFrame, most: int, target_from: str, seed: int) -> pd.Series:

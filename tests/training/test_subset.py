@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from cwamsn.errors import InputError
-from cwamsn.training import PairSampler, train
+from cwamsn.notes import collected
+from cwamsn.training import PairSampler, launch
 from cwamsn.training.checkpoint import fingerprint
 from cwamsn.training.recipe import PairOptions
 from cwamsn.training.subset import draw_subset
@@ -147,8 +148,13 @@ def test_the_subset_is_part_of_what_a_checkpoint_belongs_to():
 
 
 def test_a_training_says_what_it_was_made_from(tmp_path):
-    chosen = recipe(wells_per_perturbation=2, perturbations=9, steps=2, log_every=1)
-    train(chosen, write_store(tmp_path / "screen"), tmp_path / "encoder", seed=3)
+    chosen = recipe(wells_per_perturbation=2, perturbations=9, steps=2, log_every=1, device="cpu")
+    with collected() as lines:
+        launch(chosen, write_store(tmp_path / "screen"), tmp_path / "encoder", seed=3)
+    assert lines == [
+        "trained on a part of the screen: 9 of 12 perturbations that give pairs in at most 2 wells of each, 18 wells "
+        "in all (training.perturbations, training.wells_per_perturbation)"
+    ]
     description = json.loads((tmp_path / "encoder" / "encoder.json").read_text())
     assert description["recipe"]["wells_per_perturbation"] == 2 and description["recipe"]["perturbations"] == 9
     counts = description["counts"]

@@ -7,7 +7,7 @@ from cwamsn.errors import InputError
 from cwamsn.methods import Method
 from cwamsn.needs import Needs
 from cwamsn.recipes import complete_recipe
-from cwamsn.studies.plan import check_sections, point_screens, point_seeds
+from cwamsn.studies.plan import check_minimum, check_sections, point_screens, point_seeds
 
 # Sections of the configuration that a point depends on.
 SECTIONS = (
@@ -40,6 +40,7 @@ class StudyNeeds:
         """The configured methods with complete recipes, as a job of a point takes them."""
         own = (self.study["points"][point] or {}).get("recipe") or {}
         check_sections(self.sections)
+        check_minimum(self.config["minimum_cells"])
         try:
             return {m.name: self._method(m, own) for m in self.plan.methods if m.kind.measured}
         except InputError as error:

@@ -7,7 +7,17 @@ import pandas as pd
 
 from cwamsn import tables
 from cwamsn.crops.options import PlateOptions
-from cwamsn.crops.plates import commonest, copies, lost, repeated_channels, repeats, suspicious, thinned, unlike
+from cwamsn.crops.plates import (
+    cell_less,
+    commonest,
+    copies,
+    lost,
+    repeated_channels,
+    repeats,
+    suspicious,
+    thinned,
+    unlike,
+)
 from cwamsn.crops.statistics import channel_statistics
 from cwamsn.errors import InputError
 from cwamsn.files import read_json, write_json
@@ -64,7 +74,7 @@ def gather_crops(
     qc = _warn_of(qc, whole, "repeated: the pixels of field " + whole["of_field"] + " of plate " + whole["of_plate"])
     texts = single["channel"] + " of field " + single["of_field"] + " of plate " + single["of_plate"]
     qc = _warn_of(qc, single, "repeated channel: " + texts)
-    for line in [*thinned(qc), *unlike(qc), *suspicious(qc)]:
+    for line in [*thinned(qc), *unlike(qc), *suspicious(qc), *cell_less(qc)]:
         note(line)
     tables.write(qc, "qc", screen.qc)
 

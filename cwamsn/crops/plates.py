@@ -159,6 +159,21 @@ def _unlike_depths(kept: pd.DataFrame) -> list[str]:
     return [f"bit depths differ: {_named(texts, len(texts))}, the others {usual} bits; {ADVICE['mixed depths']}"]
 
 
+def cell_less(qc: pd.DataFrame) -> list[str]:
+    """One line if cells are counted and plates have none in most of their fields."""
+    if "cell_count" not in qc:
+        return []
+    kept = qc[qc["status"] == "kept"]
+    median = kept["cell_count"].groupby(plate_of(kept)).median()
+    texts = {str(name): "" for name in median.index[median == 0]}
+    if not texts:
+        return []
+    return [
+        f"no cells in most fields: {_named(texts, len(texts))}; is crops.cells.channel the nuclear stain, and are "
+        "nuclei as wide as crops.cells.diameter says?"
+    ]
+
+
 def suspicious(qc: pd.DataFrame) -> list[str]:
     """A line for each kind of warning, with the number of fields it has on each plate."""
     if "warning" not in qc:
@@ -178,5 +193,5 @@ def suspicious(qc: pd.DataFrame) -> list[str]:
 
 def _named(texts: dict[str, str], n: int) -> str:
     """`P1 8 of 8, P2 1 of 8 and 3 more plates`."""
-    shown = [f"plate {name} {text}" for name, text in list(texts.items())[:_NAMED]]
+    shown = [f"plate {name} {text}".rstrip() for name, text in list(texts.items())[:_NAMED]]
     return ", ".join(shown) + (f" and {n - len(shown)} more plates" if n > len(shown) else "")

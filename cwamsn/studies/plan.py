@@ -22,6 +22,13 @@ def check_sections(sections: Mapping[str, Any]) -> None:
             )
 
 
+def check_minimum(minimum: Mapping[str, Any]) -> None:
+    """InputError where wells with few cells were to be left out, which a study does not do."""
+    for key in ("number", "quantile"):
+        if minimum.get(key) is not None:
+            raise InputError(f"minimum_cells.{key}: a study scores all wells; leave it out")
+
+
 def point_seeds(study: Mapping[str, Any]) -> dict[str, list[int]]:
     """Screen seeds of each point, in order; points without any are left out."""
     points = study["points"].items()

@@ -6,7 +6,7 @@ import pytest
 
 from cwamsn import tables
 from cwamsn.crops import CropStore
-from cwamsn.crops.plates import commonest, plate_of, suspicious, thinned, unlike
+from cwamsn.crops.plates import cell_less, commonest, plate_of, suspicious, thinned, unlike
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from tests.crops.screen import gather, make_unit, random_field, write
@@ -217,3 +217,11 @@ def test_a_part_made_before_warnings_were_kept_can_be_gathered(tmp_path, section
         old.to_parquet(part.qc)
     _, qc, _ = gather(parts, tmp_path)
     assert len(tables.read("qc", qc)) == 2
+
+
+def test_plates_without_cells_are_named():
+    qc = pd.DataFrame({"plate": ["P1"] * 3 + ["P2"] * 3, "status": "kept", "cell_count": [5.0, 0, 7, 0, 9, 0]})
+    qc["well_id"] = qc["plate"] + "_A01"
+    (line,) = cell_less(qc)
+    assert line.startswith("no cells in most fields: plate P2; is crops.cells.channel the nuclear stain")
+    assert cell_less(qc[qc["plate"] == "P1"]) == [] and cell_less(qc.drop(columns="cell_count")) == []

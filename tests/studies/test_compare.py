@@ -14,7 +14,7 @@ from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.screen_specs import parse_spec
 from cwamsn.studies import compare
-from cwamsn.studies.plan import TRAINING_SEED, check_sections, point_screens, point_seeds
+from cwamsn.studies.plan import TRAINING_SEED, check_minimum, check_sections, point_screens, point_seeds
 from cwamsn.studies.prediction import removable_share
 from cwamsn.studies.report import Study, gains, has_learned, write_report
 
@@ -184,6 +184,12 @@ def test_a_plate_probe_without_the_setting_that_a_study_reports_is_refused():
     ):
         with pytest.raises(InputError, match=rf"plate_probe\.{key}: .*; add {wanted}"):
             check_sections(config | {"plate_probe": config["plate_probe"] | {key: given}})
+
+
+def test_a_study_that_was_to_leave_wells_out_is_refused():
+    check_minimum(configured()[0]["minimum_cells"])
+    with pytest.raises(InputError, match=r"minimum_cells\.quantile: a study scores all wells; leave it out"):
+        check_minimum({"number": None, "quantile": 0.05})
 
 
 def test_an_evaluation_screen_without_knockouts_is_refused_before_anything_is_made():

@@ -61,3 +61,15 @@ def test_a_screen_without_a_need_for_images_has_its_wells_alone():
     assert usage(jobs)[:5] == ["wells/t", "simulate_layout/t", "simulate_plate/t/p", "fetch/t/p", "crops_unit/t/p"]
     assert notes_by_screen(jobs) == {"t": ["d/t/wells.notes.json", "d/t/crops.notes.json"]}
     assert usage(unit_jobs(plan, "e", ["p", "q"])) == ["embeddings/e/h/units/p", "embeddings/e/h/units/q"]
+
+
+def test_what_was_said_of_a_published_table_belongs_to_its_method():
+    released = {"kind": "released", "title": "A", "file": "published/subcell.parquet"}
+    screens = {"e": {"source": "morphohelm", "set": "cpg-tgt2"}}
+    changes = {"screens": screens, "evaluate": {"e": ["morphohelm"]}, "training_screen": None, "comparisons": []}
+    jobs = jobs_of({"a": released}, **changes)
+    (job,) = [job for job in jobs if job.step == "well_table"]
+    assert (job.method, job.usage) == ("a", "well_table/e/subcell")
+    assert job.notes.endswith("e/published/subcell.notes.json")
+    own = jobs_of({"a": released | {"path": "mine.parquet"}}, **changes)
+    assert not any(job.step == "well_table" for job in own)

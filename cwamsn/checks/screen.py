@@ -165,7 +165,7 @@ def _judge(report: Report, listing: Listing, how: How, wanted: _Wanted) -> None:
             report.facts["Pictures"] += f", {formats(fields)}"
             _cost(report, listing, decoded, len(how.crops.channels))
     elif not listing.looked_at:
-        report.add(Level.INFO, "images", "the screen has no images (load_data is null): its wells alone were checked")
+        report.add(Level.INFO, "images", "the screen has no images: its wells alone were checked")
     elif not report.failed:
         report.add(Level.ERROR, "images", "no field has images; correct the list of images or the plate map")
     report.plates = plate_facts(listing.wells, listing.fields, listing.skipped, decoded.qc)

@@ -19,7 +19,7 @@ from cwamsn.screens.sources.morphohelm.selection import (
     two_per_source,
 )
 
-from ...morphohelm_host import DMSO, POINTER, Host, counts_of, jump_wells
+from ...morphohelm_host import DMSO, POINTER, Host, counts_of, jump_wells, whole_host
 
 ONE = ["cellprofiler"]
 
@@ -266,6 +266,30 @@ def test_a_table_that_cannot_be_used_is_one_line(run, small, change, text):
     with pytest.raises(InputError, match=text) as caught:
         run(section).wells()
     assert "\n" not in str(caught.value)
+
+
+def test_the_first_of_several_counts_of_a_well_is_taken(run, small):
+    section = small.section("cpg-tgt2", models=ONE)
+    path = parse_spec(section).cell_counts_path()
+    counts = pd.read_parquet(small.root / path)
+    before = run(section).wells()["cell_count"]
+    small.table(path, pd.concat([counts, counts.iloc[:2].assign(cell_count=1)]))
+    with collected() as notes:
+        pd.testing.assert_series_equal(run(section).wells()["cell_count"], before)
+    assert any("2 wells have several counts (as 200_A01); the first is taken" in line for line in notes)
+
+
+def test_scores_of_pairs_that_are_no_numbers_are_one_line(run, tmp_path):
+    made = whole_host(tmp_path / "whole")
+    spec = parse_spec(made.section("cpg-crispr"))
+    frame = pd.read_parquet(made.root / spec.pairs("StringDB"))
+    made.table(spec.pairs("StringDB"), frame.astype({"combined_score": str}))
+    with pytest.raises(InputError, match=r"StringDB\.parquet: cannot be read as the published Parquet file") as caught:
+        pairs_of(spec, tmp_path)
+    assert "\n" not in str(caught.value)
+    made.table(spec.pairs("StringDB"), frame.drop(columns="combined_score"))
+    with pytest.raises(InputError, match="has no column combined_score"):
+        pairs_of(spec, tmp_path)
 
 
 def test_what_a_set_does_not_have_is_said(small, tmp_path):

@@ -39,21 +39,29 @@ def fetch_file(spec: MorphoHelmSpec, path: str, cache: Path) -> Fetched:
         ) from None
 
 
-def read_columns(fetched: Fetched, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+def read_columns(
+    fetched: Fetched, columns: Sequence[str], optional: Sequence[str] = (), above: tuple[str, float] | None = None
+) -> pd.DataFrame:
     """Columns of a Parquet table as text, empty where null; those of `optional` that it has not are left out.
+
+    above : column and value: only rows in which it is greater are read
 
     Raises InputError for an unreadable file and a missing column.
     """
     with usable(fetched):
         try:
             names = pq.read_schema(fetched.path).names
-            missing = next((name for name in columns if name not in names), None)
+            asked = [*columns, *([above[0]] if above else [])]
+            missing = next((name for name in asked if name not in names), None)
             if missing is not None:
                 raise InputError(f"{fetched.url}: has no column {missing}; it has {', '.join(names[:8])} ...")
             wanted = [*columns, *(name for name in optional if name in names)]
-            frame = pq.read_table(fetched.path, columns=wanted).to_pandas()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"{fetched.url}: is not a readable Parquet file ({error})") from None
+            rows = [(above[0], ">", above[1])] if above else None
+            frame = pq.read_table(fetched.path, columns=wanted, filters=rows).to_pandas()
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                f"{fetched.url}: cannot be read as the published Parquet file ({str(error).splitlines()[0]})"
+            ) from None
     return pd.DataFrame({name: _text(frame[name]) for name in wanted})
 
 

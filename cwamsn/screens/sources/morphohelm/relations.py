@@ -68,11 +68,9 @@ def pairs_of(spec: MorphoHelmSpec, cache: Path) -> tuple[pd.DataFrame, list[Fetc
         fetched = fetch_file(spec, spec.pairs(database), cache)
         suffix = "" if database == "SIGNOR" else "_symbol"
         columns = [f"protein1{suffix}", f"protein2{suffix}"]
-        score = ["combined_score"] if database == "StringDB" else []
-        frame = read_columns(fetched, [*columns, *score])
-        if score:
-            values = pd.to_numeric(frame["combined_score"], errors="coerce")
-            frame = frame[values > LEAST_SCORE]
+        frame = read_columns(
+            fetched, columns, above=("combined_score", LEAST_SCORE) if database == "StringDB" else None
+        )
         frame = frame[(frame[columns] != "").all(axis=1)]
         parts.append(pd.DataFrame({"database": database, "first": frame[columns[0]], "second": frame[columns[1]]}))
         files.append(fetched)

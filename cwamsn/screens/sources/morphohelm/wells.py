@@ -152,9 +152,11 @@ def _counts(spec: MorphoHelmSpec, cache: Path, files: list[Fetched]) -> pd.Serie
     ids = frame[PLATE] + "_" + parse_addresses(frame[WELL], fetched.url)["address"]
     values = pd.to_numeric(frame["cell_count"], errors="coerce")
     counts = pd.Series(values.to_numpy(float), index=ids)
-    if counts.index.has_duplicates:
-        raise InputError(f"{fetched.url}: well {counts.index[counts.index.duplicated()][0]} appears twice; keep one")
-    return counts
+    twice = counts.index.duplicated()
+    if twice.any():
+        example = counts.index[twice][0]
+        note(f"{fetched.url}: {int(twice.sum())} wells have several counts (as {example}); the first is taken")
+    return counts[~twice]
 
 
 def _with_enough_cells(wells: pd.DataFrame, counts: pd.Series, spec: MorphoHelmSpec) -> tuple[pd.DataFrame, float]:

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 FLAGS = (
@@ -67,6 +68,11 @@ class Browser:
             self._process.wait()
         os.close(self._read)
         os.close(self._write)
+
+    def processor_seconds(self) -> float:
+        """Processor time of the browser's processes so far."""
+        processes = [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children(recursive=True)]
+        return sum(sum(process.cpu_times()[:2]) for process in processes)
 
     def call(self, method: str, session: str | None = None, *, timeout: float = 120, **parameters: Any) -> Any:
         """The result of a method of the protocol; RuntimeError where the browser refuses it."""

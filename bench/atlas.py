@@ -109,8 +109,8 @@ def show_pages() -> None:
                 each = 1000 * (browser.processor_seconds() - before) / 120
                 load = os.getloadavg()[0]
                 print(
-                    f"  usable after {ready / 1000:.1f} s, {max(rates):.0f} frames per second while it moves, {each:.0f}"
-                    f" ms of processor time per frame, load {load:.1f} on {os.cpu_count()} cores, console: "
+                    f"  usable after {ready / 1000:.1f} s, {max(rates):.0f} frames per second while it moves, "
+                    f"{each:.0f} ms of processor time per frame, load {load:.1f} on {os.cpu_count()} cores, console: "
                     f"{page.problems or 'silent'}"
                 )
 

@@ -33,6 +33,7 @@ def products(made: Iterable[str], plan: Plan) -> list[str]:
     profiles = plan.profiles().root.parents[2]
     if any(PurePath(path).is_relative_to(profiles) for path in paths):
         lines.append(f"profiles: {profiles}/")
+    lines += [f"atlas: {path}" for path in paths if PurePath(path).match(str(plan.profiles("*", "*", "*").atlas))]
     lines += [f"plates: {path}" for path in paths if PurePath(path).match(str(plan.plates("*").page))]
     return [*lines, *([f"scores: {plan.all_scores}"] if plan.all_scores in paths else [])]
 

@@ -13,6 +13,7 @@ MADE = [
     "./r/scores.parquet",
     "./r/models/cwa-msn/seed0/encoder.safetensors",
     "./r/plates/a/plates.html",
+    "./r/profiles/a/cwa-msn/seed0/atlas.html",
     "./mine/tables/table2.md",
     "data/a/wells.parquet",
 ]
@@ -23,6 +24,8 @@ def test_products_are_named_by_kind_and_path():
         "report: ./r/report.html",
         "tables: ./r/tables/ (table1, table8)",
         "figures: ./r/figures/ (figure1)",
+        "profiles: r/profiles/",
+        "atlas: ./r/profiles/a/cwa-msn/seed0/atlas.html",
         "plates: ./r/plates/a/plates.html",
         "scores: ./r/scores.parquet",
     ]

@@ -14,7 +14,7 @@ function address() {
   }
   const target = plot.get('cameraTarget');
   const distance = plot.get('cameraDistance');
-  if (Math.abs(target[0]) + Math.abs(target[1]) > 1e-3 || Math.abs(distance - 1) > 1e-3) parts.set('view', [...target.slice(0, 2), distance].map((v) => v.toFixed(4)).join(','));
+  if (Math.abs(target[0]) + Math.abs(target[1]) > 1e-3 || Math.abs(distance - whole()) > 1e-3) parts.set('view', [...target.slice(0, 2), distance].map((v) => v.toFixed(4)).join(','));
   return parts.toString();
 }
 
@@ -51,10 +51,9 @@ async function readAddress() {
   }
   fillControls();
   await redraw();
-  if (parts.has('view')) {
-    const [x, y, distance] = parts.get('view').split(',').map(Number);
-    if ([x, y, distance].every(Number.isFinite)) await plot.zoomToLocation([x, y], distance, { transition: false });
-  }
+  const [x, y, distance] = (parts.get('view') ?? '').split(',').map(Number);
+  const stands = [x, y, distance].every(Number.isFinite);
+  await plot.zoomToLocation(stands ? [x, y] : [0, 0], stands ? distance : whole(), { transition: false });
   if (state.pick !== null) await showGroup(state.pick);
   else showNothing();
 }
@@ -115,7 +114,7 @@ async function start() {
   document.querySelectorAll('input[name=tool]').forEach((input) => {
     input.onchange = () => plot.set({ mouseMode: input.value === 'lasso' ? 'lasso' : 'panZoom' });
   });
-  byId('whole').onclick = () => plot.zoomToLocation([0, 0], 1, { transition: false });
+  byId('whole').onclick = () => plot.zoomToLocation([0, 0], whole(), { transition: false });
   document.body.addEventListener('change', (event) => { if (event.target.name === 'theme') redraw(); });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw());
   addEventListener('hashchange', () => { if (location.hash.slice(1) !== kept) readAddress(); });

@@ -60,7 +60,8 @@ async function drawNow() {
   const n = shape.n;
   plot.set({
     pointColor: found.colours, colorBy: found.z ? 'valueA' : null, pointSize: pointSize(n), backgroundColor: css('--page'),
-    pointColorActive: css('--picked'), pointColorHover: css('--picked'), lassoColor: css('--link'),
+    // one for each colour: the library would take the colour of the class otherwise
+    pointColorActive: found.colours.map(() => css('--picked')), pointColorHover: found.colours.map(() => css('--picked')), lassoColor: css('--link'),
   });
   const moves = drawn && drawn.level === state.level && drawn.map !== state.map && n <= 50000 && !matchMedia('(prefers-reduced-motion: reduce)').matches;
   const z = found.z ?? new Float32Array(n);
@@ -132,10 +133,16 @@ function keys(event) {
   if (moves[event.key]) { target[0] += moves[event.key][0]; target[1] += moves[event.key][1]; }
   else if (event.key === '+' || event.key === '=') distance /= 1.25;
   else if (event.key === '-') distance *= 1.25;
-  else if (event.key === '0') { target[0] = 0; target[1] = 0; distance = 1; }
+  else if (event.key === '0') { target[0] = 0; target[1] = 0; distance = whole(); }
   else return;
   event.preventDefault();
   plot.zoomToLocation(target, distance, { transition: false });
+}
+
+// From how far all of the map is seen: it is square, its place may be upright.
+function whole() {
+  const box = byId('map').getBoundingClientRect();
+  return Math.max(1, box.height / Math.max(1, box.width));
 }
 
 function goTo(group) {

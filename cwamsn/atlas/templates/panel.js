@@ -169,7 +169,7 @@ function nearestTable(group) {
     return element('tr', {}, cells);
   });
   const table = element('table', { id: 'nearest' }, [
-    element('thead', {}, [element('tr', {}, heads.map((text) => element('th', { scope: 'col' }, text)))]), element('tbody', {}, rows),
+    element('thead', {}, [element('tr', {}, heads.map((text) => element('th', { scope: 'col', class: ['similarity', 'p'].includes(text) ? 'number' : null }, text)))]), element('tbody', {}, rows),
   ]);
   const among = [];
   const all = near.map((n) => n.group);
@@ -219,7 +219,7 @@ function relationships(group) {
     element('th', { scope: 'row' }, [nameButton(f.group)]), element('td', { class: 'number' }, f.similarity.toFixed(3)),
     element('td', { class: 'number' }, `${Math.round(f.percentile)}%`), element('td', {}, sourcesOf(f.at)),
   ]));
-  const heads = ['gene', 'similarity', 'above', 'source'].map((text) => element('th', { scope: 'col' }, text));
+  const heads = ['gene', 'similarity', 'above', 'source'].map((text) => element('th', { scope: 'col', class: ['similarity', 'above'].includes(text) ? 'number' : null }, text));
   return element('section', { id: 'known' }, [
     element('h3', {}, `Its ${found.length} known relationships in this map`),
     element('div', { class: 'scroll' }, [element('table', {}, [element('thead', {}, [element('tr', {}, heads)]), element('tbody', {}, rows)])]),

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from cwamsn.products import Product
-from cwamsn.reporting.context import TableContext, TableMethod
-from cwamsn.reporting.further import further_rows, further_table
+from cwamsn.reporting.context import SPREAD, TableContext, TableMethod
+from cwamsn.reporting.further import further_rows
 from cwamsn.reporting.scores import select
 from cwamsn.reporting.table import Column, Table
 
@@ -40,7 +40,14 @@ def geometry_table(
         _about_twins(found),
         "None of these is good or bad by itself; read them beside the scores.",
     ]
-    return further_table(product, columns, further_rows(methods, found, "geometry", columns), context, notes)
+    closing = [note for note in (*notes, SPREAD, *context.versions) if note]
+    return Table(
+        product.name,
+        context.titled(product.title),
+        columns,
+        further_rows(methods, found, "geometry", columns),
+        closing,
+    )
 
 
 def _about_twins(found: pd.DataFrame) -> str:

@@ -93,5 +93,6 @@ def test_geometry_is_shown_and_never_ranked(methods, scores, context):
     table = make_table("geometry", methods, scores, context)
     assert {column.better for column in table.columns} == {None}
     text = to_markdown(table)
+    assert "Best in bold" not in text
     assert "Spearman correlation of the distances of all pairs of 500 wells" in text
     assert float(parse(to_csv(table))["cwa-msn"]["raw_effective_rank"]) == pytest.approx(0.3)

@@ -9,7 +9,7 @@ from scipy.stats import false_discovery_control
 from threadpoolctl import threadpool_limits
 
 from cwamsn.benchmarks.matching.tasks import Profiles
-from cwamsn.benchmarks.stringency.retrieval import average_precision
+from cwamsn.benchmarks.stringency.retrieval import average_precision, counts_above
 from cwamsn.vectors import unit_rows
 
 _BLOCK = 256  # queries per product
@@ -55,7 +55,7 @@ def retrieve(profiles: Profiles, absolute: bool, across: bool) -> pd.DataFrame:
             admitted = np.logical_and.reduce([codes != codes[query] for codes in different])
             negative = admitted.copy()
             negative[shares.indices[shares.indptr[query] : shares.indptr[query + 1]]] = False
-            negatives = np.sort(values[negative])
+            negatives = values[negative]
             if not len(negatives):
                 continue
             for target in member.indices[member.indptr[query] : member.indptr[query + 1]]:
@@ -63,9 +63,7 @@ def retrieve(profiles: Profiles, absolute: bool, across: bool) -> pd.DataFrame:
                 positives = values[own[admitted[own]]]
                 if not len(positives):
                     continue
-                right = np.searchsorted(negatives, positives, side="right")
-                tied = right - np.searchsorted(negatives, positives, side="left")
-                precision = average_precision(positives, len(negatives) - right, tied)
+                precision = average_precision(positives, *counts_above(negatives, positives))
                 counts = len(positives), len(positives) + len(negatives)
                 chance = expected(*counts)
                 normalised = (precision - chance) / (1 - chance)
@@ -93,7 +91,8 @@ def mean_by_target(queries: pd.DataFrame, null_size: int = 10000, seed: int = 0)
     Returns
     -------
     `target, n_queries, mean_average_precision, mean_normalised, chance, p_value, corrected_p_value`, sorted; p-values
-    one-sided with 1 added, corrected by Benjamini and Hochberg. Chance: the mean expected of random rankings.
+    one-sided with 1 added, corrected by Benjamini and Hochberg. Null rankings of more than 1,000 candidates have a
+    rounded length (:func:`rounded`). Chance: the mean expected of random rankings.
     """
     names = ["target", "n_queries", "mean_average_precision", "mean_normalised", "chance", "p_value"]
     rows = []
@@ -101,7 +100,7 @@ def mean_by_target(queries: pd.DataFrame, null_size: int = 10000, seed: int = 0)
     for target, part in queries.groupby("target", sort=True):
         sizes = list(zip(part["n_positives"].tolist(), part["n_total"].tolist()))
         null = np.zeros(null_size)
-        for size in sizes:
+        for size in ((positives, max(rounded(total), positives + 1)) for positives, total in sizes):
             if size not in nulls:
                 nulls[size] = np.concatenate(list(_random_precisions(*size, null_size, seed)))
             null += nulls[size] / len(sizes)
@@ -113,19 +112,25 @@ def mean_by_target(queries: pd.DataFrame, null_size: int = 10000, seed: int = 0)
     return table.assign(corrected_p_value=false_discovery_control(table["p_value"]) if len(table) else [])
 
 
+def rounded(total: int) -> int:
+    """`total` itself up to 1,000, beyond it on a grid of steps of 1 %: each size of the null is drawn once."""
+    return total if total <= 1000 else round(1.01 ** round(np.log(total) / np.log(1.01)))
+
+
 def _random_precisions(positives: int, total: int, size: int, seed: int, block: int = 500) -> Iterator[np.ndarray]:
     """Average precisions of random rankings, in blocks; the same for equal numbers, whatever else is drawn."""
     draw = np.random.default_rng([seed, positives, total])
     places = np.arange(1, positives + 1)
     for start in range(0, size, block):
         count = min(block, size - start)
-        if positives * positives * 4 < total:  # draws with a repeat are rare: draw those rankings again
-            ranks = draw.integers(1, total + 1, size=(count, positives))
+        if positives * positives < 20 * total:  # Floyd's choice without repeats, one rank after another
+            ranks = np.zeros((count, positives), dtype=np.int64)
+            for number in range(positives):
+                last = total - positives + 1 + number
+                rank = draw.integers(1, last + 1, size=count)
+                taken = (ranks[:, :number] == rank[:, None]).any(axis=1)
+                ranks[:, number] = np.where(taken, last, rank)
             ranks.sort(axis=1)
-            again = (np.diff(ranks, axis=1) == 0).any(axis=1)
-            while again.any():
-                ranks[again] = np.sort(draw.integers(1, total + 1, size=(int(again.sum()), positives)), axis=1)
-                again = (np.diff(ranks, axis=1) == 0).any(axis=1)
         else:
             ranks = np.sort(draw.random((count, total)).argsort(axis=1)[:, :positives] + 1, axis=1)
         yield (places / ranks).mean(axis=1)

@@ -42,10 +42,12 @@ class MatchingOptions(Options):
     `cosine` everywhere."""
     least: int = 10
     """Targets that a level must leave; with fewer it is not scored."""
+    max_profiles: int = 8
+    """Profiles of a compound, guide or gene at a level, chosen at random beyond it; pairs grow with the square."""
     null_size: int = 10000
     """Random rankings of the null distribution of p-values."""
     seed: int = 0
-    """Of the null."""
+    """Of choice and null."""
 
 
 def targets_of(options: MatchingOptions, truth: pd.DataFrame | None) -> dict[str, frozenset[str]] | None:
@@ -95,7 +97,7 @@ def score(
         if why is not None:
             note(f"matching at {level.name} ({level.text}) is not scored: {why}")
             continue
-        for task, profiles in tasks_of(features, wells, targets, level):
+        for task, profiles in tasks_of(features, wells, targets, level, options.max_profiles, options.seed):
             absolute = options.sign == "absolute" or (options.sign == "published" and not task.endswith(GUIDES))
             across = task != SISTERS and not task.endswith(GUIDES)
             queries = retrieve(profiles, absolute, across)

@@ -30,7 +30,12 @@ class Profiles(NamedTuple):
 
 
 def tasks_of(
-    features: np.ndarray, wells: pd.DataFrame, targets: Mapping[str, frozenset[str]] | None, level: Level
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    targets: Mapping[str, frozenset[str]] | None,
+    level: Level,
+    most: int = 8,
+    seed: int = 0,
 ) -> Iterator[tuple[str, Profiles]]:
     """Each task that a screen can have, with its profiles at a level.
 
@@ -39,6 +44,7 @@ def tasks_of(
     features : (N, D) aligned vectors of treated wells
     wells : their wells, row for row
     targets : genes of each compound, by perturbation; None: nothing is known of compounds
+    most : profiles of an item, chosen at random from `seed` beyond it; pairs grow with the square
 
     Returns
     -------
@@ -52,7 +58,7 @@ def tasks_of(
     known = targets or {}
     named = compound & wells["perturbation"].isin(list(known)).to_numpy(bool)
     named &= _at_highest_dose(wells)
-    of_compounds = _profiles(features, wells, named, wells["perturbation"], known, level)
+    of_compounds = _at_most(_profiles(features, wells, named, wells["perturbation"], known, level), most, seed)
     if of_compounds is not None:
         yield SISTERS, of_compounds
     gene = (
@@ -63,7 +69,7 @@ def tasks_of(
     genes = {str(name): frozenset([str(own)]) for name, own in zip(item[~compound], gene[~compound])}
     for kind in sorted(set(wells["perturbation_type"][~compound])):
         rows = (wells["perturbation_type"] == kind).to_numpy(bool)
-        reagents = _profiles(features, wells, rows, item, genes, level)
+        reagents = _at_most(_profiles(features, wells, rows, item, genes, level), most, seed)
         if reagents is None:
             continue
         if guide[rows].notna().any():
@@ -110,6 +116,22 @@ def _profiles(
         return None
     kinds = names["kind"].to_numpy(object)
     return Profiles(vectors, names["item"].to_numpy(object), kinds, names[list(level.differ)], labels)
+
+
+def _at_most(profiles: Profiles | None, most: int, seed: int) -> Profiles | None:
+    """Those of a random choice of at most `most` blocks of each item."""
+    if profiles is None:
+        return None
+    shuffled = np.random.default_rng(seed).permutation(len(profiles.items))
+    place = pd.Series(profiles.items[shuffled]).groupby(profiles.items[shuffled]).cumcount().to_numpy()
+    rows = np.sort(shuffled[place < most])
+    return Profiles(
+        profiles.vectors[rows],
+        profiles.items[rows],
+        profiles.kinds[rows],
+        profiles.blocks.iloc[rows].reset_index(drop=True),
+        tuple(profiles.targets[row] for row in rows),
+    )
 
 
 def _matched(compounds: Profiles, reagents: Profiles) -> Profiles | None:

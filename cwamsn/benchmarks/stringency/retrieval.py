@@ -201,7 +201,7 @@ class _Search:
         for kind in self.kinds:
             part = parts[kind]
             total = len(part) - (len(own) if kind == "perturbations" else 0)
-            above, tied = _counts(part, similar)
+            above, tied = counts_above(part, similar)
             best = int(part.argmax())
             for name, hidden, excluded in self.levels:
                 kept = ~np.isin(replicates, hidden.of(query), assume_unique=True)
@@ -210,7 +210,7 @@ class _Search:
                     out = out[~np.isin(out, own, assume_unique=True)]
                 if not kept.any() or len(out) == total:
                     continue
-                fewer, fewer_tied = _counts(part[out], similar[kept])
+                fewer, fewer_tied = counts_above(part[out], similar[kept])
                 top = float(part[best]) if best not in out else _highest(part, out)
                 positive = float(similar[kept].max())
                 hit = 1.0 if positive > top else 0.5 if positive == top else 0.0
@@ -218,7 +218,7 @@ class _Search:
                 yield kind, name, query, int(kept.sum()), total - len(out), precision, hit
 
 
-def _counts(values: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def counts_above(values: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How many of `values` are above each threshold, and how many equal it."""
     if len(thresholds) > _MANY:
         values = np.sort(values)

@@ -8,6 +8,7 @@ from copairs.map import mean_average_precision, multilabel
 
 from cwamsn.benchmarks import comparison, matching
 from cwamsn.benchmarks.bootstrap import BootstrapOptions
+from cwamsn.benchmarks.matching.retrieval import rounded
 from cwamsn.benchmarks.stringency import levels_of
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
@@ -137,6 +138,21 @@ def test_compounds_are_taken_at_their_highest_dose_and_genes_by_their_guides():
     assert set().union(*profiles["knockouts"].targets) == {*GENES, "alone"}
     without = dict(matching.tasks_of(features, wells.drop(columns="guide"), targets, levels_of(["NR"])[0]))
     assert "guides" not in without and "G0" in set(without["knockouts"].items)
+
+
+def test_no_item_has_more_profiles_than_asked_for():
+    features, wells, targets = screen()
+    wells = wells.assign(experiment=[f"b{i % 4}" for i in range(len(wells))])
+    for most in (1, 2, 8):
+        found = dict(matching.tasks_of(features, wells, targets, levels_of(["NSL"])[0], most))
+        sizes = pd.Series(found["guides"].items).value_counts()
+        assert sizes.max() == min(most, sizes.max()) and len(sizes) == 18
+    assert len(found["guides"].vectors) == len(found["guides"].blocks) == len(found["guides"].targets)
+
+
+def test_lengths_of_null_rankings_are_rounded_by_less_than_a_hundredth():
+    assert [rounded(total) for total in (2, 999, 1000)] == [2, 999, 1000]
+    assert all(abs(rounded(total) / total - 1) < 0.006 for total in range(1001, 60000, 97))
 
 
 def scored(features, wells, targets, options=OPTIONS, **more):

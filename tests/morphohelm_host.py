@@ -11,6 +11,16 @@ from cwamsn.screen_specs.morphohelm import DATABASES, MorphoHelmSpec
 
 DMSO = "JCP2022_033924"
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {size}\n"
+# of complexes that every database knows, and one that the published filter means to be no gene
+GENES = [
+    *(f"PSMA{i}" for i in range(1, 8)),
+    *(f"PSMB{i}" for i in range(1, 8)),
+    *(f"PSMC{i}" for i in range(1, 7)),
+    *(f"PSMD{i}" for i in (1, 2, 3, 4, 6, 7, 8, 11, 12, 13, 14)),
+    *(f"RPS{i}" for i in range(5, 25)),
+    *(f"POLR2{letter}" for letter in "ABCDEFGH"),
+    "HLA-A",
+]
 LABELS = "data/enrichment/moa_databases/cpjump16_moa/labeled_moa_samples.csv"
 
 
@@ -102,8 +112,8 @@ def whole_host(root: Path) -> Host:
         columns={"Metadata_JCP2022": "Metadata_Symbol"}
     )
     crispr["Metadata_JCP2022"] = crispr["Metadata_Symbol"].replace(DMSO, "JCP2022_800001")
-    genes = {f"JCP2022_{100000 + i:06d}": f"GENE{i}" for i in range(60)} | {DMSO: "no-guide"}
-    crispr["Metadata_Symbol"] = crispr["Metadata_Symbol"].map(genes).replace({"GENE7": "HLA-A"})
+    genes = {f"JCP2022_{100000 + i:06d}": name for i, name in enumerate(GENES)} | {DMSO: "no-guide"}
+    crispr["Metadata_Symbol"] = crispr["Metadata_Symbol"].map(genes)
     bray = jump_wells(sources=("source_1",), plates=2, compounds=80)
     names = bray["Metadata_JCP2022"].where(bray["Metadata_JCP2022"] != DMSO, "")
     bray = bray[["Metadata_Plate", "Metadata_Well"]]
@@ -133,5 +143,5 @@ def gene_pairs(database: str, seed: int) -> pd.DataFrame:
     drawn = np.random.default_rng(seed).integers(0, 60, (80, 2))
     suffix = "" if database == "SIGNOR" else "_symbol"
     columns = [f"protein1{suffix}", f"protein2{suffix}"]
-    frame = pd.DataFrame({name: [f"GENE{i}" for i in drawn[:, k]] for k, name in enumerate(columns)})
+    frame = pd.DataFrame({name: [GENES[i] for i in drawn[:, k]] for k, name in enumerate(columns)})
     return frame.assign(combined_score=np.arange(80) + 930) if database == "StringDB" else frame

@@ -122,7 +122,7 @@ def _crops(
             f"{inputs.crops}: holds no crop of the wells of {inputs.profiles}; give that of the same screen"
         )
     side = int(crops[["height", "width"]].max(axis=1).max()) if len(crops) else 0
-    window = options.picture_window or min(side, 2 * options.picture_size)
+    window = options.picture_window or min(side, max(side // 2, 2 * options.picture_size))
     made = Thumbnails(
         crops, Path(inputs.crops).parent, PictureOptions(size=options.picture_size, window=max(8, window))
     )

@@ -43,7 +43,7 @@ class AtlasOptions(Options):
     picture_size: int = 128
     """Side of a picture, pixels."""
     picture_window: int | None = None
-    """Side of the central square of a field that is shown, pixels; None: at most twice the picture's."""
+    """Side of the central square of a field that is shown, pixels; None: half the field, or twice the picture."""
     seed: int = 0
     """Of UMAP and of permutations."""
 

@@ -107,7 +107,7 @@ async function showGroup(group) {
   const panel = byId('panel');
   data.wellIds ??= await texts(header.levels.wells.ids);
   if (state.pick !== group) return;
-  const kind = isControl(group) ? 'negative control' : data.types[group].toLowerCase();
+  const kind = isControl(group) ? 'negative control' : data.types[group].replace('COMPOUND', 'compound');
   const parts = [element('h2', { tabindex: '-1', id: 'picked' }, titleOf(group))];
   parts.push(element('p', { class: 'soft' }, `${kind}, ${count(data.counts[group], 'well')} on ${count(data.plates[group], 'plate')}`));
   if (state.well !== null) parts.push(element('p', {}, `Picked well: ${data.wellIds[state.well]}`));

@@ -13,7 +13,7 @@ from matplotlib import colormaps
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
 from cwamsn.pages import renderer
-from cwamsn.plates.layout import placed, plate_format, plate_of_wells
+from cwamsn.plates.layout import NO_BATCH, placed, plate_format, plate_of_wells
 from cwamsn.plates.montages import Montages
 from cwamsn.plates.numbers import Number
 from cwamsn.plates.positions import commonest_treatment, outstanding_positions
@@ -54,7 +54,7 @@ def plate_table(wells: pd.DataFrame) -> PlateTable:
     if not len(wells):
         raise InputError("plates: the screen has no wells")
     wells = placed(wells.reset_index(drop=True))
-    wells = wells.assign(plate=plate_of_wells(wells))
+    wells = wells.assign(plate=plate_of_wells(wells), experiment=wells["experiment"].fillna(NO_BATCH))
     shape = plate_format(wells["row"], wells["column"])
     twice = wells.duplicated(["plate", "row", "column"])
     if twice.any():
@@ -133,6 +133,7 @@ def _data(table: PlateTable, numbers: Sequence[Number], montages: Montages | Non
 
 def _number(number: Number, table: PlateTable) -> dict[str, object]:
     values = number.values[table.order]
+    values = np.where(np.isfinite(values), values, np.nan)  # an infinite number has no place on a scale
     found = outstanding_positions(values, table.wells["plate"].to_numpy(), table.positions)
     same = commonest_treatment(table.wells["perturbation"], table.positions)
     marks = [

@@ -55,6 +55,32 @@ def test_a_name_that_looks_like_markup_stays_text(tmp_path):
     assert "<b>x" not in text and "<u>s" not in text and "<i>b" not in text
 
 
+def test_wells_of_a_plate_whose_batch_varies_or_is_missing_stay_on_it(tmp_path):
+    wells = wells_of(("P", "Q"), rows=2, columns=4)
+    wells["perturbation"] = wells["well_id"]
+    for batch in (["a", "b"] * 8, [None] * 3 + ["a"] * 13, [None] * 16):
+        own = wells.assign(experiment=np.array(batch, dtype=object))
+        write_page(tmp_path / "p.html", plate_table(own), [], title="s")
+        data = data_of(tmp_path / "p.html")
+        positions, code = unpacked(data["positions"], "<u2"), unpacked(data["perturbation"], "<i4")
+        found = {
+            f"{plate['name'].rpartition(' / ')[2]}_{data['addresses'][positions[i]]}": (
+                data["perturbations"][code[i]], data["batches"][plate["batch"]]
+            )
+            for plate in data["plates"]
+            for i in range(plate["start"], plate["end"])
+        }  # fmt: skip
+        assert found == {well: (well, b or "no batch") for well, b in zip(own["well_id"], own["experiment"])}
+
+
+def test_an_infinite_number_is_shown_as_not_known(tmp_path):
+    wells = wells_of(("P",), rows=1, columns=4)
+    values = np.array([1, np.inf, -np.inf, 2.0])
+    write_page(tmp_path / "p.html", plate_table(wells), [Number("n", "g", "about", values)], title="s")
+    shown = unpacked(data_of(tmp_path / "p.html")["numbers"][0]["values"], "<f4")
+    np.testing.assert_array_equal(shown, [1, np.nan, np.nan, 2])
+
+
 def test_marked_positions_say_on_how_many_plates_the_same_perturbation_lies_there(tmp_path):
     wells = wells_of([f"P{i}" for i in range(8)], rows=8, columns=12)
     values = np.random.default_rng(3).normal(size=len(wells))

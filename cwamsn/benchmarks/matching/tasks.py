@@ -20,7 +20,7 @@ class Profiles(NamedTuple):
     vectors: np.ndarray
     """(P, D) float64."""
     items: np.ndarray
-    """(P,) compound, guide or gene."""
+    """(P,) compound, gene, or gene and guide joined by the separator of names."""
     kinds: np.ndarray
     """(P,) type of the perturbation."""
     blocks: pd.DataFrame
@@ -65,7 +65,8 @@ def tasks_of(
         wells["gene"].where(wells["gene"].notna(), wells["perturbation"]) if "gene" in wells else wells["perturbation"]
     )
     guide = wells["guide"] if "guide" in wells else pd.Series(np.nan, index=wells.index, dtype=object)
-    item = guide.where(guide.notna(), gene)
+    # many libraries number the guides of each gene: a guide's name alone is not one reagent
+    item = (gene.astype(str) + "\x1f" + guide.astype(str)).where(guide.notna(), gene)
     genes = {str(name): frozenset([str(own)]) for name, own in zip(item[~compound], gene[~compound])}
     for kind in sorted(set(wells["perturbation_type"][~compound])):
         rows = (wells["perturbation_type"] == kind).to_numpy(bool)

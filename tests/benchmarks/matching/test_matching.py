@@ -134,7 +134,7 @@ def test_compounds_are_taken_at_their_highest_dose_and_genes_by_their_guides():
     at = (wells["perturbation"] == "c05") & (wells["concentration"] == 10)
     where = list(profiles["sisters"].items).index("c05")
     assert profiles["sisters"].vectors[where] == pytest.approx(features[at].mean(axis=0))
-    assert {"G0_g1", "alone_g2", "c05"} <= set(profiles["knockouts"].items)
+    assert {"G0\x1fG0_g1", "alone\x1falone_g2", "c05"} <= set(profiles["knockouts"].items)
     assert set().union(*profiles["knockouts"].targets) == {*GENES, "alone"}
     without = dict(matching.tasks_of(features, wells.drop(columns="guide"), targets, levels_of(["NR"])[0]))
     assert "guides" not in without and "G0" in set(without["knockouts"].items)
@@ -153,6 +153,14 @@ def test_no_item_has_more_profiles_than_asked_for():
 def test_lengths_of_null_rankings_are_rounded_by_less_than_a_hundredth():
     assert [rounded(total) for total in (2, 999, 1000)] == [2, 999, 1000]
     assert all(abs(rounded(total) / total - 1) < 0.006 for total in range(1001, 60000, 97))
+
+
+def test_guides_that_are_numbered_gene_by_gene_are_not_mixed():
+    features, wells, targets = screen()
+    numbered = wells.assign(guide=wells["guide"].str.rpartition("_g")[2].where(wells["guide"].notna()))
+    assert numbered["guide"].nunique() == 2
+    first, second = scored(features, wells, targets), scored(features, numbered, targets)
+    pd.testing.assert_frame_equal(first.table, second.table)
 
 
 def scored(features, wells, targets, options=OPTIONS, **more):

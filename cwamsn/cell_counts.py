@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from cwamsn import tables
 from cwamsn.errors import InputError
+from cwamsn.files import refuse_lfs_pointer
 from cwamsn.naming import plate_text
 from cwamsn.notes import note
 from cwamsn.text_tables import read_text_table
@@ -102,6 +103,7 @@ def _own_counts(path: Path, wells: pd.DataFrame) -> np.ndarray:
 def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: no such file of cell counts; correct the path")
+    refuse_lfs_pointer(path)
     if path.suffix.casefold() not in (".parquet", ".pq"):
         return read_text_table(path, str(path), "\t" if ".tsv" in path.name.casefold() else ",")
     try:

@@ -212,6 +212,12 @@ def is_lfs_pointer(path: str | Path) -> bool:
         return handle.read(24).startswith(b"version https://git-lfs")
 
 
+def refuse_lfs_pointer(path: str | Path) -> None:
+    """Raise InputError for :func:`is_lfs_pointer`; readers of binary formats would call such a file damaged."""
+    if is_lfs_pointer(path):
+        raise InputError(f"{path}: is a Git LFS pointer; fetch the file itself (git lfs pull)")
+
+
 DIGEST = ".sha256.json"  # how a file of write_digest ends
 
 

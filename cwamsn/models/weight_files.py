@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cwamsn.errors import InputError
+from cwamsn.files import refuse_lfs_pointer
 from cwamsn.files import sha256 as digest_of
 
 
@@ -57,6 +58,7 @@ def find_weights(
                 f"accept_noncommercial_licence: true, or give the path of a local copy here"
             )
         found = _file_of_hub(source, where)
+    refuse_lfs_pointer(found)
     digest, wanted = digest_of(found), sha256 or source.sha256
     if wanted and not digest.startswith(wanted.lower()):
         raise InputError(

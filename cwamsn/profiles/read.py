@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from cwamsn.embeddings.files.tabular import open_folder
 from cwamsn.errors import InputError
+from cwamsn.files import refuse_lfs_pointer
 from cwamsn.paths import ProfilePaths
 from cwamsn.profiles.about import plain
 from cwamsn.profiles.metadata import TEXT, named, typed
@@ -44,6 +45,7 @@ def read_profiles(path: str | Path) -> Profiles:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file; give a table of profiles ({', '.join(SUFFIXES)})")
+    refuse_lfs_pointer(path)
     if path.is_dir() and (inside := ProfilePaths(path).anndata).is_file():
         return read_profiles(inside)
     suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix

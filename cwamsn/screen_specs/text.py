@@ -15,6 +15,7 @@ _SEPARATORS = (",", ";", "\t", "|")
 _OTHER_FILES = {
     b"PK\x03\x04": "an Excel workbook or a zip archive; save it as CSV",
     b"\xd0\xcf\x11\xe0": "an Excel workbook; save it as CSV",
+    b"version https://git-lfs": "a Git LFS pointer; fetch the file itself (git lfs pull)",
     b"PAR1": "a Parquet file; save it as CSV",
     b"\xff\xfe": "UTF-16 text; save it as CSV in UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as CSV in UTF-8",

@@ -19,7 +19,6 @@ from cwamsn.benchmarks.split_parts import by_split
 from cwamsn.benchmarks.stringency import Level, levels_of, missing_column
 from cwamsn.errors import InputError
 from cwamsn.exposure import marked
-from cwamsn.files import is_lfs_pointer
 from cwamsn.notes import note
 from cwamsn.options import Options
 from cwamsn.text_tables import read_text_table, require_columns
@@ -181,8 +180,6 @@ def read_labels(path: str, options: EnrichmentOptions) -> pd.Series:
     file = Path(path)
     if not file.is_file():
         raise InputError(f"enrichment.labels: {path}: no such file; correct the path")
-    if is_lfs_pointer(file):
-        raise InputError(f"{path}: is a Git LFS pointer; fetch the file itself (git lfs pull)")
     frame = read_text_table(file, path, _SEPARATORS.get(file.suffix, ","))
     if len(frame.columns) < 2:
         raise InputError(f"{path}: has one column; an item and its label need two")

@@ -34,9 +34,6 @@ def read_targets(path: str, compound: str | None = None, target: str | None = No
     file = Path(path)
     if not file.is_file():
         raise InputError(f"matching.targets: {path}: no such file; correct the path")
-    with file.open("rb") as start:
-        if start.read(24).startswith(b"version https://git-lfs"):
-            raise InputError(f"{path}: is a Git LFS pointer; fetch the file itself (git lfs pull)")
     frame = read_text_table(file, path, _SEPARATORS.get(file.suffix, ","))
     if len(frame.columns) < 2:
         raise InputError(f"{path}: has one column; a compound and its target need two")

@@ -11,6 +11,7 @@ from cwamsn.embeddings.files.source import Piece, Source, refusing
 from cwamsn.embeddings.files.tabular import read_csv, read_feather, read_parquet
 from cwamsn.embeddings.options import FileOptions, WellsFile
 from cwamsn.errors import InputError
+from cwamsn.files import refuse_lfs_pointer
 
 SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".npz": "npz", ".h5ad": "h5ad"}
 SUFFIXES |= {".h5": "h5", ".hdf5": "h5", ".tsv": "csv", ".feather": "feather", ".arrow": "feather", ".npy": "npy"}
@@ -55,6 +56,7 @@ def file_format(path: Path, entry: FileOptions) -> str:
     """The format that `entry` names, else that of the suffix."""
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path of this method")
+    refuse_lfs_pointer(path)
     suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
     found = entry.format or SUFFIXES.get(suffix.lower())
     if found != "csv" and path.suffix.lower() == ".gz":

@@ -45,8 +45,9 @@ class Column:
 
 
 def number(key: str, label: str, values: np.ndarray | pd.Series, *, logarithmic: bool = False) -> Column:
-    """A column of numbers."""
-    return Column(key, label, np.asarray(values, dtype=np.float32), logarithmic=logarithmic)
+    """A column of numbers; an infinite one, which has no place on a scale, is missing."""
+    known = np.asarray(values, dtype=np.float32)
+    return Column(key, label, np.where(np.isfinite(known), known, np.float32(np.nan)), logarithmic=logarithmic)
 
 
 def category(key: str, label: str, values: pd.Series) -> Column:

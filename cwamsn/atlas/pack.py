@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_TYPES = {"float32": "f4", "int32": "i4", "uint32": "u4", "uint16": "u2", "uint8": "u1"}
+_TYPES = {"float64": "f8", "float32": "f4", "int32": "i4", "uint32": "u4", "uint16": "u2", "uint8": "u1"}
 
 
 @dataclass

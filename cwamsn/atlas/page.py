@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from cwamsn.atlas.library import drawing_library
 from cwamsn.atlas.nearest import WORDS
 from cwamsn.atlas.pack import Pack, codes
 from cwamsn.files import atomic_path
-from cwamsn.pages import renderer
+from cwamsn.pages import renderer, script_json
 from cwamsn.palette import SEQUENTIAL
 from cwamsn.pictures import media_type
 
@@ -45,7 +44,7 @@ def write_atlas(atlas: Atlas, output: str | Path, *, title: str, notes: Sequence
     """
     library, licence = drawing_library()
     pack = Pack()
-    header = json.dumps(_header(atlas, pack), ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
+    header = script_json(_header(atlas, pack))
     blobs = dict(pack.blobs)
     if atlas.pictures:
         blobs["pictures"] = "".join(_as_text(data) for data in atlas.pictures.values())
@@ -108,8 +107,8 @@ def _level(level: Level, pack: Pack, what: str) -> dict[str, object]:
 def _groups(atlas: Atlas, pack: Pack) -> dict[str, object]:
     groups, code, near = atlas.groups, atlas.code, atlas.nearest
     rows = np.flatnonzero(code >= 0)
-    plate = pd.factorize(atlas.wells["plate_name"].to_numpy()[rows])[0]
-    members = rows[np.lexsort((rows, plate, code[rows]))]
+    plate = pd.factorize(atlas.wells["plate_name"].to_numpy())[0]
+    members = rows[np.lexsort((rows, plate[rows], code[rows]))]
     counts = np.bincount(code[rows], minlength=len(groups))
     return {
         "treated": atlas.treated,
@@ -117,10 +116,11 @@ def _groups(atlas: Atlas, pack: Pack) -> dict[str, object]:
         "words": WORDS[near.null],
         "names": pack.texts([str(name) for name in groups["perturbation"]]),
         "types": pack.texts([str(name) for name in groups["perturbation_type"]]),
-        "doses": pack.array(groups["concentration"].to_numpy(np.float32)),
+        "doses": pack.array(groups["concentration"].to_numpy(np.float64)),
         "counts": pack.array(groups["n_wells"].to_numpy(np.int32)),
         "plates": pack.array(groups["n_plates"].to_numpy(np.int32)),
         "code": pack.array(code.astype(np.int32)),
+        "plateOf": pack.array(plate.astype(np.int32)),
         "starts": pack.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)),
         "members": pack.array(members.astype(np.int32)),
         "nearest": pack.array(near.index.ravel()),

@@ -11,7 +11,7 @@ and a dark value each. Macros (`{% from "macros.html.j2" import grid, picture, t
 and the switch between the two. A script asks :data:`DARK_NOW` which of them is on.
 """
 
-from cwamsn.pages.render import renderer, shown
+from cwamsn.pages.render import renderer, script_json, shown
 from cwamsn.pages.theme import DARK_NOW, style_sheet
 
-__all__ = ["DARK_NOW", "renderer", "shown", "style_sheet"]
+__all__ = ["DARK_NOW", "renderer", "script_json", "shown", "style_sheet"]

@@ -1,6 +1,7 @@
 """Pages from templates: what a template prints is escaped, and what it does not know is an error."""
 
 import base64
+import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,12 @@ def renderer(folder: Path) -> Callable[..., str]:
         return _environment(folder).get_template(template).render(**values)
 
     return render
+
+
+def script_json(value: object) -> str:
+    """JSON that can stand inside a script element, whatever names it holds: `<!--` would begin a comment there."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def shown(value: object) -> str:

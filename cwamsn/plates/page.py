@@ -1,7 +1,6 @@
 """The plates of a screen as one page: any number of the wells, plates of a batch on one scale, pictures of wells."""
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from matplotlib import colormaps
 
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path
-from cwamsn.pages import renderer
+from cwamsn.pages import renderer, script_json
 from cwamsn.plates.layout import NO_BATCH, placed, plate_format, plate_of_wells
 from cwamsn.plates.montages import Montages
 from cwamsn.plates.numbers import Number
@@ -97,7 +96,7 @@ def write_page(
         plates=int(table.wells["plate"].nunique()),
         wells=len(table.wells),
         batches=int(table.wells["experiment"].nunique()),
-        data=_script_json(_data(table, numbers, montages)),
+        data=script_json(_data(table, numbers, montages)),
     )
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -174,9 +173,3 @@ def _packed(values: np.ndarray | pd.Series, dtype: str) -> str:
     """Little-endian numbers in base64, a third of the size that they have as text."""
     array = values.to_numpy(dtype=np.float64, na_value=np.nan) if isinstance(values, pd.Series) else values
     return base64.b64encode(np.ascontiguousarray(array.astype(dtype)).tobytes()).decode()
-
-
-def _script_json(value: object) -> str:
-    """JSON that can stand inside a script element, whatever names it holds."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

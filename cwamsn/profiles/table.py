@@ -55,6 +55,9 @@ class Profiles:
         missing = [name for name in REQUIRED[self.level] if name not in self.obs]
         if missing:
             raise InputError(f"profiles: a profile per {self.level} needs {missing[0]}; add the column")
+        if self.obs.index.isna().any():
+            row = int(self.obs.index.isna().argmax())
+            raise InputError(f"profiles: row {row} names no {self.level} (a plate or an address is missing); name it")
         if not self.obs.index.is_unique:
             name = self.obs.index[self.obs.index.duplicated()][0]
             raise InputError(f"profiles: {name} stands twice; keep one row of each {self.level}")

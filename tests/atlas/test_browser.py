@@ -1,12 +1,17 @@
 """The page in a real browser: search, click, gallery, lasso, keys, address, two widths, light and dark, no error."""
 
+import io
+
+import pandas as pd
 import pytest
 
 from cwamsn.atlas import AtlasInputs, AtlasOptions, make_atlas
 from cwamsn.atlas.library import drawing_library
 from cwamsn.errors import InputError
-from tests.atlas.screens import write_relationships, write_screen
+from cwamsn.profiles import write_anndata
+from tests.atlas.screens import profiles_of, wells_of, write_relationships, write_screen
 from tests.browser import Browser
+from tests.pictures.stores import noise, write_store
 
 pytestmark = pytest.mark.privileged
 READY = "document.documentElement.dataset.ready"
@@ -48,6 +53,23 @@ def opened(browser, page_file):
     for page in pages:
         assert page.problems == []
         page.call("Page.close")
+
+
+@pytest.fixture(scope="module")
+def odd_file(page_file, tmp_path_factory):
+    """A screen whose ids do not begin with the plate, with doses of many digits, a gene and a compound of one name,
+    and a name that begins a comment and a script."""
+    folder = tmp_path_factory.mktemp("odd")
+    wells = wells_of()
+    wells["concentration"] /= 3**6
+    names = {"KRAS": "taxol", "TP53": "<!--<script>'\"&amp;"}
+    wells["perturbation"] = wells["perturbation"].replace(names)
+    wells["well_id"] = [f"w_{i:03d}" for i in range(len(wells))]
+    write_anndata(profiles_of(wells), folder / "profiles.h5ad")
+    crops = write_store(folder, {well: [noise(i, 48, 48)] for i, well in enumerate(wells["well_id"])})
+    options = AtlasOptions(umap=False, null_size=19, k=4, picture_size=32, sources=())
+    make_atlas(AtlasInputs(profiles=folder / "profiles.h5ad", crops=crops), folder / "atlas.html", options)
+    return folder / "atlas.html", wells
 
 
 def heading(page):
@@ -109,6 +131,53 @@ def test_the_doses_of_a_compound_stand_in_order(opened):
     assert page.run("document.querySelector('#doses [aria-current]').textContent") == heading(page).removeprefix(
         "taxol at "
     )
+
+
+def test_controls_beside_a_perturbation_lie_on_its_plates_whatever_the_ids(browser, odd_file):
+    path, wells = odd_file
+    page = browser.open(path)
+    page.wait(READY, 60)
+    page.run("atlas.pick(atlas.data.names.indexOf('aspirin'))")
+    ids = "[...document.querySelectorAll('#{} figcaption')].map((c) => c.textContent)"
+    plates = wells.set_index("well_id")["experiment"] + wells.set_index("well_id")["plate"]
+    shown = set(plates[page.run(ids.format("gallery"))])
+    assert set(plates[page.run(ids.format("controls"))]) == shown
+    assert page.problems == []
+    page.call("Page.close")
+
+
+def test_the_address_and_a_lasso_keep_doses_of_many_digits(browser, odd_file):
+    path, wells = odd_file
+    page = browser.open(path)
+    page.wait(READY, 60)
+    taken = page.run("(async () => { await atlas.showLasso([...atlas.data.names.keys()]); return atlas.data.lasso })()")
+    saved = pd.read_csv(io.StringIO(taken), float_precision="round_trip")
+    assert set(saved["concentration"].dropna()) == set(wells["concentration"].dropna())
+    assert set(saved["perturbation"]) == set(wells["perturbation"])
+    doses = page.run("atlas.data.names.flatMap((name, i) => (name === 'taxol' && atlas.data.doses[i] > 0 ? [i] : []))")
+    assert len(doses) == 3
+    for group in doses:
+        page.run(f"atlas.pick({group})")
+        other = browser.open(path, fragment=page.run("location.hash").removeprefix("#"))
+        other.wait(READY, 60)
+        assert other.run("atlas.state.pick") == group and heading(other) == heading(page)
+        assert other.problems == []
+        other.call("Page.close")
+    gone = browser.open(path, fragment="pick=taxol&type=COMPOUND&dose=0.5")
+    gone.wait(READY, 60)
+    assert gone.run("atlas.state.pick") is None
+    page.call("Page.close")
+    gone.call("Page.close")
+
+
+def test_a_gene_and_a_compound_of_one_name_are_told_apart(browser, odd_file):
+    page = browser.open(odd_file[0])
+    page.wait(READY, 60)
+    page.key("/")
+    page.type("taxol")
+    found = page.wait("((x) => x.length && x)([...document.querySelectorAll('#matches li')].map((x) => x.textContent))")
+    assert "taxol (CRISPR)" in found and sum(text.startswith("taxol (compound) at ") for text in found) == 3
+    page.call("Page.close")
 
 
 def test_a_lasso_holds_names_that_can_be_saved(opened):

@@ -53,6 +53,13 @@ def test_a_wells_table_fills_in_what_profiles_lack_and_changes_nothing_else(tmp_
         read_source(tmp_path / "p.csv", tmp_path / "fewer.parquet")
 
 
+def test_a_well_without_an_address_is_named(tmp_path):
+    frame = pd.DataFrame({"Metadata_Plate": ["p", "p"], "Metadata_Well": ["A01", None], "Metadata_Perturbation": "x"})
+    frame.assign(feature_0=1.0).to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(InputError, match="row 1 names no well"):
+        read_source(tmp_path / "p.parquet")
+
+
 def test_profiles_of_perturbations_and_unknown_alignments_are_refused(tmp_path):
     path = write_screen(tmp_path)[0]
     write_parquet(pool_profiles(read_profiles(path)), tmp_path / "pooled.parquet")

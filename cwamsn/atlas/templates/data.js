@@ -1,7 +1,7 @@
 // What the page holds: a header in JSON, arrays as compressed bytes that are read when they are needed.
 const byId = (id) => document.getElementById(id);
 const header = JSON.parse(byId('header').textContent);
-const TYPES = { f4: Float32Array, i4: Int32Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array };
+const TYPES = { f8: Float64Array, f4: Float32Array, i4: Int32Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array };
 const cache = new Map();
 
 async function expanded(id) {
@@ -31,7 +31,7 @@ const data = { names: [], wellIds: null };
 
 async function load() {
   const g = header.groups;
-  const parts = { names: texts(g.names), types: texts(g.types), doses: array(g.doses), code: array(g.code) };
+  const parts = { names: texts(g.names), types: texts(g.types), doses: array(g.doses), code: array(g.code), plateOf: array(g.plateOf) };
   for (const name of ['starts', 'members', 'nearest', 'similarity', 'pValue', 'counts', 'plates']) parts[name] = array(g[name]);
   const k = header.known;
   if (k) for (const name of ['first', 'second', 'by', 'similarity', 'percentile']) parts[`known_${name}`] = array(k[name]);
@@ -49,13 +49,19 @@ async function load() {
     if (!data.groupsOfName.has(key)) data.groupsOfName.set(key, []);
     data.groupsOfName.get(key).push(i);
   });
+  const kinds = new Map();
+  data.names.forEach((name, i) => kinds.set(name, (kinds.get(name) ?? new Set()).add(kindOf(i))));
+  data.shared = new Set([...kinds].filter(([, found]) => found.size > 1).map(([name]) => name));
   data.geneOf = new Map();
   if (k) k.groups.forEach((group, gene) => data.geneOf.set(group, gene));
 }
 
 const isControl = (group) => group >= header.groups.treated;
 const dose = (group) => (Number.isNaN(data.doses[group]) ? '' : `${short(data.doses[group])} µM`);
-const titleOf = (group) => data.names[group] + (dose(group) ? ` at ${dose(group)}` : '');
+const kindOf = (group) => (isControl(group) ? 'negative control' : data.types[group].replace('COMPOUND', 'compound'));
+// with its kind where a gene and a compound share a name
+const nameOf = (group) => data.names[group] + (data.shared.has(data.names[group]) ? ` (${kindOf(group)})` : '');
+const titleOf = (group) => nameOf(group) + (dose(group) ? ` at ${dose(group)}` : '');
 const wellsOf = (group) => Array.from(data.members.subarray(data.starts[group], data.starts[group + 1]));
 const short = (value) => (Number.isNaN(value) ? '–' : String(Number(Number(value).toPrecision(3))));
 

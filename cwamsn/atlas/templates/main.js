@@ -8,7 +8,7 @@ function address() {
   if (state.pick !== null) {
     parts.set('pick', data.names[state.pick]);
     parts.set('type', data.types[state.pick]);
-    if (dose(state.pick)) parts.set('dose', short(data.doses[state.pick]));
+    if (dose(state.pick)) parts.set('dose', data.doses[state.pick]);
     if (isControl(state.pick)) parts.set('control', '1');
     if (state.well !== null && data.wellIds) parts.set('well', data.wellIds[state.well]);
   }
@@ -33,6 +33,7 @@ async function readAddress() {
   state.level = wanted('level', Object.keys(header.levels));
   state.map = wanted('map', Object.keys(level().maps));
   state.colour = parts.get('colour') === '' ? null : wanted('colour', level().columns.map((c) => c.key));
+  if (!level().maps[state.map]) state.map = 'pca';
   if (!column() && state.colour !== null) state.colour = level().columns[0]?.key ?? null;
   const only = parts.get('only');
   state.only = only && column()?.categories ? column().categories.indexOf(only) + 1 || null : null;
@@ -41,7 +42,9 @@ async function readAddress() {
   if (parts.has('pick')) {
     const same = (data.groupsOfName.get(`${parts.get('type')}\t${parts.get('pick')}`) ?? []).filter((g) => isControl(g) === parts.has('control'));
     const value = parts.has('dose') ? Number(parts.get('dose')) : NaN;
-    state.pick = same.find((g) => Object.is(data.doses[g], value) || Math.abs(data.doses[g] - value) < 1e-3 * value) ?? same[0] ?? null;
+    const far = (g) => (Object.is(data.doses[g], value) ? 0 : Math.abs(data.doses[g] - value));
+    const near = [...same].sort((a, b) => far(a) - far(b))[0] ?? null;
+    state.pick = Number.isNaN(value) ? same[0] ?? null : near !== null && far(near) <= 1e-6 * value ? near : null;
     if (parts.has('well')) {
       data.wellIds ??= await texts(header.levels.wells.ids);
       const at = data.wellIds.indexOf(parts.get('well'));
@@ -123,7 +126,7 @@ async function start() {
   document.documentElement.dataset.ready = 'true';
 }
 
-const atlas = { state, data, header, panRate, pick, change, plot: () => plot, milliseconds: null };
+const atlas = { state, data, header, panRate, pick, change, showLasso, plot: () => plot, milliseconds: null };
 globalThis.atlas = atlas;
 start().catch((error) => {
   byId('loading').textContent = `This page cannot be drawn here: ${error.message}. A browser with WebGL is needed.`;

@@ -106,7 +106,7 @@ function makeLabels() {
   const near = state.level === 'perturbations' ? neighboursOf(state.pick).map((n) => n.group) : [];
   for (const group of [...near.reverse(), state.pick]) {
     const point = state.level === 'perturbations' ? group : state.well ?? wellsOf(group)[0];
-    const label = element('span', { class: group === state.pick ? 'label own' : 'label' }, data.names[group]);
+    const label = element('span', { class: group === state.pick ? 'label own' : 'label' }, nameOf(group));
     box.append(label);
     labels.push({ label, point });
   }
@@ -147,10 +147,10 @@ function whole() {
 
 function goTo(group) {
   const points = pointsOf(group);
-  const xs = points.map((p) => positions.x[p]);
-  const ys = points.map((p) => positions.y[p]);
-  const mid = (v) => (Math.min(...v) + Math.max(...v)) / 2;
-  const size = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
-  const distance = Math.min(1, Math.max(0.35, size));
-  return plot.zoomToLocation([mid(xs), mid(ys)], distance, { transition: !matchMedia('(prefers-reduced-motion: reduce)').matches, transitionDuration: 400 });
+  // not Math.min(...): a control may have more wells than a function has arguments
+  const ends = (v) => points.reduce(([low, high], p) => [Math.min(low, v[p]), Math.max(high, v[p])], [Infinity, -Infinity]);
+  const [left, right] = ends(positions.x);
+  const [low, high] = ends(positions.y);
+  const distance = Math.min(1, Math.max(0.35, right - left, high - low));
+  return plot.zoomToLocation([(left + right) / 2, (low + high) / 2], distance, { transition: !matchMedia('(prefers-reduced-motion: reduce)').matches, transitionDuration: 400 });
 }

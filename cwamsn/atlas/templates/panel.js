@@ -107,9 +107,8 @@ async function showGroup(group) {
   const panel = byId('panel');
   data.wellIds ??= await texts(header.levels.wells.ids);
   if (state.pick !== group) return;
-  const kind = isControl(group) ? 'negative control' : data.types[group].replace('COMPOUND', 'compound');
   const parts = [element('h2', { tabindex: '-1', id: 'picked' }, titleOf(group))];
-  parts.push(element('p', { class: 'soft' }, `${kind}, ${count(data.counts[group], 'well')} on ${count(data.plates[group], 'plate')}`));
+  parts.push(element('p', { class: 'soft' }, `${kindOf(group)}, ${count(data.counts[group], 'well')} on ${count(data.plates[group], 'plate')}`));
   if (state.well !== null) parts.push(element('p', {}, `Picked well: ${data.wellIds[state.well]}`));
   parts.push(await facts(group), gallery(group), nearestTable(group), doses(group), relationships(group));
   if (state.pick !== group) return;
@@ -135,14 +134,15 @@ function gallery(group) {
   const own = wellsOf(group).filter((w) => data.pictureOf.has(w));
   if (state.well !== null && data.pictureOf.has(state.well)) own.sort((a, b) => (b === state.well) - (a === state.well));
   if (!own.length) return element('p', { class: 'soft' }, 'No picture of its wells is in this page.');
-  const plateOf = (w) => data.wellIds[w].replace(/_[^_]*$/, '');
+  const plateOf = (w) => data.plateOf[w]; // ids of other tools need not begin with it
   const plates = new Set(own.slice(0, 8).map(plateOf));
-  const controls = [];
+  const byPlate = new Map([...plates].map((plate) => [plate, []]));
   for (let g = header.groups.treated; g < data.names.length; g++) {
-    if (g !== group) controls.push(...wellsOf(g).filter((w) => data.pictureOf.has(w) && plates.has(plateOf(w))));
+    if (g !== group) for (const w of wellsOf(g)) if (data.pictureOf.has(w)) byPlate.get(plateOf(w))?.push(w);
   }
-  const order = [...plates];
-  controls.sort((a, b) => order.indexOf(plateOf(a)) - order.indexOf(plateOf(b)));
+  // one of each plate, then a second of each: the first plates would fill the room
+  const controls = [];
+  for (let turn = 0; turn < 8; turn++) for (const wells of byPlate.values()) if (turn < wells.length) controls.push(wells[turn]);
   const tiles = (wells, what) => wells.slice(0, 8).map((w) => tile(w, data.wellIds[w], `${what}, well ${data.wellIds[w]}`)).filter(Boolean);
   const parts = [element('h3', {}, 'Its wells'), element('div', { class: 'gallery', id: 'gallery' }, tiles(own, titleOf(group)))];
   if (controls.length) parts.push(element('h3', {}, 'Controls of the same plates'), element('div', { class: 'gallery', id: 'controls' }, tiles(controls, 'negative control')));
@@ -231,13 +231,14 @@ function relationships(group) {
 async function showLasso(points) {
   const groups = state.level === 'perturbations' ? points : [...new Set(points.map((p) => data.code[p]))].filter((g) => g >= 0);
   data.wellIds ??= await texts(header.levels.wells.ids);
+  const taken = (g) => [data.names[g], data.types[g], Number.isNaN(data.doses[g]) ? '' : data.doses[g]];
   const rows = state.level === 'perturbations'
-    ? [['perturbation', 'perturbation_type', 'concentration'], ...points.map((g) => [data.names[g], data.types[g], Number.isNaN(data.doses[g]) ? '' : short(data.doses[g])])]
+    ? [['perturbation', 'perturbation_type', 'concentration'], ...points.map(taken)]
     : [['well_id', 'perturbation', 'perturbation_type', 'concentration'], ...points.map((w) => {
       const g = data.code[w];
-      return [data.wellIds[w], ...(g < 0 ? ['', '', ''] : [data.names[g], data.types[g], Number.isNaN(data.doses[g]) ? '' : short(data.doses[g])])];
+      return [data.wellIds[w], ...(g < 0 ? ['', '', ''] : taken(g))];
     })];
-  const quoted = (value) => (/[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+  const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
   const csv = `${rows.map((row) => row.map((v) => quoted(String(v))).join(',')).join('\n')}\n`;
   const save = element('a', { download: 'selection.csv', href: URL.createObjectURL(new Blob([csv], { type: 'text/csv' })), class: 'button', id: 'save' }, 'Save as CSV');
   const copy = element('button', { type: 'button', id: 'copy' }, 'Copy names');

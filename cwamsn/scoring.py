@@ -199,8 +199,8 @@ BENCHMARKS: dict[str, Callable[[Subject], Result]] = {
     "replicate_map": _replicate_map,
     "retrieval": _retrieval,
     "enrichment": _enrichment,
-    "morphohelm": _morphohelm,
     "matching": _matching,
+    "morphohelm": _morphohelm,
     "signal": lambda of: beside(
         of.sections.shuffled_labels, of.kept, lambda wells: sg.score(of.aligned, wells, of.sections.signal)
     ),

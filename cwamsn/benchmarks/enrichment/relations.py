@@ -31,7 +31,7 @@ def of_labels(items: Sequence[str], labels: pd.Series, match: str = "whole") -> 
     if labels.index.has_duplicates:
         name = labels.index[labels.index.duplicated()][0]
         raise InputError(f"labels: {name!r} has several rows; keep one, several labels are joined by '|'")
-    texts = labels.reindex(list(items)).fillna("").astype(str).str.strip().str.casefold()
+    texts = labels.reindex(list(items)).fillna("").astype(str).map(plain)
     if not (texts != "").any():
         raise InputError(f"labels: none of the {len(texts)} items has a label (the first is {list(items)[:1]})")
     lists = texts.map(_parts)
@@ -46,6 +46,11 @@ def of_labels(items: Sequence[str], labels: pd.Series, match: str = "whole") -> 
         (np.ones(len(flat), dtype=np.int32), (flat.index.to_numpy(), codes)), shape=(len(texts), max(1, len(names)))
     )
     return _relation(member @ member.T)
+
+
+def plain(label: str) -> str:
+    """A label, or several joined by `|`, without what does not matter: case, and blanks around each."""
+    return "|".join(_parts(label.casefold()))
 
 
 def _parts(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from cwamsn.benchmarks.annotations import relationships
 from cwamsn.benchmarks.bootstrap import BootstrapOptions
 from cwamsn.benchmarks.enrichment.consensus import consensus
 from cwamsn.benchmarks.enrichment.ranking import rank_partners, retrieved_for
-from cwamsn.benchmarks.enrichment.relations import of_labels, of_pairs
+from cwamsn.benchmarks.enrichment.relations import of_labels, of_pairs, plain
 from cwamsn.benchmarks.enrichment.summary import enrich, over_databases, summarise
 from cwamsn.benchmarks.gene_gene import GeneGeneOptions
 from cwamsn.benchmarks.scores import Result
@@ -95,6 +95,11 @@ def score(
         if not name.startswith(MECHANISMS):
             pathways.setdefault(name.rpartition(" ")[2], []).append(parts[-1])
     parts += [over_databases(found).assign(source=f"{PATHWAYS} {level}{suffix}") for level, found in pathways.items()]
+    if not tables and options.labels is not None:
+        raise InputError(
+            f"{options.labels}: no two of the screen's {options.item}s share a label among enough candidates; correct "
+            "enrichment.label, or take enrichment.match: any"
+        )
     if not tables:
         raise InputError(
             "enrichment: the screen has no label table (enrichment.labels) and no known pair of genes; give labels, or "
@@ -129,11 +134,20 @@ def _tables(
                 f"{options.labels}: none of its {len(labels)} names ({examples} ...) is a {options.item} of the wells "
                 f"(as {wells[options.item].dropna().iloc[:1].tolist()}); correct enrichment.item or label_item"
             )
+        unknown = wells.loc[items.isna(), options.item].nunique()
+        if unknown:
+            note(
+                f"enrichment: {unknown:,} of {wells[options.item].nunique():,} {options.item}s have no label, left out"
+            )
         for level in levels:
             profiles = consensus(features, items, [wells[c] for c in level.differ])
             names = sorted(set(profiles.items))
             retrieved = retrieved_for(len(names) - 1, least=2)
-            queries = rank_partners(profiles, of_labels(names, labels, options.match), across=bool(level.differ))
+            relation = of_labels(names, labels, options.match)
+            queries = list(rank_partners(profiles, relation, across=bool(level.differ)))
+            if not any(query.candidates > retrieved for query in queries):
+                note(f"enrichment of {MECHANISMS} at {level.name} is not scored: no {options.item} has a partner there")
+                continue
             table = enrich(queries, retrieved, options.test).assign(relation=MECHANISMS, level=level.name)
             yield f"{MECHANISMS} {level.name}", retrieved, _with_split(table, items, wells)
     genes = wells["gene"] if "gene" in wells else pd.Series(np.nan, index=wells.index, dtype=object)
@@ -185,7 +199,8 @@ def read_labels(path: str, options: EnrichmentOptions) -> pd.Series:
         raise InputError(f"{path}: has one column; an item and its label need two")
     item, label = options.label_item or frame.columns[0], options.label or frame.columns[1]
     require_columns(frame, (item, label), path)
-    rows = frame.loc[(frame[item] != "") & (frame[label] != ""), [item, label]].drop_duplicates()
+    rows = frame.loc[(frame[item] != "") & (frame[label] != ""), [item, label]]
+    rows = rows[~pd.DataFrame({"item": rows[item], "label": rows[label].map(plain)}).duplicated()]
     twice = rows[item].duplicated()
     if twice.any():
         name = rows[item][twice].iloc[0]

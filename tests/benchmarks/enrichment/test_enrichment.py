@@ -25,6 +25,7 @@ from cwamsn.benchmarks.enrichment import (
     summarise,
 )
 from cwamsn.benchmarks.enrichment.contingency import drawn_p
+from cwamsn.benchmarks.enrichment.score import read_labels
 from cwamsn.benchmarks.gene_gene import GeneGeneOptions
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
@@ -347,6 +348,23 @@ def test_mechanisms_of_train_and_test_compounds_are_scored_apart(tmp_path):
     }
 
 
+def test_a_level_without_partners_and_compounds_without_a_label_are_said(tmp_path):
+    features, wells = compounds()
+    wells["experiment"] = np.where(np.arange(240) < 120, "a", "b")
+    path = labels_file(tmp_path, "Id,MoA\n" + "".join(f"c{i},m{i // 10}\n" for i in range(100)))
+    with collected() as lines:
+        found = score(features, wells, EnrichmentOptions(labels=path), BootstrapOptions(resamples=10))
+    assert {part["source"].iloc[0][:13] for part in found.parts} == {"mechanisms NR"}
+    assert "enrichment: 20 of 120 perturbations have no label, left out" in lines
+    assert "enrichment of mechanisms at NSB is not scored: no perturbation has a partner there" in lines
+
+
+def test_a_label_that_rows_spell_in_two_ways_is_one(tmp_path):
+    text = "Id,MoA\nc1,EGFR inhibitor|x\nc1, egfr Inhibitor | X \nc2,EGFR inhibitor|x\n"
+    labels = read_labels(labels_file(tmp_path, text), EnrichmentOptions())
+    assert labels.to_dict() == {"c1": "EGFR inhibitor|x", "c2": "EGFR inhibitor|x"}
+
+
 @pytest.mark.parametrize(
     "text, own, message",
     [
@@ -362,7 +380,7 @@ def test_mechanisms_of_train_and_test_compounds_are_scored_apart(tmp_path):
         ("Id,MoA\nc1,\n", {}, "no row has both Id and MoA"),
         ("Id,MoA\nc1,m\n", {"label": "moa_list"}, "moa_list"),
         ("Id,MoA\nc1,m\n", {"item": "treatment"}, "enrichment.item: the wells table has no column treatment"),
-        ("Id,MoA\nc1,m\nc2,n\n", {}, "no query has a partner among more than 2 candidates"),
+        ("Id,MoA\nc1,m\nc2,n\n", {}, "no two of the screen's perturbations share a label among enough candidates"),
         ("Id,MoA\nc1,m\n", {"levels": ["NSL"]}, "'NSL' is not one of NR, NSB, NSS; a profile has no position"),
     ],
 )

@@ -40,7 +40,12 @@ def score(features: np.ndarray, wells: pd.DataFrame, options: SignalOptions) -> 
     Its own table is that of :func:`perturbation_signal`; metrics are those of :func:`summary`.
     """
     table = perturbation_signal(features, wells, options)
-    return Result((summary(table),), table)
+    found = summary(table)
+    if found.empty:
+        raise InputError(
+            "signal: no perturbation has two wells or more at one dose; give replicates, or leave signal out"
+        )
+    return Result((found,), table)
 
 
 def consistency(features: np.ndarray) -> float:

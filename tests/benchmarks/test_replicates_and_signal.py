@@ -73,6 +73,9 @@ def test_no_replicates_is_one_line():
         replicate_map(features, wells.assign(plate="1"), ReplicateOptions(null_size=10))
     with pytest.raises(InputError, match="known"):
         replicate_map(features, wells, ReplicateOptions(negatives="none"))
+    single = (wells["plate"] == "0") | wells["control"].notna()
+    with pytest.raises(InputError, match="signal: no perturbation has two wells or more at one dose"):
+        sg.score(features[single], wells[single], sg.SignalOptions(null_size=10))
 
 
 def test_statistics_equal_the_published_package():

@@ -45,6 +45,12 @@ COLUMNS = {
     "benchmark": ("benchmark", whole),
     "metric": ("metric", whole),
     "source": ("source", whole),
+    "null": ("null", whole),
+    "alignment": ("alignment", whole),
+    "plate_reading": ("plate", whole),
+    "controls": ("controls", whole),
+    "fold": ("fold", whole),
+    "draw": ("draw", whole),
     "value": ("value", digits(3)),
     "ci_low": ("from", digits(3)),
     "ci_high": ("to", digits(3)),
@@ -53,6 +59,8 @@ COLUMNS = {
     "threshold_high": ("high", short),
     "concentration": ("µM", whole),
 }
+# Columns that a reader misses only where scores differ in nothing else.
+TELLING = ("null", "alignment", "plate_reading", "controls", "fold", "draw")
 
 
 @base.command(
@@ -146,7 +154,10 @@ def command(
         found["summary"] = summary.to_dict("records")
         lines = in_columns(summary, OF_BRAY)
     else:
-        shown = {key: value for key, value in COLUMNS.items() if key in table and table[key].notna().any()}
+        needed = [
+            key for key in COLUMNS if key in table and (key not in TELLING or table[key].nunique(dropna=False) > 1)
+        ]
+        shown = {key: COLUMNS[key] for key in needed if table[key].notna().any()}
         lines = in_columns(table.astype(object).where(table.notna(), None), shown)
     label = [f"{paths.root.name} is a simulated screen: these numbers say nothing of real ones"] if simulated else []
     return Answer(found, [*label, *lines, *([f"written to {out}"] if out else [])])

@@ -145,6 +145,21 @@ def test_the_table_in_words_has_a_line_per_score(host, capsys):
     }
 
 
+def test_no_two_lines_of_the_table_in_words_say_the_same_of_other_numbers(host, capsys):
+    words = ["score", str(host / "my-model.parquet"), "--screen", str(host / "metadata_rxrx3_core.csv")]
+    for names, told in (
+        ("geometry", {"none", "pca-center-scale"}),
+        ("retrieval", {"perturbations", "controls"}),
+        ("plate_probe", {"none", "only"}),
+    ):
+        assert main([*words, "--benchmarks", names]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        numbers = lines[0].index("value")
+        said = [line[: numbers - 2] for line in lines[1:]]
+        assert len(set(said)) == len(said), names
+        assert told <= {word for line in said for word in line.split()}
+
+
 def test_a_file_that_is_not_there_is_named(host, capsys, tmp_path):
     assert main(["score", str(tmp_path / "x.parquet"), "--screen", str(host / "metadata_rxrx3_core.csv")]) == 1
     assert "x.parquet: no such file" in capsys.readouterr().err

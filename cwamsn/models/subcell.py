@@ -76,7 +76,7 @@ class SubCell(PublishedNetwork):
 _OF_ATTENTION = {"attention.output.dense": "attn.proj", "layernorm_before": "norm1", "layernorm_after": "norm2"}
 _OF_BLOCK = {"intermediate.dense": "mlp.fc1", "output.dense": "mlp.fc2"}
 _OF_EMBEDDING = {
-    "embeddings.cls_token": "cls_token",
+    "embeddings.cls_token": "cls_token",  # nosec B105 - the name of a tensor
     "embeddings.position_embeddings": "pos_embed",
     "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight",
     "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",

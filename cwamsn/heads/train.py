@@ -136,13 +136,12 @@ def _train(
     optimiser = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.steps)
 
-    def precision(module: Head | None) -> float:
+    def precision(module: Head) -> float:
         with torch.no_grad():
-            shown = rows[torch.from_numpy(looked)]
-            vectors = shown if module is None else module(shown)
+            vectors = module(rows[torch.from_numpy(looked)])
         return precision_across(vectors.numpy(), groups[looked], plates[looked])
 
-    before = precision(None)
+    before = precision_across(values[looked], groups[looked], plates[looked])
     best, best_step, kept = precision(head), 0, copy.deepcopy(head.state_dict())
     log = [{"step": 0, "loss": float("nan"), "precision": best}]
     step, epoch, total = 0, 0, 0.0

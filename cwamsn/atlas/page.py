@@ -115,7 +115,7 @@ def _groups(atlas: Atlas, pack: Pack) -> dict[str, object]:
         "k": near.index.shape[1],
         "words": WORDS[near.null],
         "names": pack.texts([str(name) for name in groups["perturbation"]]),
-        "types": pack.texts([str(name) for name in groups["perturbation_type"]]),
+        "types": pack.texts([str(name) for name in groups["perturbation_type"].fillna("type not known")]),
         "doses": pack.array(groups["concentration"].to_numpy(np.float64)),
         "counts": pack.array(groups["n_wells"].to_numpy(np.int32)),
         "plates": pack.array(groups["n_plates"].to_numpy(np.int32)),

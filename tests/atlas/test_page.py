@@ -103,6 +103,15 @@ def test_the_page_asks_no_host_and_says_that_a_screen_is_simulated(made):
     assert 'id="search"' in text and "{{" not in text and "{%" not in text
 
 
+def test_a_type_that_is_missing_is_said_to_be_unknown(tmp_path):
+    frame = pd.DataFrame({"Metadata_Plate": "p", "Metadata_Well": ["A01", "A02"], "Metadata_Perturbation": ["x", "y"]})
+    frame = frame.assign(Metadata_PerturbationType=["CRISPR", None], feature_0=[0.0, 1.0], feature_1=1.0)
+    frame.to_parquet(tmp_path / "p.parquet")
+    make_atlas(AtlasInputs(profiles=tmp_path / "p.parquet"), tmp_path / "a.html", FAST)
+    page = Page(tmp_path / "a.html")
+    assert page.texts(page.header["groups"]["types"]) == ["CRISPR", "type not known"]
+
+
 def test_equal_input_gives_an_equal_page_and_names_that_look_like_markup_stay_text(made, tmp_path):
     inputs, path, _ = made
     make_atlas(inputs, tmp_path / "b.html", FAST, title="<b>x</b>")

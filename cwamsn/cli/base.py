@@ -14,6 +14,7 @@ reader must know by :func:`cwamsn.notes.note`; both reach stderr.
 """
 
 import contextlib
+import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +59,7 @@ def command(name: str, *, examples: Sequence[str]) -> Callable[[Callable[..., An
             write(answer, stdout, as_json=as_json)
             return 1 if answer.failed else 0
 
-        run.__doc__ = function.__doc__
+        run.__doc__ = inspect.cleandoc(function.__doc__ or "")  # commands add paragraphs, which begin at the margin
         run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         flag = click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
         made = click.command(name, cls=Command)(flag(run))

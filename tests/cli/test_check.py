@@ -1,5 +1,6 @@
 """`cwamsn check` and `snakemake check`."""
 
+import importlib
 import json
 
 import pytest
@@ -40,3 +41,9 @@ def test_a_screen_that_is_not_there_is_one_line(lab, capsys):
 def test_all_and_a_sample_exclude_each_other(lab, capsys):
     assert main(["check", "load_data.csv", "--all", "--sample", "3"]) == 1
     assert "give one of them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", ["check", "embed"])
+def test_paragraphs_of_the_help_begin_at_the_margin(module):
+    lines = importlib.import_module(f"cwamsn.cli.{module}").command.help.splitlines()
+    assert lines[-1] and not any(line.startswith(" ") for line in lines)

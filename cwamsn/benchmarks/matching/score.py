@@ -8,7 +8,7 @@ import pandas as pd
 
 from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, resample_counts, weighted_means
 from cwamsn.benchmarks.matching.retrieval import mean_by_target, retrieve
-from cwamsn.benchmarks.matching.targets import read_targets, targets_of_truth
+from cwamsn.benchmarks.matching.targets import in_one_spelling, read_targets, targets_of_truth
 from cwamsn.benchmarks.matching.tasks import GUIDES, SISTERS, tasks_of
 from cwamsn.benchmarks.scores import Result
 from cwamsn.benchmarks.stringency import levels_of, missing_column
@@ -91,6 +91,10 @@ def score(
     treated = is_treated(wells)
     features, wells = np.asarray(features)[treated], wells[treated].reset_index(drop=True)
     _say_unknown(wells, targets)
+    if targets is not None:
+        knocked = wells[wells["perturbation_type"] != "COMPOUND"]
+        names = knocked["perturbation"] if "gene" not in knocked else knocked["gene"].fillna(knocked["perturbation"])
+        targets = in_one_spelling(targets, set(names.astype(str)))
     tables = []
     for level in levels_of(options.levels):
         why = missing_column(level, wells)

@@ -1,5 +1,6 @@
 """Which genes a compound acts on: of the screen's truth table, or of a table of the user's."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,16 @@ def targets_of_truth(truth: pd.DataFrame) -> dict[str, frozenset[str]]:
     """Targets of each compound of a truth table (`treatment`, `gene_symbol`, `nM_value`): those of at most 1,000 nM."""
     active = truth[truth["nM_value"] <= ACTIVE]
     return {str(name): frozenset(genes) for name, genes in active.groupby("treatment")["gene_symbol"]}
+
+
+def in_one_spelling(targets: Mapping[str, frozenset[str]], genes: Collection[str]) -> dict[str, frozenset[str]]:
+    """Targets spelled as the screen's genes, else all in one way: case does not make `Egfr` another gene."""
+    named = sorted({name for own in targets.values() for name in own}, reverse=True)
+    spelled = {name.casefold(): name for name in (*named, *sorted(genes, reverse=True))}
+    return {
+        compound: frozenset(name if name in genes else spelled[name.casefold()] for name in own)
+        for compound, own in targets.items()
+    }
 
 
 def read_targets(path: str, compound: str | None = None, target: str | None = None) -> dict[str, frozenset[str]]:

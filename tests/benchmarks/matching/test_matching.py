@@ -163,6 +163,17 @@ def test_guides_that_are_numbered_gene_by_gene_are_not_mixed():
     pd.testing.assert_frame_equal(first.table, second.table)
 
 
+def test_the_case_of_a_target_does_not_matter():
+    features, wells, targets = screen()
+    other = {
+        name: frozenset(gene.lower() if number % 2 else gene for gene in own)
+        for number, (name, own) in enumerate(sorted(targets.items()))
+    }
+    assert other != targets
+    first, second = scored(features, wells, targets), scored(features, wells, other)
+    pd.testing.assert_frame_equal(first.table, second.table)
+
+
 def scored(features, wells, targets, options=OPTIONS, **more):
     return matching.score(features, wells, options, QUICK, targets=targets, **more)
 

@@ -25,6 +25,13 @@ def site(tmp_path_factory):
     return folder
 
 
+def test_every_table_of_the_documentation_has_its_header():
+    """A row that a blank line cuts off is shown as text with bars."""
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "config" / "README.md"]:
+        for block in re.findall(r"(?m)(?:^\|.*\n?)+", page.read_text()):
+            assert re.match(r"\|.*\n\|[\s:|-]+\|", block), f"{page}: no header above {block[:80]}"
+
+
 class Loads(HTMLParser):
     """Addresses that a browser asks for when it shows a page; links to click are none."""
 

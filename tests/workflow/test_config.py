@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from cwamsn.config import load_schema, resolve
-from cwamsn.config_docs import render
+from cwamsn.config_docs import first_comment, render
 from cwamsn.config_files import configuration
 from cwamsn.errors import InputError
 from cwamsn.reporting import published
@@ -119,6 +119,11 @@ def test_every_key_says_what_it_means(root):
 
 def test_readme_is_up_to_date(root):
     assert (root / "config" / "README.md").read_text() == render(root / "config" / "schemas"), "run: make docs"
+
+
+def test_the_first_line_of_a_configuration_which_the_readme_lists_is_whole(root):
+    cut = [p.name for p in (root / "config").glob("*.yaml") if not first_comment(p).endswith(".")]
+    assert not cut, "end the first line with a sentence"
 
 
 def test_shipped_configurations_resolve(root):

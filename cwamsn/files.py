@@ -12,7 +12,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -77,12 +77,25 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{unique_token()}.partial{path.suffix}")
     try:
         with _no_room(path):
+            mode = _mode_of_new_files(temporary)
             yield temporary
+            if temporary.stat().st_mode != mode:  # safetensors writes for its owner alone, a laboratory shares weights
+                with suppress(PermissionError):  # where the file system decides
+                    temporary.chmod(mode)
             with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _mode_of_new_files(path: Path) -> int:
+    """What the process's umask and the folder give a new file; asking the umask itself would change it."""
+    path.touch()
+    try:
+        return path.stat().st_mode
+    finally:
+        path.unlink()
 
 
 @contextmanager

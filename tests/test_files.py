@@ -1,4 +1,4 @@
-"""Files: their sizes, and what Git LFS leaves in their place."""
+"""Files: their sizes, who may read them, and what Git LFS leaves in their place."""
 
 import pandas as pd
 import pytest
@@ -7,9 +7,16 @@ from cwamsn.benchmarks.compound_gene import load_truth
 from cwamsn.cell_counts import with_cell_counts
 from cwamsn.embeddings import WellsFile, read_embeddings
 from cwamsn.errors import InputError
-from cwamsn.files import megabytes
+from cwamsn.files import atomic_path, megabytes
 from cwamsn.models.weight_files import Source, find_weights
 from cwamsn.profiles import read_profiles
+
+
+def test_a_written_file_is_as_readable_as_any_other_whoever_wrote_it(tmp_path):
+    (tmp_path / "plain").touch()
+    with atomic_path(tmp_path / "weights.safetensors") as temporary:
+        temporary.touch(mode=0o600)  # as safetensors writes
+    assert (tmp_path / "weights.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_the_size_of_files_that_are_not_there_yet_is_nothing(tmp_path):

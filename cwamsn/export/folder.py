@@ -27,7 +27,7 @@ from cwamsn.encoder_files import (
 from cwamsn.errors import InputError
 from cwamsn.export.card import Publication, model_card
 from cwamsn.exposure import SEEN
-from cwamsn.files import atomic_directory, sha256, write_json
+from cwamsn.files import atomic_directory, atomic_path, sha256, write_json
 from cwamsn.models import BACKBONE, ChannelAgnosticEncoder, PooledEncoder, ViTEncoder, encoder_arguments, exported_state
 from cwamsn.training import Recipe
 
@@ -88,7 +88,8 @@ def export_encoder(
     if to.exists():
         to.rmdir()
     with atomic_directory(to) as temporary:
-        save_file(state, temporary / WEIGHTS, metadata={"format": "pt"})
+        with atomic_path(temporary / WEIGHTS) as weights:
+            save_file(state, weights, metadata={"format": "pt"})
         config = _config(module.encoder, description, embedding) | {
             "weights_sha256": sha256(temporary / WEIGHTS),
             TRAINING: description | {"weights_sha256": digest},

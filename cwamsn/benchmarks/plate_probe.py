@@ -17,6 +17,7 @@ from cwamsn.alignment import AlignOptions, align
 from cwamsn.benchmarks.probes import LinearProbe, NeighbourProbe, logistic_predict
 from cwamsn.benchmarks.scores import Result
 from cwamsn.errors import InputError
+from cwamsn.notes import note
 from cwamsn.options import Options
 from cwamsn.wells import in_order_of_ids, is_negative, is_treated
 from cwamsn.wells_by_count import MinimumCellsOptions, with_enough_cells
@@ -179,6 +180,10 @@ def probe_plates(features: np.ndarray, wells: pd.DataFrame, options: PlateProbeO
             used = np.flatnonzero(kept)[large]
             names, y = np.unique(labels[used], return_inverse=True)
             if folds < 2 or len(names) < 2:
+                note(
+                    f"plate_probe of {label} is not scored with controls: {setting}: {int(kept.sum()):,} wells leave "
+                    f"{len(names) if folds > 1 else 0} classes of two wells or more, two are needed"
+                )
                 continue
             for folding in options.folds:
                 fold = np.full(len(wells), -1)

@@ -13,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from cwamsn.benchmarks import plate_probe as pp
 from cwamsn.benchmarks import probes
 from cwamsn.errors import InputError
+from cwamsn.notes import collected
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +146,18 @@ def test_one_class_has_no_row_and_unknown_words_are_named(screen):
     for words in ({"plate_readings": ["plates"]}, {"controls": ["some"]}, {"probes": ["tree"]}, {"folds": ["time"]}):
         with pytest.raises(InputError, match="known"):
             pp.probe_plates(features, wells, pp.PlateProbeOptions(**words))
+
+
+def test_a_probe_without_wells_is_said(screen):
+    features, wells = screen[:2]
+    treated = wells.assign(control=None)
+    options = pp.PlateProbeOptions(plate_readings=("experiment_plate",), controls=("only",))
+    with collected() as lines:
+        assert pp.probe_plates(features, treated, options).empty
+    assert lines == [
+        "plate_probe of experiment_plate is not scored with controls: only: 0 wells leave 0 classes of two wells or "
+        "more, two are needed"
+    ]
 
 
 def test_macro_f1_counts_unseen_classes_as_zero():

@@ -42,6 +42,9 @@ def test_gene_gene_reports_every_null_and_what_it_is_given_wells_for(screen, tmp
     scores = tables.read("scores", tmp_path / "scores.parquet")
     assert scores.groupby("metric")["null"].agg(lambda n: sorted(n.dropna().unique())).to_dict() == {
         "recall": ["crispr", "whole-map"],
+        "recall_right_tail": ["crispr"],
+        "recall_at_level": ["crispr"],
+        "share_of_pairs_left": ["crispr"],
         "recall_without_common": ["crispr"],
         "recall_of_experiments": ["crispr"],
         "split_half_recall": [],
@@ -54,7 +57,7 @@ def test_gene_gene_reports_every_null_and_what_it_is_given_wells_for(screen, tmp
         recalls["value"].tolist() == own["recall"].tolist() == gg.gene_gene_recall(found, ["CORUM"])["recall"].tolist()
     )
     alone = gg.score(found, gg.GeneGeneOptions(sources=["CORUM"], common_genes=[]), FEW).scores(**FIXED, benchmark="b")
-    assert set(alone["metric"]) == {"recall", "recall_without_common"}
+    assert set(alone["metric"]) == {"recall", "recall_right_tail", "recall_without_common"}
 
 
 def test_compound_gene_scores_every_dose_of_the_map_unless_told(screen):

@@ -60,13 +60,20 @@ def numbers_of_qc(wells: pd.DataFrame, qc: pd.DataFrame) -> list[Number]:
     """
     kept = qc["status"] == "kept"
     ids = wells["well_id"]
+    looked_at = ids.isin(qc["well_id"]).to_numpy()
 
     def counted(rows: pd.Series) -> np.ndarray:
         counts = qc.loc[rows, "well_id"].value_counts().reindex(ids, fill_value=0)
-        return np.asarray(counts.to_numpy(dtype=np.float64))
+        # a training screen takes its treated wells alone: its controls have lost no field
+        return np.where(looked_at, counts.to_numpy(dtype=np.float64), np.nan)
 
     found = [
-        Number("Fields kept", "Fields", "fields of view of which crops were made", counted(kept)),
+        Number(
+            "Fields kept",
+            "Fields",
+            "fields of view of which crops were made; struck out where no field of the well was asked for or found",
+            counted(kept),
+        ),
         Number("Fields left out", "Fields", "fields of view that failed the quality control", counted(~kept)),
     ]
     if "cell_count" in qc and qc["cell_count"].notna().any():

@@ -47,7 +47,7 @@ def test_provenance_and_report_hold_every_job_of_the_run_and_no_other(finished):
     for screen in record["notes"]["screens"]:
         assert read_json(finished / "data" / screen / "crops.notes.json") == [], "drawn fields are not suspicious"
     report = (results / "report.html").read_text()
-    assert report.count("<!DOCTYPE html>") == 1 and report.count('<figure class="table"') == 5
+    assert report.count("<!DOCTYPE html>") == 1 and report.count('<figure class="table"') == 7
     for table in (results / "tables").glob("*.html"):
         page = table.read_text()
         assert page.startswith("<!DOCTYPE html>") and "<h1>Simulated screens (tiny)</h1>" in page
@@ -63,7 +63,7 @@ def test_a_run_says_where_to_look_and_what_it_made(finished):
     assert "tail -f results/tiny/logs/train/*/*.log" in said.split("Finished jobid")[0]
     end = said.rsplit("Finished jobid", 1)[1].splitlines()
     assert "report: results/tiny/report.html" in end
-    assert "tables: results/tiny/tables/ (table1, table2, table3, table7, table8)" in end
+    assert "tables: results/tiny/tables/ (differences, gene_levels, table1, table2, table3, table7, table8)" in end
     assert "figures: results/tiny/figures/ (figure1, figure3)" in end
     assert "<h1>Simulated screens (tiny)</h1>" in (finished / "results" / "tiny" / "report.html").read_text(), (
         "not the demo's title"

@@ -259,3 +259,19 @@ def test_the_page_measures_itself(opened):
     page = opened()
     assert page.run("atlas.milliseconds") > 0
     assert page.run("atlas.panRate(5)") > 0
+
+
+def test_a_large_map_draws_some_of_its_points_while_it_moves_and_all_when_it_rests(opened):
+    page = opened(fragment="level=wells")
+    count = page.run("atlas.plot().get('points').length")
+    page.run("atlas.pick(0)")
+    page.run("new Promise(done => setTimeout(done, 1500))")  # until the map has gone there and rests
+    page.run("atlas.thinning.to = 5; atlas.thinning.rest = 1000")
+    picked = page.run("atlas.plot().get('selectedPoints')")
+    shown = "atlas.plot().get('filteredPoints')"
+    page.run("document.getElementById('canvas').focus()")
+    page.key("ArrowLeft")
+    few = page.wait(f"{shown}.length < {count} && {shown}")
+    assert set(picked) <= set(few)
+    page.wait(f"{shown}.length === {count}")
+    assert page.run("atlas.plot().get('selectedPoints')") == picked

@@ -126,7 +126,7 @@ async function start() {
   document.documentElement.dataset.ready = 'true';
 }
 
-const atlas = { state, data, header, panRate, pick, change, showLasso, plot: () => plot, milliseconds: null };
+const atlas = { state, data, header, panRate, pick, change, showLasso, thinning, plot: () => plot, milliseconds: null };
 globalThis.atlas = atlas;
 start().catch((error) => {
   byId('loading').textContent = `This page cannot be drawn here: ${error.message}. A browser with WebGL is needed.`;

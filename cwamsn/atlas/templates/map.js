@@ -23,7 +23,7 @@ function makePlot() {
   plot.subscribe('pointout', hoverOut);
   plot.subscribe('select', ({ points }) => picked(points));
   plot.subscribe('deselect', () => { if (!busy) dropPick(); });
-  plot.subscribe('view', () => { placeLabels(); keepAddressSoon(); });
+  plot.subscribe('view', () => { thin(); placeLabels(); keepAddressSoon(); });
   canvas.addEventListener('keydown', keys);
 }
 
@@ -85,10 +85,34 @@ async function showOnly() {
   plot.filter(kept, { preventEvent: true });
 }
 
+// While a large map moves, some of its points stand for all: without a graphics card each of them costs.
+const thinning = { to: 10000, rest: 200 }; // points; milliseconds without a move, after which all are drawn again
+let resting = null;
+function thin() {
+  const n = level().n;
+  if (n <= 2 * thinning.to || state.only !== null || !drawn) return;
+  if (resting === null) {
+    const kept = state.pick === null ? [] : pointsOf(state.pick);
+    // multiplied by a large odd number the indices look drawn at random, and are the same each time
+    for (let i = 0; i < n; i++) if ((Math.imul(i, 0x9e3779b1) >>> 0) < (thinning.to / n) * 2 ** 32) kept.push(i);
+    plot.filter([...new Set(kept)], { preventEvent: true });
+  }
+  clearTimeout(resting);
+  resting = setTimeout(rest, thinning.rest);
+}
+
+function rest() {
+  if (resting === null) return;
+  clearTimeout(resting);
+  resting = null;
+  showOnly();
+}
+
 const pointsOf = (group) => (state.level === 'perturbations' ? [group] : wellsOf(group));
 const groupAt = (point) => (state.level === 'perturbations' ? point : data.code[point]);
 
 function markPick() {
+  rest(); // what is not drawn could not be selected
   busy = true;
   if (state.pick === null) plot.deselect({ preventEvent: true });
   else plot.select(pointsOf(state.pick), { preventEvent: true });

@@ -16,6 +16,7 @@ from cwamsn.models import Prototypes
 from cwamsn.training import PairSampler, msn_loss
 from cwamsn.training.objectives.simclr import nt_xent
 from cwamsn.training.recipe import PairOptions
+from cwamsn.training.sampler import DIFFERS, can_pair
 from cwamsn.wells import is_treated
 
 LEAST = 2  # perturbations of a validation set that can tell anything
@@ -75,7 +76,7 @@ def train_head(features: np.ndarray, wells: pd.DataFrame, options: HeadOptions |
     table = wells.iloc[order].reset_index(drop=True)
     values = np.asarray(features, dtype=np.float32)[order]
     groups = table["perturbation"].to_numpy(str)
-    train, validate = _split(groups, table["plate"].to_numpy(str), options)
+    train, validate = _split(groups, _plates(table), options)
     crops = table.iloc[train].assign(field_id=table["well_id"])[
         ["perturbation", "experiment", "plate", "well_id", "field_id"]
     ]
@@ -100,20 +101,21 @@ def _split(groups: np.ndarray, plates: np.ndarray, options: HeadOptions) -> tupl
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
+def _plates(table: pd.DataFrame) -> np.ndarray:
+    """(N,) names of plates that are unique in the screen: RxRx3-core's repeat in every experiment."""
+    return (table["experiment"].astype(str) + "/" + table["plate"].astype(str)).to_numpy(str)
+
+
 def _sampler(crops: pd.DataFrame, options: HeadOptions) -> PairSampler:
-    size = min(options.batch_size, crops["perturbation"].nunique())
     crops = crops.reset_index(drop=True)
-    while True:
-        try:
-            return PairSampler(crops, PairOptions(target_from=options.target_from, batch_size=size), options.seed)
-        except InputError:
-            # fewer perturbations than a batch have such a pair: all of them are the batch
-            if size <= LEAST:
-                raise InputError(
-                    f"heads: too few perturbations have a second well with target_from: {options.target_from}; "
-                    "choose another"
-                ) from None
-            size = max(LEAST, size // 2)
+    able = crops.loc[can_pair(crops, DIFFERS[options.target_from]), "perturbation"].nunique()
+    if able < LEAST:
+        raise InputError(
+            f"heads: too few perturbations have a second well with target_from: {options.target_from}; choose another"
+        )
+    # where fewer than a batch have such a pair, all of them are the batch
+    pairs = PairOptions(target_from=options.target_from, batch_size=min(options.batch_size, able))
+    return PairSampler(crops, pairs, options.seed)
 
 
 def _train(
@@ -124,7 +126,7 @@ def _train(
     sampler: PairSampler,
     options: HeadOptions,
 ) -> TrainedHead:
-    groups, plates = table["perturbation"].to_numpy(str), table["plate"].to_numpy(str)
+    groups, plates = table["perturbation"].to_numpy(str), _plates(table)
     looked = chosen_rows(validate, groups, options.seed)
     head = Head(values.shape[1], options)
     head.fit_scale(torch.from_numpy(values[train]))

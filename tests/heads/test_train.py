@@ -112,3 +112,12 @@ def test_what_no_head_can_be_learned_from_is_refused_in_one_line():
     head = Head(5, HeadOptions())
     with pytest.raises(InputError, match="takes 5 features, these are 7"):
         apply_head(head, np.zeros((2, 7)))
+
+
+def test_plates_of_one_name_in_two_experiments_are_two_plates():
+    """As plates 1 to 48 of RxRx3-core, which every experiment has."""
+    features, wells = screen(perturbations=40)
+    named = train_head(features, wells, HeadOptions(**SHORT | {"steps": 50}))
+    repeated = wells.assign(experiment=wells["plate"], plate="1")
+    assert train_head(features, repeated, HeadOptions(**SHORT | {"steps": 50})).before == named.before
+    assert len(named.trained_on) == 34

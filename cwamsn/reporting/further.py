@@ -34,7 +34,8 @@ def further_rows(
 def further_table(
     product: Product, columns: Sequence[Column], rows: list[Row], context: TableContext, notes: Sequence[str]
 ) -> Table:
-    closing = [note for note in (*notes, MARKS, SPREAD, *context.versions) if note]
+    marks = MARKS if any(column.better for column in columns) else ""
+    closing = [note for note in (*notes, marks, SPREAD, *context.versions) if note]
     return Table(product.name, context.titled(product.title), list(columns), rows, closing)
 
 

@@ -7,9 +7,8 @@ import pandas as pd
 
 from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, resample_counts
 from cwamsn.benchmarks.enrichment.contingency import SIGNIFICANT
+from cwamsn.benchmarks.pairing import in_both
 from cwamsn.benchmarks.split_parts import by_split
-from cwamsn.errors import InputError
-from cwamsn.notes import note
 from cwamsn.vocabulary import MECHANISMS, PATHWAYS
 
 _KEYS = ["relation", "level", "item", "block"]
@@ -29,12 +28,7 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Boot
     source says of in-sample methods. Intervals from the same resamples of items; of `pathways` too, whose databases
     share their resamples of genes.
     """
-    both = first.merge(second, on=_KEYS, suffixes=("", "_other"), validate="one_to_one")
-    if both.empty:
-        raise InputError("enrichment: the two methods have no query in common; score both with the same labels")
-    lost = max(len(first), len(second)) - len(both)
-    if lost:
-        note(f"enrichment: {lost:,} queries that one of the two methods lacks are not compared")
+    both = in_both(first, second, _KEYS, benchmark="enrichment", of="query", same="with the same labels")
     rows = []
     for level, at_level in both.groupby("level", sort=False):
         tables = dict(list(at_level.groupby("relation", sort=False)))

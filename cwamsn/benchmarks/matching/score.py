@@ -10,6 +10,7 @@ from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, resample_cou
 from cwamsn.benchmarks.matching.retrieval import mean_by_target, retrieve
 from cwamsn.benchmarks.matching.targets import in_one_spelling, read_targets, targets_of_truth
 from cwamsn.benchmarks.matching.tasks import GUIDES, SISTERS, tasks_of
+from cwamsn.benchmarks.pairing import in_both
 from cwamsn.benchmarks.scores import Result
 from cwamsn.benchmarks.stringency import levels_of, missing_column
 from cwamsn.errors import InputError
@@ -167,12 +168,8 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Boot
     `metric, source, value, n, ci_low, ci_high`; metrics `mean_average_precision`, `mean_normalized_average_precision`
     and `share_retrieved`.
     """
-    both = first.merge(second, on=["task", "level", "target"], suffixes=("", "_other"), validate="one_to_one")
-    if both.empty:
-        raise InputError("matching: the two methods have no target in common; score both with the same targets")
-    lost = max(len(first), len(second)) - len(both)
-    if lost:
-        note(f"matching: {lost:,} targets that one of the two methods lacks are not compared")
+    keys = ["task", "level", "target"]
+    both = in_both(first, second, keys, benchmark="matching", of="target", same="with the same targets")
     rows = []
     for (task, level), table in both.groupby(["task", "level"], sort=False):
         counts = resample_counts(len(table), bootstrap.resamples, bootstrap.seed)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.benchmarks.bootstrap import BootstrapOptions, interval, resample_counts, weighted_means
+from cwamsn.benchmarks.pairing import in_both
 from cwamsn.benchmarks.split_parts import by_split
 from cwamsn.errors import InputError
-from cwamsn.notes import note
 
 _KEYS = ["level", "distractors", "well_id"]
 
@@ -23,14 +23,9 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Boot
     `metric, source, null, value, n, ci_low, ci_high`: metrics, sources and nulls of the scores of the benchmark, less
     what the source says of in-sample methods. Intervals from the same resamples of groups of replicates.
     """
-    both = first.merge(second, on=_KEYS, suffixes=("", "_other"), validate="one_to_one")
-    if both.empty:
-        raise InputError("retrieval: the two methods have no query in common; score both on the same wells")
+    both = in_both(first, second, _KEYS, benchmark="retrieval", of="query", same="on the same wells")
     if not both["group"].equals(both["group_other"]):
         raise InputError("retrieval: the two methods were scored with other groups of replicates; score both again")
-    lost = max(len(first), len(second)) - len(both)
-    if lost:
-        note(f"retrieval: {lost:,} queries that one of the two methods lacks are not compared")
     rows = []
     for suffix, part in by_split(both).items():
         for (level, kind), table in part.groupby(["level", "distractors"], sort=False):

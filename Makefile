@@ -5,13 +5,17 @@
 # PYTHON=python3.12          another Python than the first that fits
 # TORCH=cpu TORCH_INDEX=URL  torch without CUDA, from a package index or folder of wheels that has it
 # CORES=2                    cores of make run, default all
+# TESTS=2                    processes that run tests, one file at a time each; 1 where memory is short
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
 TORCH ?=
 TORCH_INDEX ?=
 CORES ?= all
+TESTS ?= 2
 BIN := .venv/bin
 STAMP := .venv/installed
+# A file stays in one process, whose tests share what they have made; tests/conftest.py says which files begin.
+PYTEST = $(BIN)/python -m pytest -n $(TESTS) --dist loadfile --no-loadscope-reorder
 
 export OMP_NUM_THREADS ?= 1
 
@@ -46,10 +50,10 @@ lint: env  ## ruff, snakefmt, snakemake --lint, mypy, bandit
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml cwamsn workflow_scripts
 
 test: env lint  ## lint, units, golden values, a tiny chain
-	$(BIN)/python -m pytest -m "not slow and not privileged" tests
+	$(PYTEST) -m "not slow and not privileged" tests
 
 test-full: env  ## what is slow or needs root and Debian packages: SLURM, browser, kills
-	$(BIN)/python -m pytest -m "slow or privileged" tests
+	$(PYTEST) -m "slow or privileged" tests
 
 format: env  ## reformat Python and Snakemake files
 	$(BIN)/ruff check --fix .

@@ -9,6 +9,24 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("CWAMSN_SHARED", ROOT.parent / "shared"))
 
 
+# Files that take minutes, the longest first: of two processes, none is left with one of them at the end.
+LONG = (
+    "operations/test_slurm.py",
+    "operations/test_faults.py",
+    "workflow/test_methods.py",
+    "operations/test_conda.py",
+    "workflow/test_chain.py",
+    "workflow/test_two_screens.py",
+    "workflow/test_encoder.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, all others in the order of their names."""
+    begin = {str(ROOT / "tests" / name): place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: begin.get(str(item.path), len(LONG)))
+
+
 def _needs(path: Path) -> Path:
     if not path.exists():
         message = f"test data missing: {path.name} (set CWAMSN_SHARED)"

@@ -1,10 +1,8 @@
 """Two gloo processes take the step that one process takes on the same global batch."""
 
 import csv
-import os
 import shutil
 import signal
-import socket
 import time
 
 import pytest
@@ -49,9 +47,9 @@ def gradients(rank, size):
     return found, dict(model.named_buffers()), float(numbers["me_max"].detach())
 
 
-def worker(rank, size, port, out):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    dist.init_process_group("gloo", rank=rank, world_size=size)
+def worker(rank, size, out):
+    # a file, not a port: one that is free now may be another process's when both have started
+    dist.init_process_group("gloo", init_method=f"file://{out}/meeting", rank=rank, world_size=size)
     try:
         found = {f.__name__: f(rank, size) for f in (gradients, loss_of_share, normed, stopped_after)}
         torch.save(found, f"{out}/{rank}.pt")
@@ -63,10 +61,7 @@ def worker(rank, size, port, out):
 def parts(tmp_path_factory):
     """What each of two processes computed of its share, by function; one start for all tests."""
     folder = tmp_path_factory.mktemp("gloo")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(worker, args=(2, port, str(folder)), nprocs=2)
+    mp.spawn(worker, args=(2, str(folder)), nprocs=2)
     found = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
     return {name: [part[name] for part in found] for name in found[0]}
 

@@ -1,6 +1,7 @@
 """A training on two machines, as two torchrun agents on this one."""
 
 import csv
+import random
 import socket
 import subprocess
 import sys
@@ -19,14 +20,21 @@ def losses(folder):
         return [float(row["loss"]) for row in csv.DictReader(handle)]
 
 
+def free_port():
+    """A port that no test in another process is given by chance: below those that systems hand out of their own."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
 @pytest.mark.slow
 def test_two_machines_train_what_one_process_trains(tmp_path):
     store, changes = write_store(tmp_path / "store"), {"steps": 4, "precision": "float32", "device": "cpu"}
     job = {"recipe": SMALL | changes, "screen": str(store.root), "out": str(tmp_path / "two"), "seed": 0}
     (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
     command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-id", "two"]
     command += ["--local-addr", "127.0.0.1", "-m", "cwamsn.training.node", str(tmp_path / "job.yaml")]

@@ -1,8 +1,5 @@
 """Two gloo processes give each objective the gradient that one process gives it on the same global batch."""
 
-import os
-import socket
-
 import pandas as pd
 import pytest
 import torch
@@ -49,9 +46,9 @@ def gradients(name, rank, size):
     return {key: p.grad.clone() for key, p in model.named_parameters() if p.grad is not None}
 
 
-def worker(rank, size, port, out):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    dist.init_process_group("gloo", rank=rank, world_size=size)
+def worker(rank, size, out):
+    # a file, not a port: one that is free now may be another process's when both have started
+    dist.init_process_group("gloo", init_method=f"file://{out}/meeting", rank=rank, world_size=size)
     try:
         torch.save({name: gradients(name, rank, size) for name in NAMES}, f"{out}/{rank}.pt")
     finally:
@@ -61,10 +58,7 @@ def worker(rank, size, port, out):
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gloo")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.spawn(worker, args=(2, port, str(folder)), nprocs=2)
+    mp.spawn(worker, args=(2, str(folder)), nprocs=2)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 

@@ -277,7 +277,7 @@ TABLE = "gene_symbol,nM_value,treatment\nA,5,b\nC,50,d\n"
         TABLE.replace(",", "\t"),
         TABLE + ",,\n,,\n",
         TABLE.replace("A,5,b", " A , 5 ,b ").encode("utf-8-sig"),
-        gzip.compress(TABLE.encode()),
+        gzip.compress(TABLE.encode(), mtime=0),
     ],
 )
 def test_a_truth_table_is_read_as_laboratories_write_it(tmp_path, content):

@@ -1,4 +1,4 @@
-"""Measured features in place of learned ones: CellProfiler-style profiles, pixel statistics, and the number of cells.
+"""Measured features in place of learned ones: CellProfiler-style, texture, pixel statistics, and the number of cells.
 
 :func:`measure_unit` measures the wells of one unit of a screen, in named columns; :func:`combine_units` turns all units
 into embeddings. scikit-image and cp_measure are imported where they measure: combining runs without them.
@@ -12,6 +12,7 @@ import pandas as pd
 from cwamsn.crops import CropStore
 from cwamsn.embeddings.files import features_frame
 from cwamsn.embeddings.options import HandcraftedOptions
+from cwamsn.embeddings.texture import texture
 from cwamsn.errors import InputError
 from cwamsn.files import progress
 from cwamsn.notes import note
@@ -134,7 +135,7 @@ def measure_unit(store: CropStore, features: str, options: HandcraftedOptions) -
     ----------
     store : crops of one unit of a screen, or of all
     features : `cellprofiler-style` (median of each feature over all cells of a well, ignoring undefined values, and the
-        mean number of cells per field), `pixel-statistics` or `cell-count` (means over fields)
+        mean number of cells per field), `texture`, `pixel-statistics` or `cell-count` (means over fields)
     options : at most `max_fields` crops per well are used, in the order of their ids
 
     Returns
@@ -178,6 +179,7 @@ def _mean_over_fields(measure: Callable[[np.ndarray, list[str], HandcraftedOptio
 
 _MEASURES: dict[str, Measure] = {
     "cellprofiler-style": _cellprofiler_style,
+    "texture": _mean_over_fields(lambda crop, channels, options: texture(crop, channels, options.scales)),
     "pixel-statistics": _mean_over_fields(lambda crop, channels, options: pixel_statistics(crop, channels)),
     "cell-count": _mean_over_fields(cell_count),
 }

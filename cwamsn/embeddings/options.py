@@ -1,5 +1,6 @@
 """What the configuration says about embedding a screen, as types."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cwamsn.options import Options
@@ -29,7 +30,7 @@ class EmbedOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class HandcraftedOptions(Options):
-    """Key `options` of a handcrafted method: segmentation and caps."""
+    """Key `options` of a handcrafted method: segmentation, scales and caps."""
 
     nuclear_channel: str = "Hoechst"
     cell_channel: str = "ERSyto"
@@ -37,6 +38,7 @@ class HandcraftedOptions(Options):
     min_distance: int = 5
     min_nucleus_area: int = 40
     min_object_area: int = 30
+    scales: Sequence[float] = (1, 2, 4, 8)
     max_cells: int | None = 80
     max_fields: int | None = None
 

@@ -62,6 +62,7 @@ def network(monkeypatch):
         ("trained", {}, 54),
         ("encoder", {}, 54),
         ("handcrafted", MEASURED, 54),
+        ("handcrafted", MEASURED | {"features": "texture"}, 54),
         ("latent", {"part": "phenotype"}, 56),
         ("random", {"dimension": 8}, 56),
         ("wells", {"path": "mine.csv"}, 56),

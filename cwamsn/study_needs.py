@@ -7,7 +7,7 @@ from cwamsn.errors import InputError
 from cwamsn.methods import Method
 from cwamsn.needs import Needs
 from cwamsn.recipes import complete_recipe
-from cwamsn.studies.plan import check_minimum, check_sections, point_screens, point_seeds
+from cwamsn.studies.plan import check_minimum, check_sections, point_screens, point_seeds, training_seeds
 
 # Sections of the configuration that a point depends on.
 SECTIONS = (
@@ -36,15 +36,19 @@ class StudyNeeds:
         self.study: Mapping[str, Any] = self.config["study"]
         self.sections = {name: self.config[name] for name in SECTIONS}
 
-    def methods(self, point: str) -> dict[str, dict[str, object]]:
-        """The configured methods with complete recipes, as a job of a point takes them."""
+    def methods(self, point: str, screen_seed: str | int) -> dict[str, dict[str, object]]:
+        """The configured methods with complete recipes and the pair's own seeds, as a job of a point takes them."""
         own = (self.study["points"][point] or {}).get("recipe") or {}
         check_sections(self.sections)
         check_minimum(self.config["minimum_cells"])
         try:
-            return {m.name: self._method(m, own) for m in self.plan.methods if m.kind.measured}
+            found = {m.name: self._method(m, own) for m in self.plan.methods if m.kind.measured}
         except InputError as error:
             raise InputError(f"study.points.{point}.recipe: {error}") from None
+        for method in self.plan.methods:
+            if method.kind.seeded:
+                found[method.name]["seeds"] = training_seeds(method.seeds, int(screen_seed))
+        return found
 
     def _method(self, method: Method, own: Mapping[str, Any]) -> dict[str, object]:
         found = dict(method.entry) | {"seeds": list(method.seeds)}

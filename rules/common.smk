@@ -160,6 +160,14 @@ def study_threads(wildcards):
     return job_threads(config["training"], 1) if study_gpus(wildcards) else 1
 
 
+def study_runtime(wildcards, attempt):
+    """Minutes of a point of a study: those of its trainings, one after the other, and an hour for all else."""
+    trainings = sum(len(method.seeds) for method in needs.trained())
+    return runtime(60 + trainings * config["training"]["runtime_minutes"])(
+        wildcards, attempt
+    )
+
+
 def study_mem_mb(wildcards, attempt):
     """Memory of a point of a study, and what a GPU needs beside it."""
     gpus = study_gpus(wildcards)

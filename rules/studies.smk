@@ -14,7 +14,7 @@ rule study_point:
     threads: study_threads
     resources:
         mem_mb=study_mem_mb,
-        runtime=runtime(240),
+        runtime=study_runtime,
         gpu=study_gpus,
     params:
         screens=of(study.screens),

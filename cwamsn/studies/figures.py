@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -21,29 +22,43 @@ STYLE: dict[Any, Any] = {"font.size": 8, "axes.spines.top": False, "axes.spines.
 def methods_figure(
     values: Mapping[str, pd.DataFrame], titles: Mapping[str, str], bounds: Collection[str], path: Path, level: float
 ) -> None:
-    """One panel per metric: each pair of screens a thin line across the methods, mean and interval in black.
+    """One panel per point (down) and metric (across): each pair of screens a thin line across the methods.
+
+    Mean and interval stand in black.
 
     Parameters
     ----------
-    values : of each metric one row per pair of screens and one column per method
+    values : of each metric one row per point and pair of screens (levels of the index) and one column per method
     titles : of the methods, in the order in which they are drawn
     bounds : methods whose means are printed above the panel: on its axis they would flatten all others
     level : coverage of the intervals
     """
+    points = list(dict.fromkeys(point for table in values.values() for point in table.index.get_level_values("point")))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(2.9 * len(values), 3.4), layout="constrained")
-        for axes, (name, table) in zip(figure.subplots(1, len(values), squeeze=False)[0], values.items()):
-            there = [method for method in titles if method in table.columns and table[method].notna().any()]
-            limits = [f"{titles[method]} {table[method].mean():.2f}" for method in there if method in bounds]
-            shown = [method for method in there if method not in bounds]
-            table, at = table[shown], np.arange(len(shown))
-            axes.plot(at, table.to_numpy().T, color="0.75", linewidth=0.7, zorder=1)
-            reach = stats.t.ppf((1 + level) / 2, len(table) - 1) if len(table) > 1 else np.nan
-            error = reach * table.std(ddof=1) / np.sqrt(len(table))
-            axes.errorbar(at, table.mean(), yerr=error, fmt="o", color="k", markersize=4, capsize=3, zorder=2)
-            axes.set_xticks(at, [titles[method] for method in shown], rotation=55, ha="right")
-            axes.set_title("\n".join([METRICS[name].title, *limits]), fontsize=8)
+        size = (2.6 * len(values), 0.9 + 2.5 * len(points))
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(len(points), len(values), squeeze=False, sharex="col")
+        for point, row in zip(points, panels):
+            row[0].set_ylabel(point)
+            for axes, (name, table) in zip(row, values.items()):
+                of_point = table[table.index.get_level_values("point") == point]
+                _methods_panel(axes, METRICS[name].title, of_point, titles, bounds, level)
         _save(figure, path)
+
+
+def _methods_panel(
+    axes: Axes, title: str, table: pd.DataFrame, titles: Mapping[str, str], bounds: Collection[str], level: float
+) -> None:
+    there = [method for method in titles if method in table.columns]
+    limits = [f"{titles[m]} {table[m].mean():.2f}" for m in there if m in bounds and table[m].notna().any()]
+    shown = [method for method in there if method not in bounds]
+    table, at = table[shown], np.arange(len(shown))
+    axes.plot(at, table.to_numpy().T, color="0.75", linewidth=0.7, zorder=1)
+    reach = stats.t.ppf((1 + level) / 2, len(table) - 1) if len(table) > 1 else np.nan
+    error = reach * table.std(ddof=1) / np.sqrt(len(table))
+    axes.errorbar(at, table.mean(), yerr=error, fmt="o", color="k", markersize=4, capsize=3, zorder=2)
+    axes.set_xticks(at, [titles[method] for method in shown], rotation=55, ha="right")
+    axes.set_title("\n".join([title, *limits]), fontsize=8)
 
 
 def map_figure(points: pd.DataFrame, metrics: Sequence[str], labels: tuple[str, str], path: Path) -> None:
@@ -56,7 +71,7 @@ def map_figure(points: pd.DataFrame, metrics: Sequence[str], labels: tuple[str, 
     """
     ordered = points.sort_values(["removable", "point"], ignore_index=True)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.2 * len(metrics) + 1.6, 1.2 + 0.27 * len(ordered)), layout="constrained")
+        figure = Figure(figsize=(2.6 * len(metrics) + 1.6, 1.2 + 0.27 * len(ordered)), layout="constrained")
         panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
         for axes, name in zip(panels, metrics):
             for number, (layout, part) in enumerate(ordered.groupby("layout")):

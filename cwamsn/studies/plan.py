@@ -1,6 +1,6 @@
 """Which pairs of screens a study makes. Reads the configuration itself: the Snakefile imports this."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cwamsn.config import merge, resolve
@@ -8,6 +8,7 @@ from cwamsn.errors import InputError
 from cwamsn.paths import NO_SCREEN, evaluated
 
 TRAINING_SEED = 10_000  # of a pair's training screen, above that of its evaluation screen
+SEEDS = 1000  # training seeds of each pair of screens: no two pairs share one
 # the one setting of the plate probe that a study has a number for, by keys of its section
 PROBED = {"plate_readings": "experiment_plate", "controls": "only", "embeddings": "raw"}
 
@@ -34,6 +35,24 @@ def point_seeds(study: Mapping[str, Any]) -> dict[str, list[int]]:
     points = study["points"].items()
     seeds = {name: (point or {}).get("screen_seeds") or study["screen_seeds"] for name, point in points}
     return {name: found for name, found in seeds.items() if found}
+
+
+def training_seeds(seeds: Iterable[int], screen_seed: int) -> list[int]:
+    """The seeds that a method is trained with on one pair of screens: `screen_seed` x 1000 + each of `seeds`.
+
+    No two pairs have a training seed in common. So what a training owes to its seed differs between pairs, and an
+    interval over pairs of screens is one over training seeds too. With seeds in common, what a seed does to all pairs
+    alike would be missing from it.
+
+    Raises InputError for a seed that would be one of another pair.
+    """
+    found = list(seeds)
+    for seed in found:
+        if seed >= SEEDS:
+            raise InputError(
+                f"seeds: {seed}; a study adds them to {SEEDS} times the screens' seed, so take seeds below {SEEDS}"
+            )
+    return [screen_seed * SEEDS + seed for seed in found]
 
 
 def point_screens(

@@ -57,14 +57,17 @@ class _Work:
     screens: Mapping[str, ScreenPaths]
     threads: int = 1
 
-    def encoder(self, method: Method) -> Path:
-        return self.folder / "encoders" / method.name
+    def encoder(self, method: Method, seed: int) -> Path:
+        return self.folder / "encoders" / method.name / f"seed{seed}"
 
-    def model(self, method: Method) -> ModelPaths:
-        return ModelPaths(self.encoder(method))
+    def model(self, method: Method, seed: int) -> ModelPaths:
+        return ModelPaths(self.encoder(method, seed))
 
-    def map(self, name: str) -> Path:
-        return self.folder / "maps" / f"{name}.parquet"
+    def scores(self, method: Method, seed: int) -> Path:
+        return self.folder / "methods" / method.name / f"seed{seed}.parquet"
+
+    def map(self, method: Method, seed: int) -> Path:
+        return self.folder / "maps" / method.name / f"seed{seed}.parquet"
 
     def fixed(self, method: str, seed: int, screen: str) -> dict[str, object]:
         """Columns of the contract `scores` that are the same in all rows of a method; screens go by their roles."""
@@ -74,13 +77,13 @@ class _Work:
 def run_point(point: Point, methods: Sequence[Method], folder: Path, threads: int = 1) -> pd.DataFrame:
     """Scores of every method on one pair of screens that is made for it.
 
-    Complete results of an interrupted run of the same point are reused: finished methods, and a training's checkpoint.
-    Those of another configuration or code are removed.
+    Complete results of an interrupted run of the same point are reused: finished seeds of methods, and a training's
+    checkpoint. Those of another configuration or code are removed.
 
     Parameters
     ----------
-    methods : the entry of a trained one holds its complete `recipe`; `gpus: 1` in it refuses the CPU. Of several seeds
-        the first is used
+    methods : each is scored with each of its seeds. The entry of a trained one holds its complete `recipe`; `gpus: 1`
+        in it refuses the CPU
     folder : of this point alone, for the caller to :func:`discard` once the scores are written
     threads : of this process; on a GPU all but one of them load batches
 
@@ -103,15 +106,13 @@ def run_point(point: Point, methods: Sequence[Method], folder: Path, threads: in
     work = _Work(point, sections, folder, {role: _screen(role, point, folder) for role in point.screens}, threads)
     found = []
     for method in methods:
-        path = folder / "methods" / f"{method.name}.parquet"
-        if not path.exists():
-            tables.write(_of_point(as_scores(_method_scores(method, work)), point), "study", path)
-        found.append(tables.read("study", path))
-    compared = [m for m in methods if m.kind.trains and "evaluation" in work.screens]
-    maps = {method.name: tables.read("map", work.map(method.name)) for method in compared}
-    seeds = {method.name: method.seeds[0] for method in compared}
-    fixed = work.fixed(point.first, seeds.get(point.first, 0), "evaluation")
-    found += recall_differences(maps, point.first, sections, fixed)
+        for seed in method.seeds:
+            path = work.scores(method, seed)
+            if not path.exists():
+                tables.write(_of_point(as_scores(_method_scores(method, seed, work)), point), "study", path)
+            found.append(tables.read("study", path))
+    if "evaluation" in work.screens:
+        found += _differences([method for method in methods if method.kind.ranked], work)
     return _of_point(as_scores(found), point)
 
 
@@ -160,24 +161,24 @@ def _screen(role: str, point: Point, folder: Path) -> ScreenPaths:
     return ScreenPaths(folder / role)
 
 
-def _method_scores(method: Method, work: _Work) -> list[pd.DataFrame]:
-    """All scores of one method, tables of contract `scores`; its map is written on the way."""
-    seed, tables_found = method.seeds[0], []
-    if method.kind.trains and not work.model(method).description.exists():
-        _train(method, work)
+def _method_scores(method: Method, seed: int, work: _Work) -> list[pd.DataFrame]:
+    """All scores of one method and seed, tables of contract `scores`; its map is written on the way."""
+    tables_found = []
+    if method.kind.trains and not work.model(method, seed).description.exists():
+        _train(method, seed, work)
     if "evaluation" in work.screens:
         screen = work.screens["evaluation"]
         fixed = work.fixed(method.name, seed, "evaluation")
-        scores, found = evaluation_scores(_embeddings(method, screen, work), screen, work.sections, fixed)
+        scores, found = evaluation_scores(_embeddings(method, seed, screen, work), screen, work.sections, fixed)
         tables_found.append(scores)
-        tables.write(found, "map", work.map(method.name))
+        tables.write(found, "map", work.map(method, seed))
     elif method.kind.trains:
         screen = work.screens["training"]
         fixed = work.fixed(method.name, seed, "training")
-        frame = _embeddings(method, screen, work)
+        frame = _embeddings(method, seed, screen, work)
         tables_found.append(heldout_retrieval(frame, screen, work.sections.replicate_map, fixed))
     if method.kind.trains:
-        log = work.model(method).log
+        log = work.model(method, seed).log
         tables_found.append(_training_log(log, **work.fixed(method.name, seed, "training")))
     if not tables_found:
         raise InputError(
@@ -186,20 +187,40 @@ def _method_scores(method: Method, work: _Work) -> list[pd.DataFrame]:
     return tables_found
 
 
-def _train(method: Method, work: _Work) -> None:
+def _train(method: Method, seed: int, work: _Work) -> None:
     recipe, screen = Recipe.from_config(method.entry["recipe"]), work.screens["training"]
     with leased_devices(recipe.run.device, gpus=method.entry.get("gpus", 0), say=say) as (device,):
-        train(recipe, screen, work.encoder(method), seed=method.seeds[0], threads=work.threads, device=device)
+        train(recipe, screen, work.encoder(method, seed), seed=seed, threads=work.threads, device=device)
 
 
-def _embeddings(method: Method, screen: ScreenPaths, work: _Work) -> pd.DataFrame:
+def _embeddings(method: Method, seed: int, screen: ScreenPaths, work: _Work) -> pd.DataFrame:
     """Embeddings of the wells that have an image, so that all methods are scored on the same ones."""
     own = method.entry.get("embedding")
     section = embedding_of_method(work.point.sections["embedding"], method.name, own)
     options = EmbedOptions.from_config(section | {"threads": work.threads})
-    source = work.encoder(method) if method.kind.trains else None
-    frame, _ = embed_method(method, screen, method.seeds[0], options, source, imaged_only=True, max_missing_share=1.0)
+    source = work.encoder(method, seed) if method.kind.trains else None
+    frame, _ = embed_method(method, screen, seed, options, source, imaged_only=True, max_missing_share=1.0)
     return frame
+
+
+def _differences(methods: Sequence[Method], work: _Work) -> list[pd.DataFrame]:
+    """Recalls of the point's `first` less those of the other `methods`, seed by seed.
+
+    A method that has no seeds is compared with each seed of the first one.
+    """
+    first = next((method for method in methods if method.name == work.point.first), None)
+    if first is None:
+        return []
+    found = []
+    for seed in first.seeds:
+        others = {}
+        for other in [method for method in methods if method.name != first.name]:
+            own = seed if other.kind.seeded else other.seeds[0]
+            if own in other.seeds:
+                others[other.name] = tables.read("map", work.map(other, own))
+        fixed = work.fixed(first.name, seed, "evaluation")
+        found += recall_differences(tables.read("map", work.map(first, seed)), others, work.sections, fixed)
+    return found
 
 
 def _training_log(path: Path, **fixed: object) -> pd.DataFrame:

@@ -14,8 +14,8 @@ from cwamsn.studies.compare import METRICS, best_trials, chosen_scores, differen
 from cwamsn.studies.figures import map_figure, methods_figure
 from cwamsn.studies.prediction import removable_share
 
-SHOWN = ("recall", "ap", "plate_linear", "phenotype", "nuisance")
-GAINS = ("recall", "ap", "phenotype", "plate_linear")  # what the map is drawn of
+SHOWN = ("recall", "ap", "phenotype", "nuisance", "plate_linear", "plate_knn")
+GAINS = ("recall", "ap", "phenotype", "nuisance", "plate_linear")  # what the map is drawn of
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Study:
 def write_report(scores: pd.DataFrame, study: Study, folder: Path, page: Path) -> None:
     """Tables as CSV and plots in `folder`, and the page (Markdown) that shows them; `scores` is the table `study`."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [f"# {study.title or 'Study'}", "", "**Simulated screens.** " + _extent(scores), ""]
+    lines = [f"# {study.title or 'Study'}", "", "**Simulated screens.** " + _extent(scores, study.level), ""]
     tables = {"summary": summary(scores)}
     if study.tuned:
         tables["trials"] = best_trials(scores, study.tuned)
@@ -58,10 +58,11 @@ def write_report(scores: pd.DataFrame, study: Study, folder: Path, page: Path) -
     several = scores.groupby("point")["screen_seed"].transform("nunique") > 1
     if study.claims and several.any():  # one pair of screens tests nothing
         tables["claims"] = tested_claims(scores[several], study.claims, study.level)
-        lines += _section("Claims", tables["claims"])
+        lines += _section("Claims", _claims(tables["claims"], study.titles))
+        lines += ["Nothing is corrected for the number of claims.", ""]
     if shown:
-        head = scores[scores["point"] == scores["point"].iloc[0]]
-        values = {name: values_of(head, name) for name in shown}
+        drawn = scores[several] if several.any() else scores[scores["point"] == scores["point"].iloc[0]]
+        values = {name: values_of(drawn, name) for name in shown}
         methods_figure(values, study.titles, study.bounds, folder / "methods.png", study.level)
         lines += [f"![methods]({folder.name}/methods.png)", ""]
     lines += _where_it_pays(scores, study, folder, tables)
@@ -74,7 +75,7 @@ def write_report(scores: pd.DataFrame, study: Study, folder: Path, page: Path) -
 
 def _where_it_pays(scores: pd.DataFrame, study: Study, folder: Path, tables: dict[str, pd.DataFrame]) -> list[str]:
     """Lines of the page on the gain of the first method at each point; adds the table `map` and writes its plot."""
-    claimed = (claim[2] for claim in study.claims if claim[0] == study.first and claim[3] in GAINS)
+    claimed = (claim[2] for claim in study.claims if claim[0] == study.first and claim[3] in SHOWN)
     second = next(claimed, None)
     if not second or len(study.designs) < 2:
         return []
@@ -98,13 +99,14 @@ def gains(scores: pd.DataFrame, study: Study, second: str) -> pd.DataFrame:
 
     Table point, layout, removable, factors (that the layout report calls removable), learned (whether the loss of
     the first method has left its start by 1 %; None where it is not a masked siamese network), screens, and of each
-    metric its gain, `<metric>_low` and `<metric>_high`. The interval is over pairs of screens where there are several;
-    with one pair the recall's is over resampled genes and the others have none.
+    metric its gain, `<metric>_low` and `<metric>_high`. The interval is over pairs of screens and training seeds where
+    there are several pairs; with one the recall's is over resampled genes, the mean of those of its training seeds, and
+    the others have none.
     """
     found = differences(scores, study.first, study.level)
     found = found[found["second"] == second].set_index(["metric", "point"])
     compared = {"benchmark": "comparison", "metric": f"recall_minus_{second}", "source": "joint"}
-    resampled = chosen_scores(scores, compared).groupby("point", sort=False).first()
+    resampled = chosen_scores(scores, compared).groupby("point", sort=False).mean(numeric_only=True)
     rows = []
     for point, spec in study.designs.items():
         assert isinstance(spec, SimulatedBraySpec), "the caller has looked"
@@ -133,9 +135,33 @@ def has_learned(scores: pd.DataFrame) -> bool | None:
     return bool(log["cross_entropy"] < 0.99 * np.log(log["prototypes_used"]))
 
 
-def _extent(scores: pd.DataFrame) -> str:
+def _extent(scores: pd.DataFrame, level: float) -> str:
     pairs = scores.groupby("point", sort=False)["screen_seed"].nunique()
-    return "Pairs of screens: " + ", ".join(f"{point} {count}" for point, count in pairs.items()) + "."
+    seeds = int(scores.groupby(["point", "screen_seed", "method"])["seed"].nunique().max())
+    each = f", each with {seeds} training seeds of its own" if seeds > 1 else ", each with a training seed of its own"
+    lines = ["Pairs of screens: " + ", ".join(f"{point} {count}" for point, count in pairs.items()) + each + "."]
+    if pairs.max() > 1:
+        lines.append(
+            f"Intervals are {level:.0%}, Student's t over pairs of screens, of their means over training seeds; no two "
+            "pairs share a seed, so they cover both. ± and `std`: standard deviation over pairs."
+        )
+    if seeds > 1 and pairs.max() > 1:
+        lines.append("`between_screens` and `between_seeds`: the two spreads apart (standard deviations).")
+    return " ".join(lines)
+
+
+def _claims(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """A row per claim, and in a column per point its difference, interval and verdict as text."""
+    text = [
+        f"{row.difference:+.3f} ({row.ci_low:+.3f} to {row.ci_high:+.3f}) {row.verdict}" for row in table.itertuples()
+    ]
+    claims = [
+        f"{titles[row.first]} {row.relation} {titles[row.second]}, {METRICS[row.metric].title}"
+        for row in table.itertuples()
+    ]
+    wide = table.assign(claim=claims, text=text).pivot_table("text", "claim", "point", aggfunc="first")
+    wide = wide.loc[list(dict.fromkeys(claims)), table["point"].unique()]
+    return wide.rename_axis(columns=None).reset_index()
 
 
 def _wide(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:

@@ -71,17 +71,15 @@ def _probed(options: pp.PlateProbeOptions) -> pp.PlateProbeOptions:
 
 
 def recall_differences(
-    maps: Mapping[str, pd.DataFrame], first: str, sections: Sections, fixed: Mapping[str, object]
+    first: pd.DataFrame, others: Mapping[str, pd.DataFrame], sections: Sections, fixed: Mapping[str, object]
 ) -> list[pd.DataFrame]:
-    """Recalls of `first` less those of each other map, with intervals over resampled genes; [] if `first` has no map.
+    """Recalls of the map `first` less those of each other map, by name, with intervals over resampled genes.
 
     The only interval there is where a point has one pair of screens. One table of contract `scores` per other map.
     """
-    if first not in maps:
-        return []
     fixed = {**fixed, "benchmark": "comparison", "alignment": sections.alignment.method}
-    others = [name for name in maps if name != first]
-    return [comparison.score((maps[first], maps[name]), name, sections).scores(**fixed) for name in others]
+    found = {name: comparison.score((first, other), name, sections) for name, other in others.items()}
+    return [result.scores(**fixed) for result in found.values()]
 
 
 def heldout_retrieval(

@@ -14,7 +14,14 @@ from cwamsn.errors import InputError
 from cwamsn.notes import collected
 from cwamsn.screen_specs import parse_spec
 from cwamsn.studies import compare
-from cwamsn.studies.plan import TRAINING_SEED, check_minimum, check_sections, point_screens, point_seeds
+from cwamsn.studies.plan import (
+    TRAINING_SEED,
+    check_minimum,
+    check_sections,
+    point_screens,
+    point_seeds,
+    training_seeds,
+)
 from cwamsn.studies.prediction import removable_share
 from cwamsn.studies.report import Study, gains, has_learned, write_report
 
@@ -25,7 +32,7 @@ def study_scores(values: dict[str, list[float]], metric="recall", point="default
     chosen = compare.METRICS[metric]
     return pd.DataFrame(
         [
-            {"point": point, "screen_seed": seed, "method": method, "value": value, "n": 10} | chosen.where
+            {"point": point, "screen_seed": seed, "seed": 0, "method": method, "value": value, "n": 10} | chosen.where
             for method, series in values.items()
             for seed, value in enumerate(series)
         ]
@@ -42,6 +49,70 @@ def test_a_paired_difference_is_the_paired_t_test():
     low, high = test.confidence_interval()
     assert (found["ci_low"], found["ci_high"]) == pytest.approx((low, high))
     assert found["screens"] == 12
+
+
+def several_seeds(rng, method, level, between_screens, between_seeds, pairs=10, seeds=3, metric="recall"):
+    """Scores of one method: a number per pair of screens, and one per training on it."""
+    screens = level + between_screens * rng.normal(size=pairs)
+    values = screens[:, None] + between_seeds * rng.normal(size=(pairs, seeds))
+    rows = [
+        {"point": "default", "screen_seed": pair, "seed": seed, "method": method, "value": values[at, number], "n": 10}
+        for at, pair in enumerate(range(pairs))
+        for number, seed in enumerate(training_seeds(range(seeds), pair))
+    ]
+    return pd.DataFrame(rows).assign(**compare.METRICS[metric].where), values
+
+
+def test_the_interval_is_over_pairs_of_screens_of_the_means_over_their_training_seeds():
+    rng = np.random.default_rng(1)
+    (a, values_a), (b, values_b) = (several_seeds(rng, name, at, 0.05, 0.1) for name, at in (("a", 0.4), ("b", 0.3)))
+    scores = pd.concat([a, b, study_scores({"c": list(rng.normal(size=10))})])
+    found = compare.differences(scores, "a").set_index("second")
+    means = values_a.mean(axis=1), values_b.mean(axis=1)
+    low, high = stats.ttest_rel(*means).confidence_interval()
+    assert found.loc["b", "difference"] == pytest.approx(means[0].mean() - means[1].mean())
+    assert found.loc["b", ["ci_low", "ci_high"]].tolist() == pytest.approx([low, high])
+    assert found.loc["b", ["screens", "seeds"]].tolist() == [10, 3]
+    # seed by seed with a method of the same seeds, from each seed with one that has none
+    by_seed = values_a - values_b
+    assert found.loc["b", "between_seeds"] == pytest.approx(np.sqrt(by_seed.var(axis=1, ddof=1).mean()))
+    assert found.loc["c", "between_seeds"] == pytest.approx(np.sqrt(values_a.var(axis=1, ddof=1).mean()))
+    assert found.loc["c", "seeds"] == 3
+
+
+def test_the_spread_between_screens_is_told_from_that_between_seeds():
+    rng = np.random.default_rng(2)
+    scores, _ = several_seeds(rng, "a", 0.5, 0.2, 0.1, pairs=2000, seeds=2)
+    found = compare.summary(scores).iloc[0]
+    assert found["between_screens"] == pytest.approx(0.2, rel=0.05)
+    assert found["between_seeds"] == pytest.approx(0.1, rel=0.05)
+    assert found["std"] == pytest.approx(np.sqrt(0.2**2 + 0.1**2 / 2), rel=0.05)
+    alone = compare.summary(scores[scores["seed"] % 1000 == 0]).iloc[0]
+    assert alone["seeds"] == 1 and np.isnan(alone[["between_screens", "between_seeds"]].astype(float)).all()
+
+
+def test_the_interval_covers_what_screens_and_seeds_do_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    covered = []
+    for _ in range(300):
+        a, b = (several_seeds(rng, name, 0.3, 0.02, 0.05, pairs=5, seeds=2)[0] for name in ("a", "b"))
+        row = compare.difference_of(compare.values_by_seed(pd.concat([a, b]), "recall"), "a", "b")
+        covered.append(row["ci_low"] < 0 < row["ci_high"])
+    assert 0.92 < np.mean(covered) < 0.98
+
+
+def test_methods_without_a_training_seed_in_common_are_compared_by_their_means_alone():
+    a, _ = several_seeds(np.random.default_rng(4), "a", 0.3, 0.1, 0.1)
+    b, _ = several_seeds(np.random.default_rng(5), "b", 0.2, 0.1, 0.1)
+    found = compare.differences(pd.concat([a, b.assign(seed=b["seed"] + 500)]), "a").iloc[0]
+    assert found["screens"] == 10 and found["seeds"] == 0 and found["ci_low"] < found["difference"]
+    assert np.isnan(found["between_seeds"])
+
+
+def test_no_two_pairs_of_screens_share_a_training_seed():
+    assert training_seeds([0, 1], 11) == [11_000, 11_001] and training_seeds([999], 11) < training_seeds([0], 12)
+    with pytest.raises(InputError, match=r"seeds: 1000; .* take seeds below 1000"):
+        training_seeds([0, 1000], 11)
 
 
 def test_one_pair_of_screens_has_no_interval():
@@ -153,6 +224,9 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     assert gains.loc["free", "removable"] > gains.loc["bray", "removable"]
     assert gains["recall"].tolist() == pytest.approx([0.2, 0.2])
     assert (gains["recall_low"] > 0.1).all() and (gains["ap_high"] < 0.3).all()
+    page = (tmp_path / "report.md").read_text()
+    assert "| CWA-MSN above Single-Well-MSN, gene-gene recall, all sources | +0.200 (" in page
+    assert "bray 3, free 3, each with a training seed of its own. Intervals are 95%, Student's t over pairs" in page
     for name in ("methods.png", "map.png"):
         assert (tmp_path / "tables" / name).stat().st_size > 5000
     one = scores[scores["screen_seed"] == scores["screen_seed"].min()]
@@ -218,7 +292,8 @@ def test_the_gain_at_a_single_pair_of_screens_has_the_interval_over_genes(tmp_pa
     config, schema = configured(screen_seeds=[0], points={"one": {}})
     designs = {"one": parse_spec(point_screens(config, schema, "one", 0)["training"])}
     scores = study_scores({"a": [0.3], "b": [0.1]}, point="one")
-    compared = {"benchmark": "comparison", "metric": "recall_minus_b", "value": 0.2, "ci_low": 0.05, "ci_high": 0.4}
-    scores = pd.concat([scores, scores[:1].assign(**compared)])
+    compared = {"benchmark": "comparison", "metric": "recall_minus_b", "value": 0.2}
+    bounds = [{"ci_low": 0.05, "ci_high": 0.38}, {"seed": 1, "ci_low": 0.05, "ci_high": 0.42}]
+    scores = pd.concat([scores, *(scores[:1].assign(**compared, **each) for each in bounds)])
     table = gains(scores, Study("T", {"a": "A", "b": "B"}, [], designs, "a"), "b")
     assert table[["recall", "recall_low", "recall_high"]].iloc[0].tolist() == pytest.approx([0.2, 0.05, 0.4])

@@ -17,7 +17,7 @@ from cwamsn.paths import ScreenPaths
 from cwamsn.recipes import recipe_of
 from cwamsn.studies import point as point_module
 from cwamsn.studies import score
-from cwamsn.studies.compare import values_of
+from cwamsn.studies.compare import values_by_seed, values_of
 from cwamsn.studies.plan import point_screens
 from cwamsn.studies.point import Point, discard, run_point
 from cwamsn.studies.score import Sections
@@ -64,9 +64,10 @@ def test_a_training_holds_a_device_of_its_own(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(point_module, "leased_devices", lease)
     monkeypatch.setattr(point_module, "train", lambda *arguments, **named: used.append((arguments, named)))
     work = point_module._Work(a_point(screens, config), Sections(), tmp_path, {"training": ScreenPaths(tmp_path)}, 8)
-    point_module._train(*chosen(methods, "cwa-msn", gpus=1), work)
+    point_module._train(*chosen(methods, "cwa-msn", gpus=1), 5, work)
     assert len(used) == 1 and used[0][1]["device"] == "a device for training, 1 asked for"
     assert used[0][1]["threads"] == 8, "those of the job"
+    assert used[0][1]["seed"] == 5 and used[0][0][2].name == "seed5"
 
 
 def test_every_method_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monkeypatch):
@@ -78,9 +79,14 @@ def test_every_method_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monke
         "plate_probe": config["plate_probe"] | {"probes": ["knn"], "n_folds": 3, "neighbours": 2, "seed": 4},
         "bootstrap": {"resamples": 20, "seed": 5, "level": 0.5},
     }
+    methods = [replace(m, seeds=(3, 4)) if m.name in ("untrained-vit", "cwa-msn") else m for m in methods]
     scores = run_point(a_point(screens, config), methods, Path("work"))
     tables.check(scores, "study", "scores")
     assert set(scores["method"]) == set(METHODS)
+    seeds = scores.groupby("method")["seed"].unique().map(sorted).to_dict()
+    assert seeds == {name: [3, 4] if name in ("untrained-vit", "cwa-msn") else [0] for name in METHODS}
+    phenotype = values_by_seed(scores, "phenotype")["cwa-msn"].dropna()
+    assert len(phenotype) == phenotype.nunique() == 2, "a training per seed"
     assert scores.groupby("benchmark")["screen"].unique().str.join(",").to_dict() == {
         "comparison": "evaluation",
         "compound_gene": "evaluation",
@@ -96,8 +102,10 @@ def test_every_method_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monke
     assert scores["draw"].max() == 2
     assert values_of(scores, "recall").shape == (1, len(METHODS))
     recall = scores[(scores["metric"] == "recall") & (scores["source"] == "joint") & (scores["threshold_low"] == 0.1)]
-    recall = recall.set_index("method")["value"]
-    assert values_of(scores, "recall").iloc[0].to_dict() == recall.to_dict(), "the first threshold counts"
+    assert values_of(scores, "recall").iloc[0].to_dict() == recall.groupby("method")["value"].mean().to_dict(), (
+        "the first threshold counts"
+    )
+    recall = recall.set_index(["method", "seed"])["value"]
     discard(Path("work"))
     assert not Path("work").exists()
     wide = scores.pivot_table("value", "metric", "method", aggfunc="first")
@@ -105,11 +113,15 @@ def test_every_method_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monke
     assert wide.loc["nuisance_r2", "nuisance"] > 0.9 > wide.loc["nuisance_r2", "random"]
     assert wide.loc["loss"].dropna().index.tolist() == ["cwa-msn", "single-well-msn"]
     compared = scores[(scores["benchmark"] == "comparison") & (scores["source"] == "joint")]
-    compared = compared[compared["threshold_low"] == 0.1].set_index("metric")
-    for other in ("untrained-vit", "single-well-msn"):
-        gain = compared.loc[f"recall_minus_{other}"]
-        assert gain["value"] == pytest.approx(recall["cwa-msn"] - recall[other])
-        assert gain["ci_low"] <= gain["value"] <= gain["ci_high"]
+    compared = compared[compared["threshold_low"] == 0.1].set_index(["metric", "seed"])
+    assert set(compared["method"]) == {"cwa-msn"}
+    for other, own in (("untrained-vit", (3, 4)), ("pixel-statistics", (0, 0))):
+        for seed, its in zip((3, 4), own):
+            gain = compared.loc[(f"recall_minus_{other}", seed)]
+            assert gain["value"] == pytest.approx(recall["cwa-msn", seed] - recall[other, its])
+            assert gain["ci_low"] <= gain["value"] <= gain["ci_high"]
+    others = {metric.removeprefix("recall_minus_") for metric, _ in compared.index}
+    assert others == {"untrained-vit", "pixel-statistics"}, "neither bounds nor chance, nor without a seed in common"
 
 
 def test_a_killed_job_goes_on_with_the_methods_it_lacks(tiny, tmp_path, monkeypatch):

@@ -108,7 +108,8 @@ def enrichment(given: argparse.Namespace) -> None:
     def level(columns: list[pd.Series]) -> pd.DataFrame:
         profiles = consensus(vectors, items, columns)
         retrieved = retrieved_for(len(names) - 1, least=2)
-        table = enrich(rank_partners(profiles, of_labels(names, labels), across=bool(columns)), retrieved, "exact")
+        queries = rank_partners(profiles, of_labels(names, labels), bool(columns), given.threads)
+        table = enrich(queries, retrieved, "exact")
         return summarise(table, retrieved, BootstrapOptions())
 
     timed(f"enrichment at NR, {count:,} compounds", lambda: level([]))

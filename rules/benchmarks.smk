@@ -207,7 +207,7 @@ rule enrichment_of_labels:
         plan.usage("enrichment/{screen}/{method}/seed{seed}")
     conda:
         "../envs/benchmarks.yaml"
-    threads: 1
+    threads: config["enrichment"]["threads"]
     resources:
         mem_mb=mem_mb(4000),
         runtime=runtime(30),

@@ -1,5 +1,7 @@
 """Enrichment of mechanisms and pathways among the nearest profiles of aligned wells."""
 
+from dataclasses import replace
+
 from _job import job, snakemake
 
 with job(snakemake):
@@ -22,6 +24,7 @@ with job(snakemake):
     minimum = MinimumCellsOptions.from_config(params.minimum_cells)
     aligned, wells = with_enough_cells(aligned, wells, all_wells, minimum)
     options = EnrichmentOptions.from_config({**params.options, "labels": given.get("labels")})
+    options = replace(options, threads=snakemake.threads)
     bootstrap = BootstrapOptions.from_config(params.bootstrap)
     genes, shuffles = GeneGeneOptions.from_config(params.gene_gene), ShuffleOptions.from_config(params.shuffles)
     result = beside(

@@ -77,7 +77,7 @@ def score(
     name : of the set
     relations : of a set whose enrichment is scored
     in_sample : whether the method was trained on these wells; None: unknown
-    threads : of replicate retrieval; no digit depends on them
+    threads : of products of all wells; no digit depends on them
 
     Returns
     -------
@@ -98,9 +98,9 @@ def score(
     if name in RETRIEVED:
         parts, table = _replicates(features, wells, bootstrap, threads)
     elif name == "cpg-crispr":
-        parts, table = _pathways(features, wells, relations.pairs, bootstrap)
+        parts, table = _pathways(features, wells, relations.pairs, bootstrap, threads)
     else:
-        parts, table = _mechanisms(features, wells, name, relations.labels, bootstrap)
+        parts, table = _mechanisms(features, wells, name, relations.labels, bootstrap, threads)
     return Result(tuple(part.assign(source=f"{name} " + part["source"] + suffix) for part in parts), table)
 
 
@@ -133,7 +133,12 @@ def _replicates(
 
 
 def _mechanisms(
-    features: np.ndarray, wells: pd.DataFrame, name: str, labels: pd.Series | None, bootstrap: BootstrapOptions
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    name: str,
+    labels: pd.Series | None,
+    bootstrap: BootstrapOptions,
+    threads: int,
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
     if labels is None:
         raise InputError(f"morphohelm: {name} needs the labels of its compounds")
@@ -153,7 +158,7 @@ def _mechanisms(
         profiles = consensus(features, items, blocks)
         if level == "NR" and several:  # the mean of the means of batches
             profiles = consensus(profiles.vectors, profiles.items)
-        queries = rank_partners(profiles, relation, across=level != "NR")
+        queries = rank_partners(profiles, relation, level != "NR", threads)
         tables.append(enrich(queries, retrieved, "drawn-positions").assign(relation="mechanisms", level=level))
         parts.append(summarise(tables[-1], retrieved, bootstrap).assign(source=level))
     return parts, pd.concat(tables, ignore_index=True)
@@ -170,7 +175,7 @@ def _blocks_of(wells: pd.DataFrame, several: bool) -> Iterator[tuple[str, list[p
 
 
 def _pathways(
-    features: np.ndarray, wells: pd.DataFrame, pairs: pd.DataFrame | None, bootstrap: BootstrapOptions
+    features: np.ndarray, wells: pd.DataFrame, pairs: pd.DataFrame | None, bootstrap: BootstrapOptions, threads: int
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
     if pairs is None:
         raise InputError("morphohelm: cpg-crispr needs the pairs of its genes")
@@ -183,7 +188,7 @@ def _pathways(
         profiles = consensus(features, genes, blocks)
         found = []
         for database, own in pairs.groupby("database", sort=True):
-            queries = list(rank_partners(profiles, of_pairs(names, own[["first", "second"]]), across=level != "NR"))
+            queries = rank_partners(profiles, of_pairs(names, own[["first", "second"]]), level != "NR", threads)
             queries.sort(key=lambda query: (query.block, query.item))  # one stream draws for all, in this order
             table = enrich(queries, retrieved, "drawn-counts").assign(relation=database, level=level)
             tables.append(table)

@@ -46,6 +46,8 @@ class EnrichmentOptions(Options):
     levels: Sequence[str] = LEVELS
     test: str = "exact"
     """See :func:`cwamsn.benchmarks.enrichment.summary.enrich`."""
+    threads: int = 1
+    """Threads of a job; no digit depends on them."""
 
 
 def score(
@@ -144,7 +146,7 @@ def _tables(
             names = sorted(set(profiles.items))
             retrieved = retrieved_for(len(names) - 1, least=2)
             relation = of_labels(names, labels, options.match)
-            queries = list(rank_partners(profiles, relation, across=bool(level.differ)))
+            queries = rank_partners(profiles, relation, bool(level.differ), options.threads)
             if not any(query.candidates > retrieved for query in queries):
                 note(f"enrichment of {MECHANISMS} at {level.name} is not scored: no {options.item} has a partner there")
                 continue
@@ -169,7 +171,7 @@ def _of_genes(
         retrieved = retrieved_for(len(names) - 1)
         for source in gene_gene.sources:
             pairs = relationships(source, names, gene_gene.annotations, gene_gene.aliases)
-            queries = list(rank_partners(profiles, of_pairs(names, pairs), across=bool(level.differ)))
+            queries = rank_partners(profiles, of_pairs(names, pairs), bool(level.differ), options.threads)
             if not any(query.candidates > retrieved for query in queries):
                 note(f"enrichment of {source} at {level.name} is not scored: no gene has a partner in the screen")
                 continue

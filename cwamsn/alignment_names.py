@@ -13,6 +13,8 @@ METHODS = ("none", "center-scale", "pca-center-scale", "sphering", "tvn-coral", 
 """Fitted on the negative controls of each experiment."""
 PROJECTING = ("pca-center-scale", "tvn-coral", "harmony", "pca")
 """Those that take a number of components."""
+OWN_AXES = (*PROJECTING, "select-features")
+"""Those whose features are other ones on every screen."""
 GROUPS = {"plate": "plate", "experiment": "experiment", "screen": None}
 """Which wells are fitted together, by modifier; the column of the wells table that names them."""
 WELLS = ("all", "controls")

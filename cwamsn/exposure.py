@@ -1,10 +1,11 @@
 """What the training of an encoder saw of a screen: the very wells, or their perturbations. From its description alone.
 
-A training writes :data:`SEEN` to its `encoder.json`: plates, perturbations and InChIKey blocks of the wells that it
-took. Scores name it in their source, by :func:`marked`, and tables read it again by :func:`without_mark`.
+A training writes :data:`SEEN` to its `encoder.json`, or to the `head.json` of a head on frozen features: plates,
+perturbations and InChIKey blocks of the wells that it took. Scores name it in their source, by :func:`marked`, and
+tables read it again by :func:`without_mark`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypedDict
@@ -13,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from cwamsn.encoder_files import read_description
-from cwamsn.files import sha256
+from cwamsn.files import read_json, sha256
+from cwamsn.paths import ModelPaths
 from cwamsn.wells import inchikey_block, is_treated
 
 SEEN = "seen_in_training"
-"""Key of an `encoder.json`."""
+"""Key of an `encoder.json` or `head.json`."""
 _MARKS = {True: " (in-sample)", None: " (in-sample unknown)", False: ""}
 
 
@@ -85,19 +87,46 @@ def _known(treated: pd.DataFrame, record: Seen) -> tuple[np.ndarray, np.ndarray]
 
 
 def is_in_sample(
-    stated: bool | None, description: str | Path | None, path: str | Path, wells: pd.DataFrame
+    stated: bool | None,
+    descriptions: str | Path | Iterable[str | Path] | None,
+    path: str | Path,
+    wells: pd.DataFrame,
 ) -> bool | None:
     """Whether a method was trained on the wells that it is scored on; None: unknown.
 
     Parameters
     ----------
     stated : what the configuration says, which holds
-    description : of an encoder that another run trained, where there is one
+    descriptions : of an encoder that another run trained, of a head on frozen features, or of both, where there are
     path, wells : the screen's wells table, file and content
     """
-    if stated is not None or not description:
+    if stated is not None or not descriptions:
         return stated
-    return Exposure.of(read_description(description), path, wells).in_sample
+    found = [exposure.in_sample for exposure in exposures(descriptions, path, wells)]
+    return True if True in found else None if None in found else False
+
+
+def exposures(
+    descriptions: str | Path | Iterable[str | Path], path: str | Path, wells: pd.DataFrame
+) -> list["Exposure"]:
+    """What each of one or several descriptions, of encoders or heads, says of a screen; as in :meth:`Exposure.of`."""
+    paths = [descriptions] if isinstance(descriptions, str | Path) else descriptions
+    return [Exposure.of(_described(found), path, wells) for found in paths]
+
+
+def seen_perturbations(
+    descriptions: str | Path | Iterable[str | Path], path: str | Path, wells: pd.DataFrame
+) -> frozenset[str] | None:
+    """Perturbations of a screen that any of the trainings saw; None: a description does not say."""
+    found = [exposure.seen for exposure in exposures(descriptions, path, wells)]
+    known = [seen for seen in found if seen is not None]
+    return frozenset().union(*known) if len(known) == len(found) else None
+
+
+def _described(path: str | Path) -> Mapping[str, Any]:
+    head = Path(path).name == ModelPaths(Path()).head_description.name
+    found: Mapping[str, Any] = read_json(path) if head else read_description(path)
+    return found
 
 
 def marked(source: str, in_sample: bool | None) -> str:

@@ -62,6 +62,8 @@ def _of_method(plan: Plan, screen: str, method: Method, seed: int) -> list[Job]:
     found = []
     if method.kind.trains:
         found.append(Job("train", f"train/{name}/seed{seed}", str(plan.model(name, seed).notes), name, seed))
+    if method.kind.learns:
+        found.append(Job("train", f"heads/{name}/seed{seed}", str(plan.model(name, seed).notes), name, seed))
     if model := plan.published_model(screen, method):
         notes = str(plan.screen(screen).well_table_notes).replace("{model}", model)
         found.append(Job("well_table", f"well_table/{screen}/{model}", notes, name, seed))

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cwamsn.errors import InputError, nearest
+
 
 class Kind(NamedTuple):
     """What a method of this kind is and can do."""
@@ -36,6 +38,10 @@ class Kind(NamedTuple):
     """Shows what chance alone scores."""
     bound: bool = False
     """Knows what a simulated screen was drawn from: a bound, not a method."""
+    on_method: bool = False
+    """Takes the features of another method, which its key `features` names."""
+    learns: bool = False
+    """Learns a head on frozen features here, from the replicates of a screen."""
     in_studies: bool = False
     """Can be part of a study."""
 
@@ -64,14 +70,20 @@ RANDOM = Kind("random", seeded=True, chance=True, in_studies=True)
 PUBLISHED = Kind("published", measured=False, embeds_wells=False)
 WELLS = Kind("wells", reads_file=True)
 MAP = Kind("map", embeds_wells=False, reads_file=True)
+CWA_HEAD = Kind("cwa-head", on_method=True, learns=True, seeded=True, in_studies=True)
+ALIGNED = Kind("aligned", on_method=True, in_studies=True)
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
-    for kind in (TRAINED, ENCODER, PRETRAINED, RELEASED, HANDCRAFTED, LATENT, RANDOM, PUBLISHED, WELLS, MAP)
+    for kind in (
+        *(TRAINED, ENCODER, PRETRAINED, RELEASED, HANDCRAFTED, LATENT, RANDOM, PUBLISHED, WELLS, MAP),
+        *(CWA_HEAD, ALIGNED),
+    )
 }
 
 EMBEDDING_WELLS = tuple(kind for kind in KINDS.values() if kind.embeds_wells)
 EMBEDDING_FILES = tuple(kind for kind in EMBEDDING_WELLS if kind.reads_file)
+ON_METHODS = tuple(kind for kind in EMBEDDING_WELLS if kind.on_method)
 
 
 # What tables print, what else decides when a job is run, and sections that reach a job by themselves.
@@ -121,6 +133,11 @@ class Method:
         return {key: value for key, value in self.entry.items() if key not in _NOT_OF_EMBEDDINGS}
 
     @property
+    def features(self) -> str | None:
+        """The method whose features it takes; None where it has features of its own."""
+        return str(self.entry["features"]) if self.kind.on_method else None
+
+    @property
     def parameters(self) -> float | None:
         """Number of parameters, where the configuration states it."""
         return self.entry.get("parameters")
@@ -130,13 +147,46 @@ def seeds_of(kind: Kind, own: Iterable[int] | None, run: Iterable[int]) -> tuple
     """Seeds of a method: its own, else the run's where the seed matters, else 0; none where nothing is computed."""
     if not kind.measured:
         return ()
-    return tuple(own or (run if kind.seeded else (0,)))
+    return tuple(own or (run if kind.seeded or kind.on_method else (0,)))
 
 
 def defined_methods(config: Mapping[str, Any]) -> dict[str, Method]:
     """Every method that the resolved configuration defines, whether its tables hold it or not, by name."""
     entries = config["definitions"] | config["embeddings"]
-    return {name: method_of(name, entry, config["seeds"]) for name, entry in entries.items()}
+    return {name: method_of(name, entry, _seeds(name, entries, config["seeds"])) for name, entry in entries.items()}
+
+
+def chain(name: str, known: Mapping[str, Method]) -> list[Method]:
+    """A method and those that its features come from, one after the other; the last has features of its own.
+
+    Raises
+    ------
+    InputError
+        `features` names no method, one without vectors of wells, or the method itself by way of others.
+    """
+    found = [known[name]]
+    while (below := found[-1].features) is not None:
+        where = f"definitions.{found[-1].name}.features"
+        if below not in known:
+            raise InputError(f"{where}: no method is called {below!r}; {nearest(below, known)}")
+        if not known[below].kind.embeds_wells:
+            raise InputError(f"{where}: {below} is of kind {known[below].kind.name}, which has no vectors of wells")
+        if below in {method.name for method in found}:
+            raise InputError(f"{where}: {below} takes its features from {name} in turn; name another method")
+        found.append(known[below])
+    return found
+
+
+def _seeds(name: str, entries: Mapping[str, Mapping[str, Any]], run: Iterable[int]) -> Iterable[int]:
+    """The run's seeds; for what only passes on another method's features, those of that method."""
+    visited = {name}
+    while KINDS[entries[name]["kind"]].on_method and not KINDS[entries[name]["kind"]].seeded:
+        name = entries[name]["features"]
+        if name in visited or name not in entries:
+            return run  # :func:`chain` says what is wrong
+        visited.add(name)
+    kind = KINDS[entries[name]["kind"]]
+    return seeds_of(kind, entries[name].get("seeds"), run) or run
 
 
 def method_of(name: str, entry: Mapping[str, Any], seeds: Iterable[int]) -> Method:

@@ -15,7 +15,7 @@ from cwamsn.config import crops_of_screen, embedding_of_method, load_schema
 from cwamsn.encoder_files import EncoderFiles, encoder_files
 from cwamsn.errors import InputError, nearest
 from cwamsn.jobs import COMPARED, ON_MAPS, WITH_OWN_TABLE, needs_map
-from cwamsn.methods import Method
+from cwamsn.methods import Method, chain
 from cwamsn.paths import NO_SCREEN, own_table_of
 from cwamsn.plan import Plan
 from cwamsn.recipes import MOLECULAR, complete_recipe
@@ -120,6 +120,7 @@ class Needs:
     def used_screens(self) -> list[str]:
         """Screens that the run trains on or evaluates on."""
         names = [self.plan.training_screen, *(s for s in self.plan.evaluated if s != NO_SCREEN)]
+        names += [self.learned_on(m.name) for m in self.plan.methods if m.kind.learns]
         return [name for name in dict.fromkeys(names) if name]
 
     def all_check_files(self) -> list[str]:
@@ -495,7 +496,7 @@ class Needs:
 
     def training_wells(self, screen: str, method: str) -> dict[str, str]:
         """Wells of the training screen, for a method that was trained on another one than it is scored on."""
-        trained, other = self.plan.defined[method].kind.trains, self.plan.training_screen
+        trained, other = any(m.kind.trains for m in self.chain(method)), self.plan.training_screen
         return {"training_wells": str(self.plan.screen(other).wells)} if trained and other not in (None, screen) else {}
 
     def truth(self, screen: str) -> str:
@@ -565,16 +566,51 @@ class Needs:
 
         None: it does not; where an encoder was trained elsewhere, its description may.
         """
-        found = self.plan.defined[method]
-        if found.kind.trains and self.plan.training_screen == screen:
+        found = self.chain(method)
+        if any(m.kind.trains for m in found) and self.plan.training_screen == screen:
             return True
-        stated: bool | None = found.entry.get("sees_evaluation_screen", False)
-        return stated
+        stated: bool | None = found[-1].entry.get("sees_evaluation_screen", False)
+        learned = any(m.kind.learns and self.learned_on(m.name) != screen for m in found)
+        return None if learned and stated is False else stated
 
-    def training_elsewhere(self, screen: str, method: str) -> dict[str, str]:
-        """What the training of an encoder that a method brings wrote about it."""
-        brings = self.plan.defined[method].kind.brings_encoder
-        return {"training": self.encoder_description(method)} if brings else {}
+    def training_elsewhere(self, screen: str, method: str, seed: str) -> dict[str, list[str]]:
+        """What the training of an encoder that a method brings wrote about it, and that of a head on its features.
+
+        A head that was learned on the very screen leaves out what it saw there.
+        """
+        found = self.chain(method)
+        paths = [self.encoder_description(m.name) for m in found if m.kind.brings_encoder]
+        for above in found:
+            if above.kind.learns and self.learned_on(above.name) != screen:
+                paths.append(str(self.plan.model(above.name, self.seed_of(above.name, seed)).head_description))
+        return {"training": paths} if paths else {}
+
+    # Methods on the features of another
+
+    def chain(self, method: str) -> list[Method]:
+        """A method and those that its features come from."""
+        return chain(method, self.plan.defined)
+
+    def seed_of(self, method: str, seed: str) -> str:
+        """The seed of a method whose features one with this seed takes: the same, or its first."""
+        seeds = self.plan.defined[method].seeds
+        return seed if int(seed) in seeds else str(seeds[0])
+
+    def learned_on(self, method: str) -> str:
+        """The screen that a head is learned on: its own key, `training_screen`, or the one that is evaluated."""
+        screen = self.entry(method)["learn_on"] or self.plan.training_screen or self.plan.only_screen
+        if screen is None or screen == NO_SCREEN:
+            raise InputError(f"definitions.{method}.learn_on: is missing; name the screen that the head is learned on")
+        if screen not in self.plan.screens:
+            raise InputError(
+                f"definitions.{method}.learn_on: no screen is called {screen!r}; {nearest(screen, self.plan.screens)}"
+            )
+        return str(screen)
+
+    def missing_share(self, screen: str) -> float:
+        """Largest share of a screen's wells that may lack an embedding; a head is learned on those that there are."""
+        share: float = self.config["max_missing_share"]
+        return share if screen in self.plan.evaluated else 1.0
 
     def comparison(self, screen: str, method: str, other: str, seed: str) -> dict[str, str]:
         """What two methods are compared by: maps, with what recalls and compounds need; tables of other benchmarks."""

@@ -130,6 +130,10 @@ class ModelPaths:
     """What a training that runs will be; removed at its end, JSON."""
     notes = _Below("notes.json")
     """Notes of the job, JSON."""
+    head = _Below("head.safetensors")
+    """Weights of a head on frozen features."""
+    head_description = _Below("head.json")
+    """What the head takes, what it was learned on and how it did, JSON."""
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,9 @@ class ReportNeeds:
         return [self._printed(method, next(iter(self.plan.evaluated), NO_SCREEN)) for method in self.plan.methods]
 
     def _printed(self, method: Method, screen: str) -> dict[str, object]:
-        data = method.entry.get("training_data") or (self.plan.training_screen if method.kind.trains else None)
+        own = self.plan.training_screen if method.kind.trains else None
+        own = self.needs.learned_on(method.name) if method.kind.learns else own
+        data = method.entry.get("training_data") or own
         return {key: method.entry.get(key) for key in PRINTED} | {
             "name": method.name,
             "title": method.title,
@@ -139,8 +141,9 @@ class ReportNeeds:
     # Provenance and report
 
     def _screens_of(self, methods: Sequence[Method], evaluated: Iterable[str]) -> list[str]:
-        """Screens that methods come from: the training screen of trained ones, the evaluated ones of all but maps."""
+        """Screens that methods come from: those that they were trained on, the evaluated ones of all but maps."""
         names = [self.plan.training_screen] if any(m.kind.trains for m in methods) else []
+        names += [self.needs.learned_on(m.name) for m in methods if m.kind.learns]
         names += evaluated if any(m.kind.embeds_wells for m in methods) else []
         return [name for name in dict.fromkeys(names) if name and name != NO_SCREEN]
 
@@ -154,7 +157,8 @@ class ReportNeeds:
 
     def pictured(self) -> list[str]:
         """Those of :meth:`screens` whose images are needed: a file of embeddings needs none."""
-        return self._screens_of([m for m in self.plan.methods if m.kind.needs_images], self.plan.evaluated)
+        methods = [m for m in self.plan.methods if self.needs.chain(m.name)[-1].kind.needs_images]
+        return self._screens_of(methods, self.plan.evaluated)
 
     def files(self) -> dict[str, str]:
         """The user's files that methods come from, by the name of the method; by screen and name where they differ."""

@@ -23,7 +23,10 @@ from cwamsn.gpus import (
     visible_gpus,
 )
 from cwamsn.files import megabytes
+from cwamsn.head_needs import HeadNeeds
 from cwamsn.methods import (
+    ALIGNED,
+    CWA_HEAD,
     EMBEDDING_FILES,
     EMBEDDING_WELLS,
     ENCODER,
@@ -68,6 +71,7 @@ needs = Needs(plan, guards=workflow.is_main_process)
 reporting = ReportNeeds(needs)
 study = StudyNeeds(needs)
 checked(lambda: (needs.recipes, needs.encoders))
+heads = checked(HeadNeeds, needs)
 
 if workflow.is_main_process:
     if _line := release(Path.cwd()):

@@ -30,7 +30,7 @@ rule embed:
         entry=of(needs.entry_of_embeddings),
         options=of(needs.embedding_options),
         keep=of(needs.kept_wells),
-        max_missing_share=config["max_missing_share"],
+        max_missing_share=of(needs.missing_share),
     script:
         "../workflow_scripts/embeddings_embed.py"
 
@@ -63,7 +63,7 @@ use rule embed as pretrained_embedding with:
         entry=of(needs.entry_of_embeddings),
         options=of(needs.embedding_options),
         keep=of(needs.kept_wells),
-        max_missing_share=config["max_missing_share"],
+        max_missing_share=of(needs.missing_share),
         accept=config["accept_noncommercial_licence"],
 
 
@@ -176,7 +176,7 @@ use rule random_embedding as import_embedding with:
     params:
         entry=of(needs.entry_of_embeddings),
         keep=of(needs.kept_wells),
-        max_missing_share=config["max_missing_share"],
+        max_missing_share=of(needs.missing_share),
 
 
 use rule import_embedding as handcrafted_embedding with:

@@ -130,6 +130,7 @@ LAYERS = [
     ["checks"],
     [
         "needs",
+        "head_needs",
         "study_needs",
         "report_needs",
         "jobs",

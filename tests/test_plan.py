@@ -82,7 +82,7 @@ def test_two_screens_of_a_run_share_no_file():
     assert needs.doses("t") is None and needs.doses("e"), "each screen has its own doses"
     assert needs.is_in_sample("t", "cwa-msn") and needs.is_in_sample("e", "cwa-msn") is False
     assert needs.is_in_sample("e", "mine") is None, "the configuration does not say"
-    assert needs.training_elsewhere("e", "cwa-msn") == needs.training_elsewhere("e", "mine") == {}
+    assert needs.training_elsewhere("e", "cwa-msn", "0") == needs.training_elsewhere("e", "mine", "0") == {}
     assert needs.training_wells("t", "cwa-msn") == {} != needs.training_wells("e", "cwa-msn")
     assert len(needs.all_models()) == 2, "trained once"
 

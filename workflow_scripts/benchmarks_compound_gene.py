@@ -9,8 +9,7 @@ with job(snakemake):
     from cwamsn.benchmarks.bootstrap import BootstrapOptions
     from cwamsn.benchmarks.shuffled import ShuffleOptions, beside, shuffled_names
     from cwamsn.cell_counts import with_cell_counts
-    from cwamsn.encoder_files import read_description
-    from cwamsn.exposure import Exposure
+    from cwamsn.exposure import seen_perturbations
     from cwamsn.tables import read
     from cwamsn.wells_by_count import MinimumCellsOptions, minimum_scores
 
@@ -19,8 +18,9 @@ with job(snakemake):
     seen: Collection[str] | None = None
     if given.get("training_wells"):
         seen = cg.seen_compounds(wells, read("wells", given.training_wells))
-    elif given.get("training"):  # of an encoder that another run trained
-        seen = Exposure.of(read_description(given.training), given.wells, wells).seen
+    if given.get("training"):  # of an encoder that another run trained, or of a head
+        found = seen_perturbations(given.training, given.wells, wells)
+        seen = found if seen is None or found is None else {*seen, *found}
     truth, doses = cg.load_truth(given.truth, wells), params.concentrations
     options = cg.CompoundGeneOptions.from_config(params.options)
     bootstrap, shuffles = BootstrapOptions.from_config(params.bootstrap), ShuffleOptions.from_config(params.shuffles)

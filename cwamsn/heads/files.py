@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -14,11 +15,18 @@ from cwamsn.files import atomic_path, read_json, sha256, write_json
 from cwamsn.heads.network import Head
 from cwamsn.heads.options import HeadOptions
 from cwamsn.heads.train import TrainedHead
+from cwamsn.paths import ModelPaths
 
-WEIGHTS, DESCRIPTION = "head.safetensors", "head.json"
+WEIGHTS, DESCRIPTION = ModelPaths(Path()).head.name, ModelPaths(Path()).head_description.name
 
 
-def save_head(trained: TrainedHead, options: HeadOptions, folder: Path, about: Mapping[str, object]) -> None:
+def save_head(
+    trained: TrainedHead,
+    options: HeadOptions,
+    folder: Path,
+    about: Mapping[str, object],
+    more: Mapping[str, object] | None = None,
+) -> None:
     """Write a head.
 
     Parameters
@@ -26,6 +34,7 @@ def save_head(trained: TrainedHead, options: HeadOptions, folder: Path, about: M
     trained, options : the head and how it was trained
     folder : made if it is not there
     about : what of the features is worth keeping: names, alignment, where they come from
+    more : further keys of the description
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.contiguous() for name, tensor in trained.head.state_dict().items()}
@@ -36,6 +45,7 @@ def save_head(trained: TrainedHead, options: HeadOptions, folder: Path, about: M
         for row in trained.log.to_dict("records")
     ]
     description = {
+        **(more or {}),
         "features": len(trained.head.mean),
         "options": asdict(options),
         "trained_on": trained.trained_on,
@@ -50,7 +60,7 @@ def save_head(trained: TrainedHead, options: HeadOptions, folder: Path, about: M
     write_json(description, folder / DESCRIPTION)
 
 
-def load_head(folder: Path) -> tuple[Head, Mapping[str, object]]:
+def load_head(folder: Path) -> tuple[Head, Mapping[str, Any]]:
     """A head and its description. Raises InputError for a folder without one, or weights that were changed."""
     for name in (WEIGHTS, DESCRIPTION):
         if not (folder / name).is_file():

@@ -46,7 +46,12 @@ class TrainedHead:
         return self.after > self.before
 
 
-def train_head(features: np.ndarray, wells: pd.DataFrame, options: HeadOptions | None = None) -> TrainedHead:
+def train_head(
+    features: np.ndarray,
+    wells: pd.DataFrame,
+    options: HeadOptions | None = None,
+    validate: np.ndarray | None = None,
+) -> TrainedHead:
     """Train a head so that a well's features predict those of another well of its perturbation.
 
     Treated wells of `1 - validation` of the perturbations are paired as :class:`cwamsn.training.PairSampler` pairs
@@ -59,6 +64,7 @@ def train_head(features: np.ndarray, wells: pd.DataFrame, options: HeadOptions |
     features : (N, D), finite
     wells : wells table of the same N wells: `perturbation`, `control`, `experiment`, `plate`, `well_id`
     options : of the head and its training
+    validate : (N,) bool, wells that are not trained on and say when to stop; None: a drawn share of the perturbations
 
     Raises
     ------
@@ -76,14 +82,23 @@ def train_head(features: np.ndarray, wells: pd.DataFrame, options: HeadOptions |
     table = wells.iloc[order].reset_index(drop=True)
     values = np.asarray(features, dtype=np.float32)[order]
     groups = table["perturbation"].to_numpy(str)
-    train, validate = _split(groups, _plates(table), options)
+    train, held = _split(groups, _plates(table), options) if validate is None else _given(validate[order])
     crops = table.iloc[train].assign(field_id=table["well_id"])[
         ["perturbation", "experiment", "plate", "well_id", "field_id"]
     ]
     sampler = _sampler(crops, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        return _train(values, train, validate, table, sampler, options)
+        return _train(values, train, held, table, sampler, options)
+
+
+def can_validate(wells: pd.DataFrame) -> bool:
+    """Whether the replicates of these wells' perturbations can say when to stop."""
+    return int((pd.Series(_plates(wells)).groupby(wells["perturbation"].to_numpy()).nunique() > 1).sum()) >= LEAST
+
+
+def _given(validate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.flatnonzero(~validate), np.flatnonzero(validate)
 
 
 def _split(groups: np.ndarray, plates: np.ndarray, options: HeadOptions) -> tuple[np.ndarray, np.ndarray]:

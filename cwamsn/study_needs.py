@@ -46,7 +46,8 @@ class StudyNeeds:
         except InputError as error:
             raise InputError(f"study.points.{point}.recipe: {error}") from None
         for method in self.plan.methods:
-            if method.kind.seeded:
+            seeded = next((m for m in self.needs.chain(method.name) if m.kind.seeded or not m.kind.on_method), method)
+            if seeded.kind.seeded:
                 found[method.name]["seeds"] = training_seeds(method.seeds, int(screen_seed))
         return found
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -12,14 +12,16 @@ import torch
 
 import cwamsn
 from cwamsn import tables
+from cwamsn.alignment import aligned_embeddings, keeps_features
 from cwamsn.benchmarks.scores import as_scores
 from cwamsn.config import embedding_of_method
 from cwamsn.embeddings import EmbedOptions
 from cwamsn.embeddings.methods import embed_method
 from cwamsn.errors import InputError
-from cwamsn.files import atomic_path
+from cwamsn.files import atomic_path, read_json, write_json
+from cwamsn.heads import HeadOptions, head_embeddings, learn_on_screen
 from cwamsn.live import say
-from cwamsn.methods import KINDS, Method
+from cwamsn.methods import KINDS, Method, chain
 from cwamsn.models import leased_devices
 from cwamsn.paths import ModelPaths, ScreenPaths
 from cwamsn.studies.score import Sections, evaluation_scores, heldout_retrieval, recall_differences
@@ -56,6 +58,11 @@ class _Work:
     folder: Path
     screens: Mapping[str, ScreenPaths]
     threads: int = 1
+    methods: Mapping[str, Method] = field(default_factory=dict)
+    """All of the point: some take the features of others."""
+
+    def embeddings(self, method: Method, seed: int, screen: ScreenPaths) -> Path:
+        return self.folder / "embeddings" / screen.root.name / method.name / f"seed{seed}.parquet"
 
     def encoder(self, method: Method, seed: int) -> Path:
         return self.folder / "encoders" / method.name / f"seed{seed}"
@@ -102,8 +109,11 @@ def run_point(point: Point, methods: Sequence[Method], folder: Path, threads: in
             raise InputError(f"study: method {method.name} is of kind {method.kind.name}; a study takes {possible}")
     torch.set_num_threads(1)  # two jobs that each use both of two cores run several times slower
     _keep_only(folder, {"point": point, "methods": list(methods), "code": code_digest()})
-    sections = Sections.from_config(point.sections)
-    work = _Work(point, sections, folder, {role: _screen(role, point, folder) for role in point.screens}, threads)
+    sections, known = Sections.from_config(point.sections), {method.name: method for method in methods}
+    for method in methods:
+        chain(method.name, known)  # refuses features that are not there
+    screens = {role: _screen(role, point, folder) for role in point.screens}
+    work = _Work(point, sections, folder, screens, threads, known)
     found = []
     for method in methods:
         for seed in method.seeds:
@@ -195,12 +205,58 @@ def _train(method: Method, seed: int, work: _Work) -> None:
 
 def _embeddings(method: Method, seed: int, screen: ScreenPaths, work: _Work) -> pd.DataFrame:
     """Embeddings of the wells that have an image, so that all methods are scored on the same ones."""
+    return _features(method, seed, screen, work)[0]
+
+
+def _features(method: Method, seed: int, screen: ScreenPaths, work: _Work) -> tuple[pd.DataFrame, Sequence[str] | None]:
+    """Embeddings of a screen's wells with the names of their features, if they have any; kept for who takes them."""
+    path = work.embeddings(method, seed, screen)
+    names = path.with_suffix(".names.json")
+    if not path.exists():
+        frame, known = (_features_of_another if method.kind.on_method else _own_features)(method, seed, screen, work)
+        write_json(known, names)
+        tables.write(frame, "embeddings", path)
+    return tables.read("embeddings", path), read_json(names)
+
+
+def _own_features(
+    method: Method, seed: int, screen: ScreenPaths, work: _Work
+) -> tuple[pd.DataFrame, Sequence[str] | None]:
     own = method.entry.get("embedding")
     section = embedding_of_method(work.point.sections["embedding"], method.name, own)
     options = EmbedOptions.from_config(section | {"threads": work.threads})
     source = work.encoder(method, seed) if method.kind.trains else None
-    frame, _ = embed_method(method, screen, seed, options, source, imaged_only=True, max_missing_share=1.0)
-    return frame
+    if method.kind.trains and not work.model(method, seed).description.exists():
+        _train(method, seed, work)
+    frame, counts = embed_method(method, screen, seed, options, source, imaged_only=True, max_missing_share=1.0)
+    columns = counts.get("columns")
+    return frame, columns if isinstance(columns, list) else None
+
+
+def _features_of_another(
+    method: Method, seed: int, screen: ScreenPaths, work: _Work
+) -> tuple[pd.DataFrame, Sequence[str] | None]:
+    """The features of the method below, through a head that the training screen's wells teach, or aligned."""
+    below = work.methods[str(method.features)]
+    own = seed if seed in below.seeds else below.seeds[0]
+    frame, names = _features(below, own, screen, work)
+    wells = tables.read("wells", screen.wells)
+    if not method.kind.learns:
+        name, options = str(method.entry["alignment"]), work.sections.alignment
+        return aligned_embeddings(frame, wells, name, options), names if keeps_features(name, options) else None
+    folder = work.folder / "heads" / method.name / f"seed{seed}"
+    if not ModelPaths(folder).head_description.exists():
+        _learn(method, seed, below, own, work, folder)
+    scale = str(method.entry["scale"])
+    found, _ = head_embeddings(frame, screen.wells, wells, folder, names=names, scale=scale, max_missing_share=1.0)
+    return found, None
+
+
+def _learn(method: Method, seed: int, below: Method, own: int, work: _Work, folder: Path) -> None:
+    screen = work.screens["training"]
+    frame, names = _features(below, own, screen, work)
+    wells, options = tables.read("wells", screen.wells), HeadOptions.from_config({**method.entry["head"], "seed": seed})
+    learn_on_screen(frame, screen.wells, wells, options, folder, names=names, method=below.name)
 
 
 def _differences(methods: Sequence[Method], work: _Work) -> list[pd.DataFrame]:
@@ -215,7 +271,7 @@ def _differences(methods: Sequence[Method], work: _Work) -> list[pd.DataFrame]:
     for seed in first.seeds:
         others = {}
         for other in [method for method in methods if method.name != first.name]:
-            own = seed if other.kind.seeded else other.seeds[0]
+            own = seed if other.kind.seeded or seed in other.seeds else other.seeds[0]
             if own in other.seeds:
                 others[other.name] = tables.read("map", work.map(other, own))
         fixed = work.fixed(first.name, seed, "evaluation")

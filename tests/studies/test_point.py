@@ -209,3 +209,28 @@ def test_the_order_of_keys_does_not_discard_what_a_killed_job_had_finished(tmp_p
     assert (work / "training.done").exists()
     point_module._keep_only(work, {"point": replace(point, screens={"training": {"sites": 2, "seed": 3}})})
     assert not (work / "training.done").exists()
+
+
+def test_methods_on_the_features_of_another_are_scored_and_a_head_is_learned_once(tiny, tmp_path):
+    config, screens, methods = tiny
+    entries = {
+        "head": {"kind": "cwa-head", "features": "pixel-statistics", "scale": "screen", "head": {"steps": 4}},
+        "centred": {"kind": "aligned", "features": "head", "alignment": "center-scale"},
+    }
+    on_others = [method_of(name, {"tables": [1], **entry}, [7, 8]) for name, entry in entries.items()]
+    config = config | {
+        "alignment": {"method": "none"},
+        "compound_gene": {"draws": 2, "negatives": "independent", "truth": None},
+        "plate_probe": config["plate_probe"] | {"probes": ["knn"], "n_folds": 3},
+        "bootstrap": {"resamples": 10, "seed": 5, "level": 0.5},
+    }
+    point = a_point(screens, config, "head")
+    scores = run_point(point, [*on_others, *chosen(methods, "pixel-statistics")], tmp_path / "work")
+    read = scores[scores["metric"] == "nuisance_r2"].set_index(["method", "seed"])["value"]
+    assert set(read.index) == {("pixel-statistics", 0), *[(name, seed) for name in entries for seed in (7, 8)]}
+    assert read["head", 7] != read["head", 8] and read["centred", 7] != read["head", 7]
+    assert sorted(path.name for path in (tmp_path / "work/heads/head").iterdir()) == ["seed7", "seed8"]
+    compared = scores[(scores["benchmark"] == "comparison") & scores["metric"].eq("recall_minus_centred")]
+    assert set(compared["seed"]) == {7, 8}, "seed by seed"
+    with pytest.raises(InputError, match="no method is called 'pixel-statistics'"):
+        run_point(point, on_others, tmp_path / "other")

@@ -285,6 +285,12 @@ class ReportNeeds:
         """Folder of each screen of :meth:`pictured`."""
         return {name: str(self.plan.screen(name).root) for name in self.pictured()}
 
+    def paired(self) -> dict[str, str]:
+        """Wells table of the screen whose wells trainings pair, by its name; empty where nothing is trained."""
+        trains = any(method.kind.trains for method in self.plan.methods)
+        screen = self.plan.training_screen if trains else None
+        return {screen: str(self.plan.screen(screen).wells)} if screen else {}
+
     def scores_by_product(self) -> dict[str, list[str]]:
         """Scores that each table and figure was made from."""
         return {self.plan.on_screen(p.name, screen): self.scores_in(p.name, screen) for p, screen in self.products()}

@@ -161,6 +161,7 @@ rule report_html:
         record=plan.provenance,
         screens=reporting.pictures(),
         logs=reporting.log_files(),
+        paired=list(reporting.paired().values()),
         scores=plan.all_scores,
     output:
         plan.report,
@@ -179,6 +180,7 @@ rule report_html:
         figures=reporting.files_by_screen(FIGURES),
         screens=reporting.pictured_folders(),
         logs=reporting.training_logs(),
+        paired=reporting.paired(),
         examples=config["reporting"]["example_crops"],
         command=own_command(workflow.overwrite_configfiles),
         pages=reporting.pages(),

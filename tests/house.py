@@ -124,6 +124,7 @@ LAYERS = [
     ["heads"],
     ["scoring", "scoring_bray"],
     ["atlas"],
+    ["advice"],
     ["studies"],
     ["reporting"],
     ["plates"],

@@ -179,3 +179,8 @@ def test_a_report_knows_every_page_that_its_run_can_have():
         ("Check of e", "check"),
     ]
     assert pages[0]["path"] == "r/profiles/e/single-well-msn/seed0/atlas.html"
+
+
+def test_the_report_reads_the_wells_of_the_screen_that_something_is_trained_on():
+    assert list(reporting_of(plan_of(DEMO)).paired()) == ["t"]
+    assert reporting_of(plan_of({"random": RANDOM})).paired() == {}

@@ -19,6 +19,7 @@ with job(snakemake):
         figures=with_suffix(params.figures, ".png"),
         screens=params.screens,
         logs=params.logs,
+        paired=params.paired,
         examples=params.examples,
         scores=[snakemake.input.scores],
         command=params.command,

@@ -10,6 +10,7 @@ import pandas as pd
 from cwamsn.files import atomic_path
 from cwamsn.paths import NO_SCREEN, evaluated
 from cwamsn.products import PRODUCTS
+from cwamsn.reporting.advised import advised
 from cwamsn.reporting.context import TableMethod
 from cwamsn.reporting.curves import training_of
 from cwamsn.reporting.findings import find
@@ -37,6 +38,8 @@ class ReportInputs:
     """Data folders of the screens whose images were used, by name."""
     logs: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
     """`log.csv` of each seed, by a method's title."""
+    paired: Mapping[str, str | Path] = field(default_factory=dict)
+    """Wells table of the screen whose wells the run's trainings pair, by its name."""
     examples: int = 6
     """Crops shown of each screen."""
     scores: Sequence[str | Path] = ()
@@ -76,12 +79,15 @@ def write_report(inputs: ReportInputs, output: str | Path) -> None:
     }
     fragments = [table.html for found in tables.values() for table in found]
     warnings = _warnings(inputs, screens)
+    scores = read_scores(inputs.scores)
+    *found, not_measured = find(record, inputs.methods, scores, inputs.logs, fragments)
+    advice = advised(record["configuration"], inputs.methods, scores, inputs.paired)
     page = render(
         "report.html.j2",
         title=record["configuration"]["title"],
         record=record,
         simulated=inputs.simulated,
-        findings=find(record, inputs.methods, read_scores(inputs.scores), inputs.logs, fragments),
+        findings=[*found, *advice, not_measured],
         differences=_anchors(inputs.tables),
         warnings=warnings,
         count_of_warnings=sum(len(lines) for lines in warnings.values()),

@@ -30,7 +30,10 @@ from cwamsn.training import Recipe, train
 
 PACKAGE = Path(cwamsn.__file__).parent
 # what is used after all points are there
-UNUSED = ("reporting", "studies/compare.py", "studies/figures.py", "studies/prediction.py", "studies/report.py")
+UNUSED = (
+    *("advice", "reporting", "studies/compare.py", "studies/evidence.py", "studies/figures.py"),
+    *("studies/prediction.py", "studies/report.py"),
+)
 LOGGED = ("loss", "cross_entropy", "prototypes_used", "same_plate_map")
 
 

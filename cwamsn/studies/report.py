@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cwamsn.advice import pays, table
 from cwamsn.files import atomic_path
 from cwamsn.notes import note
 from cwamsn.screen_specs import ScreenSpec, SimulatedBraySpec
 from cwamsn.studies.compare import METRICS, best_trials, chosen_scores, differences, summary, tested_claims, values_of
+from cwamsn.studies.evidence import evidence_of
 from cwamsn.studies.figures import map_figure, methods_figure
 from cwamsn.studies.prediction import removable_share
 
@@ -66,9 +68,12 @@ def write_report(scores: pd.DataFrame, study: Study, folder: Path, page: Path) -
         methods_figure(values, study.titles, study.bounds, folder / "methods.png", study.level)
         lines += [f"![methods]({folder.name}/methods.png)", ""]
     lines += _where_it_pays(scores, study, folder, tables)
-    for name, table in tables.items():
+    tables["evidence"] = evidence_of(scores, study.designs, study.level)
+    if len(tables["evidence"]):
+        lines += ["## What to take", "", pays(tables["evidence"]), "", table(tables["evidence"]), ""]
+    for name, found in tables.items():
         with atomic_path(folder / f"{name}.csv") as path:
-            table.to_csv(path, index=False, float_format="%.6g")
+            found.to_csv(path, index=False, float_format="%.6g")
     with atomic_path(page) as path:
         path.write_text("\n".join(lines))
 

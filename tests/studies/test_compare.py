@@ -9,6 +9,7 @@ import pytest
 import yaml
 from scipy import stats
 
+from cwamsn.advice import read_evidence
 from cwamsn.config import load_schema, merge, resolve
 from cwamsn.errors import InputError
 from cwamsn.notes import collected
@@ -32,7 +33,9 @@ def study_scores(values: dict[str, list[float]], metric="recall", point="default
     chosen = compare.METRICS[metric]
     return pd.DataFrame(
         [
-            {"point": point, "screen_seed": seed, "seed": 0, "method": method, "value": value, "n": 10} | chosen.where
+            {"run": "trial", "point": point, "screen_seed": seed, "seed": 0}
+            | {"method": method, "value": value, "n": 10}
+            | chosen.where
             for method, series in values.items()
             for seed, value in enumerate(series)
         ]
@@ -220,6 +223,9 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     write_report(scores, study, tmp_path / "tables", tmp_path / "report.md")
     claims = pd.read_csv(tmp_path / "tables" / "claims.csv")
     assert claims["verdict"].tolist() == ["holds", "holds"] and claims["screens"].tolist() == [3, 3]
+    evidence = read_evidence(tmp_path / "tables" / "evidence.csv")
+    assert evidence["point"].tolist() == ["bray", "free"] * 2 and (evidence["first"] == "cross-well").all()
+    assert "cross-well training is above it where" in (tmp_path / "report.md").read_text()
     gains = pd.read_csv(tmp_path / "tables" / "map.csv").set_index("point")
     assert gains.loc["free", "removable"] > gains.loc["bray", "removable"]
     assert gains["recall"].tolist() == pytest.approx([0.2, 0.2])

@@ -1,0 +1,145 @@
+"""The rule and its support in words."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from cwamsn.advice.evidence import METRICS, TITLES
+from cwamsn.advice.rule import FEWEST_SCREENS, Advice, Comparison, advise, compared
+from cwamsn.advice.situation import Situation, shares_places
+
+ASKED = (("cross-well", "single-well"), ("head", "fixed"))
+"""What alignment across wells is compared with: the same without pairs across wells."""
+WORDS = {"above": "above", "not told apart": "not told apart from", "mixed": "above and below", "below": "below"}
+UNKNOWN = "whether they share their position is not recorded, so points of both layouts count"
+
+UNMEASURED = "nothing is shown to be above it: not measured on several pairs of screens"
+
+
+def pays(evidence: pd.DataFrame) -> str:
+    """Where alignment across wells has been shown to pay, and where not: a sentence for each of `ASKED`."""
+    text = " ".join(_paid(evidence, *pair) for pair in ASKED)
+    return f"When alignment across wells pays, by simulated screens (docs/simulation.md). {text}"
+
+
+def _paid(evidence: pd.DataFrame, first: str, second: str) -> str:
+    cells: dict[str, list[tuple[bool, float, float]]] = {}
+    for cell, rows in _cells(evidence):
+        cells.setdefault(compared(rows, first, second).verdict, []).append(cell)
+    parts = [f"is {word} it where {_where(cells[verdict])}" for verdict, word in WORDS.items() if verdict in cells]
+    if not parts:
+        return f"{_capital(TITLES[first])} has not been compared with {TITLES[second]} on several pairs of screens."
+    if "above" not in cells:
+        parts.insert(0, "is nowhere shown to be above it")
+    if unmeasured := cells.get("not measured"):
+        parts.append(f"was not measured on several pairs of screens where {_where(unmeasured)}")
+    return f"Compared with {TITLES[second]}, {TITLES[first]} {'; '.join(parts)}."
+
+
+def advice_of(situation: Situation, evidence: pd.DataFrame) -> str:
+    """What to take for a screen, with its support; for each share of active perturbations where it is not known."""
+    found = advise(situation, evidence)
+    text = f"For {_described(situation)}: "
+    if len({advice.take for advice in found}) == 1:
+        text += f"take {TITLES[found[0].take]}"
+    else:
+        text += "; ".join(f"if {_percent(a.active)} of the perturbations act, take {TITLES[a.take]}" for a in found)
+    if found[0].because:
+        text += f", since {found[0].because}"
+    return f"{text}. {' '.join(dict.fromkeys(_support(advice) for advice in found))}"
+
+
+def table(evidence: pd.DataFrame) -> str:
+    """The rule as a Markdown table: what to take in each situation that was measured, and the points behind it."""
+    rows = []
+    for (shares, active, wells), own in _cells(evidence):
+        verdicts = {"row": "shortcut" if shares else "removable"}
+        advice = advise(Situation("", 1, wells, verdicts, active), own)[0]
+        kept = [text for c in advice.comparisons if (text := _words(c))] or [UNMEASURED]
+        measured = own[own["screens"] >= FEWEST_SCREENS]
+        points = _points(measured if len(measured) else own)
+        rows.append((_layout(shares), _percent(active), f"{wells:g}", TITLES[advice.take], "; ".join(kept), points))
+    head = ("replicates", "act", "wells each", "take", "because, at 95 %", "points")
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ("---",) * len(head), *rows))
+
+
+def _cells(evidence: pd.DataFrame) -> Iterable[tuple[tuple[bool, float, float], pd.DataFrame]]:
+    """Points that the rule does not tell apart."""
+    shares = [bool(shares_places(text.split())) for text in evidence["shared"]]
+    keyed = evidence.assign(shares=shares)
+    for (same, active, wells), rows in keyed.groupby(["shares", "active", "wells"], sort=True):
+        yield (bool(same), float(active), float(wells)), rows
+
+
+def _described(situation: Situation) -> str:
+    shared = [name.replace("_", " ") for name in situation.shared]
+    like = shares_places(situation.shared, situation.verdicts)
+    told = {True: f"replicates share their {listed(shared)}", False: "replicates lie at positions of their own"}
+    layout = UNKNOWN if like is None else told[like]
+    if situation.active is None:
+        active = f"what share of them acts is not known: replicate_map on {situation.screen} tells"
+    else:
+        active = f"{_percent(situation.active)} of them act ({situation.active_from})"
+    count = f"{situation.perturbations:,} perturbations in {_count(situation.wells, 'well', 'wells')} each"
+    return f"{situation.screen} ({count}; {layout}; {active})"
+
+
+def _support(advice: Advice) -> str:
+    measured = [comparison.rows for comparison in advice.comparisons if len(comparison.rows)]
+    if not measured:
+        return "No point like it was measured on several pairs of screens, so the cheapest way stands."
+    own = pd.concat(measured)
+    words = [text for comparison in advice.comparisons if (text := _words(comparison))]
+    where = _where([cell for cell, _ in _cells(own)])
+    return f"At the nearest points, where {where}, {'; '.join(words)}. The points: {_points(own)}."
+
+
+def _words(found: Comparison) -> str:
+    """`cross-well training above single-well training (recall +0.031, 0.010 to 0.052)`; empty where not measured."""
+    if found.verdict == "not measured":
+        return ""
+    beyond = found.rows[(found.rows["ci_low"] > 0) | (found.rows["ci_high"] < 0)]
+    shown = beyond if len(beyond) else found.rows
+    numbers = [
+        f"{METRICS[r.metric]} {r.difference:+.3f}, {r.ci_low:+.3f} to {r.ci_high:+.3f}" for r in shown.itertuples()
+    ]
+    return f"{TITLES[found.first]} is {WORDS[found.verdict]} {TITLES[found.second]} ({'; '.join(numbers)})"
+
+
+def _points(rows: pd.DataFrame) -> str:
+    """`default of demonstration (10 pairs of screens, 1 training seed on each)`."""
+    texts = []
+    for (study, point), own in rows.groupby(["study", "point"], sort=False):
+        pairs = _count(int(own["screens"].max()), "pair of screens", "pairs of screens")
+        seeds = _count(int(own["seeds"].max()), "training seed", "training seeds")
+        texts.append(f"{point} of {study} ({pairs}, {seeds} on each)")
+    return listed(texts)
+
+
+def _count(number: float, one: str, several: str) -> str:
+    return f"{number:g} {one if number == 1 else several}"
+
+
+def _where(cells: Sequence[tuple[bool, float, float]]) -> str:
+    """`replicates share position or batch (50 % act, 4 wells each; 100 % act, 4 wells each)`."""
+    by_layout: dict[bool, list[str]] = {}
+    for shares, active, wells in cells:
+        by_layout.setdefault(shares, []).append(f"{_percent(active)} act, {wells:g} wells each")
+    return " or where ".join(f"{_layout(shares)} ({'; '.join(texts)})" for shares, texts in by_layout.items())
+
+
+def _layout(shares: bool) -> str:
+    return "replicates share position or batch" if shares else "replicates lie at positions of their own"
+
+
+def _percent(share: float | None) -> str:
+    return "an unknown share" if share is None else f"{100 * share:.0f} %"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def listed(texts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1]))) if texts else ""

@@ -35,6 +35,8 @@ class Product:
     """Whether it compares variants of one method, so that it says nothing with fewer than two beside chance."""
     shuffled: bool = False
     """Whether it shows scores beside those with shuffled labels, which `shuffled_labels.draws` asks for."""
+    of_features: bool = False
+    """Whether only methods on the features of another one appear in it, beside that one."""
     needs_sizes: bool = False
     """Whether only methods whose numbers of parameters are known appear in it."""
 
@@ -178,6 +180,14 @@ PRODUCTS: dict[str, Product] = {
             title="What an embedding holds of what the screen was drawn from",
             builder="latent",
             needs=("latent_probe",),
+        ),
+        Product(
+            name="alignments",
+            title="The same features: unaligned, aligned, and through a head",
+            builder="alignments",
+            any_of=("gene_gene", "compound_gene", "retrieval", "plate_probe", "latent_probe"),
+            of_features=True,
+            compares_variants=True,
         ),
         Product(
             name="figure1",

@@ -31,6 +31,10 @@ class ReportNeeds:
     def methods_in(self, product: Product) -> list[Method]:
         """Methods that a table or figure shows."""
         measured = [method for method in self.plan.methods if method.kind.measured]
+        if product.of_features:
+            chains = [self.needs.chain(method.name) for method in measured if method.kind.on_method]
+            related = {method.name for found in chains for method in found}
+            measured = [method for method in measured if method.name in related]
         if product.number is None:
             return [m for m in measured if all(m.kind.has(benchmark) for benchmark in product.needs)]
         return [method for method in measured if product.number in method.tables]

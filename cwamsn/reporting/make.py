@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cwamsn.products import TABLES, Product
+from cwamsn.reporting.alignments import alignments_table
 from cwamsn.reporting.compared import differences_table
 from cwamsn.reporting.compound_gene import compound_gene_table
 from cwamsn.reporting.context import ContextValues, TableContext, TableMethod, methods_in_table, table_methods
@@ -38,6 +39,7 @@ BUILDERS: dict[str, Builder] = {
     "morphohelm": morphohelm_table,
     "signal": signal_table,
     "latent": latent_table,
+    "alignments": alignments_table,
     "geometry": geometry_table,
     "shuffled": shuffled_table,
 }

@@ -290,10 +290,10 @@ class ReportNeeds:
         return {name: str(self.plan.screen(name).root) for name in self.pictured()}
 
     def paired(self) -> dict[str, str]:
-        """Wells table of the screen whose wells trainings pair, by its name; empty where nothing is trained."""
-        trains = any(method.kind.trains for method in self.plan.methods)
-        screen = self.plan.training_screen if trains else None
-        return {screen: str(self.plan.screen(screen).wells)} if screen else {}
+        """Wells table of each screen whose wells trainings pair, those of heads too, by its name."""
+        names = [self.plan.training_screen] if any(m.kind.trains for m in self.plan.methods) else []
+        names += [self.needs.learned_on(m.name) for m in self.plan.methods if m.kind.learns]
+        return {name: str(self.plan.screen(name).wells) for name in dict.fromkeys(names) if name}
 
     def scores_by_product(self) -> dict[str, list[str]]:
         """Scores that each table and figure was made from."""

@@ -5,7 +5,7 @@ The rule is :func:`advise`. What it knows lies in one table, `evidence.csv`, tha
 
 from cwamsn.advice.evidence import COST, TITLES, check_evidence, read_evidence
 from cwamsn.advice.rule import Advice, Comparison, advise, compared
-from cwamsn.advice.sentences import advice_of, pays, table
+from cwamsn.advice.sentences import advice_of, brief_advice, pays, table
 from cwamsn.advice.situation import Situation, shares_places, situation_of
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Situation",
     "advice_of",
     "advise",
+    "brief_advice",
     "check_evidence",
     "compared",
     "pays",

@@ -20,8 +20,13 @@ TITLES = {
 """Ways to align, from the cheapest to the dearest: of features that exist already (on the map: texture features) on
 negative controls; by a head on the same features; by training an encoder, which is then aligned on controls too."""
 COST = tuple(TITLES)
-ROLES = {"texture": "fixed", "cwa-head": "head", "single-well-msn": "single-well", "cwa-msn": "cross-well"}
-"""What a study's methods stand for, by the beginning of their names."""
+METHODS = {
+    "fixed": ("texture-sphered", "texture"),
+    "head": ("texture-head-sphered", "texture-head"),
+    "single-well": ("single-well-msn",),
+    "cross-well": ("cwa-msn",),
+}
+"""Methods of a study that stand for each way, the first that it has."""
 METRICS = {"recall": "recall", "ap": "compound-gene AP", "phenotype": "phenotype read"}
 """What the rule goes by; more is better in all."""
 COLUMNS = (

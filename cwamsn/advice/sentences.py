@@ -39,14 +39,20 @@ def _paid(evidence: pd.DataFrame, first: str, second: str) -> str:
 def advice_of(situation: Situation, evidence: pd.DataFrame) -> str:
     """What to take for a screen, with its support; for each share of active perturbations where it is not known."""
     found = advise(situation, evidence)
-    text = f"For {_described(situation)}: "
+    return f"For {_described(situation)}: {_taken(found)}. {' '.join(dict.fromkeys(_support(a) for a in found))}"
+
+
+def brief_advice(situation: Situation, evidence: pd.DataFrame) -> str:
+    """What to take for a screen, in a clause without its support."""
+    return _taken(advise(situation, evidence))
+
+
+def _taken(found: Sequence[Advice]) -> str:
+    because = f", since {found[0].because}" if found[0].because else ""
     if len({advice.take for advice in found}) == 1:
-        text += f"take {TITLES[found[0].take]}"
-    else:
-        text += "; ".join(f"if {_percent(a.active)} of the perturbations act, take {TITLES[a.take]}" for a in found)
-    if found[0].because:
-        text += f", since {found[0].because}"
-    return f"{text}. {' '.join(dict.fromkeys(_support(advice) for advice in found))}"
+        return f"take {TITLES[found[0].take]}{because}"
+    cases = [f"if {_percent(advice.active)} of the perturbations act, take {TITLES[advice.take]}" for advice in found]
+    return f"{'; '.join(cases)}{because}"
 
 
 def table(evidence: pd.DataFrame) -> str:

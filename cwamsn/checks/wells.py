@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from cwamsn.advice import brief_advice, read_evidence, situation_of
 from cwamsn.checks.report import Level, Report
 from cwamsn.screens import layout_report
 from cwamsn.screens.sources.listed.wells import BARCODES
@@ -81,6 +82,12 @@ def _layout(report: Report, wells: pd.DataFrame) -> None:
             "layout",
             f"wells of a perturbation share their {', '.join(shortcuts)}, which training across wells rewards and "
             "alignment cannot remove; compare perturbations at other positions or batches with care (docs/layout.md)",
+        )
+    situation = situation_of(wells, report.screen, report=table)
+    if situation.perturbations:
+        report.facts["Alignment"] = (
+            f"{brief_advice(situation, read_evidence())} (by simulated screens; docs/simulation.md, Which alignment to "
+            "take)"
         )
 
 

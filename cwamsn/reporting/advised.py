@@ -22,14 +22,14 @@ def advised(
     scores: pd.DataFrame,
     wells: Mapping[str, str | Path],
 ) -> list[str]:
-    """Two sentences: where alignment across wells was shown to pay, and what to take for a screen, with the support.
+    """Where alignment across wells was shown to pay, and for each screen what to take, with the support.
 
     Parameters
     ----------
     config : of the run, as recorded.
     methods : of the run, in order.
     scores : every score of the run.
-    wells : wells table of the screen whose wells are paired in training, by its name; without one, nothing is said.
+    wells : wells table of each screen whose wells are paired in training, by its name; without one, nothing is said.
     """
     evidence, found = read_evidence(), []
     for screen, path in wells.items():

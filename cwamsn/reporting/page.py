@@ -39,7 +39,7 @@ class ReportInputs:
     logs: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
     """`log.csv` of each seed, by a method's title."""
     paired: Mapping[str, str | Path] = field(default_factory=dict)
-    """Wells table of the screen whose wells the run's trainings pair, by its name."""
+    """Wells table of each screen whose wells the run's trainings pair, by its name."""
     examples: int = 6
     """Crops shown of each screen."""
     scores: Sequence[str | Path] = ()

@@ -1,12 +1,12 @@
 """What a study shows of each way to align wells, as the decision rule reads it (:mod:`cwamsn.advice`)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from itertools import combinations
 
 import pandas as pd
 
-from cwamsn.advice.evidence import COLUMNS, COST, METRICS, ROLES
+from cwamsn.advice.evidence import COLUMNS, COST, METHODS, METRICS
 from cwamsn.screen_specs import ScreenSpec, SimulatedBraySpec
 from cwamsn.studies.compare import differences
 from cwamsn.studies.prediction import removable_share
@@ -26,7 +26,7 @@ def evidence_of(scores: pd.DataFrame, designs: Mapping[str, ScreenSpec], level: 
     designs : the training screen of each point; those of other layouts than simulated-bray are left out
     level : coverage of the intervals
     """
-    methods = _methods(scores["method"].unique())
+    methods = _methods(set(scores["method"]))
     specs = {point: spec for point, spec in designs.items() if isinstance(spec, SimulatedBraySpec)}
     usual = Counter(spec.nuisance for spec in specs.values()).most_common(1)
     places = {point: _place(spec) for point, spec in specs.items() if spec.nuisance == usual[0][0]}
@@ -41,15 +41,10 @@ def evidence_of(scores: pd.DataFrame, designs: Mapping[str, ScreenSpec], level: 
     return rows.join(condition, on="point")[list(COLUMNS)]
 
 
-def _methods(names: Iterable[str]) -> dict[str, str]:
-    """The method that stands for each way to align: the one with the very name, else the first that begins with it."""
-    known = sorted(names, key=lambda name: (len(name), name))
-    found: dict[str, str] = {}
-    for beginning, way in ROLES.items():
-        own = [name for name in known if name == beginning or name.startswith(f"{beginning}-")]
-        if own:
-            found[way] = own[0]
-    return found
+def _methods(names: Container[str]) -> dict[str, str]:
+    """The method that stands for each way to align, as far as there is one."""
+    own = {way: [name for name in known if name in names] for way, known in METHODS.items()}
+    return {way: found[0] for way, found in own.items() if found}
 
 
 def _place(spec: SimulatedBraySpec) -> tuple[str, float, int, int]:

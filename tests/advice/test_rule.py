@@ -9,6 +9,7 @@ from cwamsn.advice import (
     Situation,
     advice_of,
     advise,
+    brief_advice,
     compared,
     pays,
     read_evidence,
@@ -78,6 +79,7 @@ def test_without_pairs_of_wells_across_plates_nothing_is_aligned_across_wells():
     assert "there are no pairs of wells" in advice_of(alone, evidence(*rows))
     one_plate = replace(SCREEN, verdicts=OWN | {"plate": "shortcut"})
     assert taken(one_plate, *rows) == ["single-well"]
+    assert brief_advice(one_plate, evidence(*rows)).startswith("take single-well training, since the wells of a")
     assert "pairs cannot show what a plate is" in advice_of(one_plate, evidence(*rows))
 
 

@@ -25,6 +25,7 @@ def test_a_good_screen_is_ready_and_says_what_it_is(lab):
     assert report.facts["Files"] == "80 files are there, 1.5 MB; none missing"
     assert report.facts["Controls"] == "4 negative per plate (8 wells)"
     assert report.facts["Perturbations"] == "2 in 8 wells, 4 each"
+    assert report.facts["Alignment"].startswith(("take ", "if "))
     assert report.facts["Decoded"] == "all 16 fields (80 images)"
     assert report.facts["Pictures"] == "96 x 96 pixels, 16 bits, TIFF"
     assert "estimate" in report.facts["Time"] and "measured" in report.facts["Time"]

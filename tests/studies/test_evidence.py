@@ -14,7 +14,14 @@ BRAY = SimulatedBraySpec()
 FREE = replace(BRAY, layout="randomised", plates_per_compound=8, phenotype=replace(BRAY.phenotype, inactive=0.25))
 QUIET = replace(BRAY, nuisance=replace(BRAY.nuisance, blur=0))
 DESIGNS = {"bray": BRAY, "free": FREE, "quiet": QUIET, "other": SimulatedRxRx3Spec()}
-VALUES = {"cwa-msn": 0.3, "single-well-msn": 0.2, "texture": 0.25, "cwa-head-texture": 0.27, "oracle": 0.9}
+VALUES = {
+    "cwa-msn": 0.3,
+    "single-well-msn": 0.2,
+    "texture": 0.25,
+    "texture-head": 0.27,
+    "texture-head-centred": 0.1,
+    "oracle": 0.9,
+}
 
 
 def study_scores(methods=tuple(VALUES), points=tuple(DESIGNS), metrics=("recall", "nuisance")):
@@ -42,6 +49,9 @@ def test_every_pair_of_ways_has_its_difference_at_every_point_of_usual_nuisance(
     assert one["difference"] == pytest.approx(0.11) and one["ci_low"] < 0.11 < one["ci_high"]
     assert (one["study"], one["screens"], one["seeds"]) == ("trial", 3, 2)
     assert bray.loc[("head", "fixed"), "difference"] == pytest.approx(0.02)
+    more = pd.concat([study_scores(), study_scores(["texture"]).assign(method="texture-sphered", value=0.22)])
+    found = evidence_of(more, DESIGNS).set_index(["point", "first", "second"])
+    assert found.loc[("bray", "head", "fixed"), "difference"] == pytest.approx(0.05), "the stronger fixed alignment"
 
 
 def test_the_conditions_are_those_of_the_training_screen():

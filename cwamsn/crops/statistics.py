@@ -47,7 +47,8 @@ def channel_sums(crops: Iterable[tuple[Mapping[str, object], Measures]], channel
     splits: dict[str, Totals] = {}
     for row, measures in crops:
         total = splits.setdefault(
-            str(row["split"] or "none"),
+            # null is None, or NaN where a table's text columns are of pandas 3
+            str(row["split"]) if row["split"] and row["split"] == row["split"] else "none",
             {"n_fields": 0, "n_pixels": 0, "sum": [0] * len(channels), "sum_of_squares": [0] * len(channels)},
         )
         total["n_fields"] += 1

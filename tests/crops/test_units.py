@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from itertools import permutations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 
 from cwamsn import tables
 from cwamsn.crops import CropStore, compress_to_uint8
+from cwamsn.crops.statistics import channel_sums
 from cwamsn.errors import InputError
 from cwamsn.files import read_json
 from cwamsn.notes import collected
@@ -58,6 +60,12 @@ def test_statistics_equal_a_naive_computation(tmp_path, sections, split):
     assert (statistics["n_fields"], statistics["split"]) == ((3, "train") if split else (6, "all"))
     np.testing.assert_allclose(statistics["mean"], pixels.mean(axis=(0, 2, 3)), rtol=1e-13)
     np.testing.assert_allclose(statistics["std"], pixels.std(axis=(0, 2, 3)), rtol=1e-12)
+
+
+def test_no_split_is_none_however_a_table_says_null():
+    measures = SimpleNamespace(pixels=4, sums=np.array([8]), squares=np.array([16]))
+    found = channel_sums([({"split": null}, measures) for null in (None, float("nan"), "")], ["DNA"])
+    assert found["splits"] == {"none": {"n_fields": 3, "n_pixels": 12, "sum": [24], "sum_of_squares": [48]}}
 
 
 def test_order_of_the_parts_does_not_matter(tmp_path, sections):

@@ -31,8 +31,8 @@ def _paid(evidence: pd.DataFrame, first: str, second: str) -> str:
         return f"{_capital(TITLES[first])} has not been compared with {TITLES[second]} on several pairs of screens."
     if "above" not in cells:
         parts.insert(0, "is nowhere shown to be above it")
-    if unmeasured := cells.get("not measured"):
-        parts.append(f"was not measured on several pairs of screens where {_where(unmeasured)}")
+    if "not measured" in cells:
+        parts.append("was measured on several pairs of screens nowhere else")
     return f"Compared with {TITLES[second]}, {TITLES[first]} {'; '.join(parts)}."
 
 
@@ -93,7 +93,8 @@ def _described(situation: Situation) -> str:
 def _support(advice: Advice) -> str:
     measured = [comparison.rows for comparison in advice.comparisons if len(comparison.rows)]
     if not measured:
-        return "No point like it was measured on several pairs of screens, so the cheapest way stands."
+        where = "" if advice.active is None else f" where {_percent(advice.active)} act"
+        return f"No point like it{where} was measured on several pairs of screens, so the cheapest way stands there."
     own = pd.concat(measured)
     words = [text for comparison in advice.comparisons if (text := _words(comparison))]
     where = _where([cell for cell, _ in _cells(own)])

@@ -45,14 +45,19 @@ def situation_of(
 
     Parameters
     ----------
-    wells : wells table; controls count for nothing
+    wells : `perturbation`, the places and groups that are known, and `control`, whose wells count for nothing
     screen : its name
     active : share of the perturbations that act, where it is known
     active_from : how it is known, for the sentence
     report : the screen's layout report, if it is at hand
+
+    Raises
+    ------
+    InputError
+        The table has no perturbations.
     """
-    counts = wells.loc[is_treated(wells), "perturbation"].value_counts()
     report = layout_report(wells, shuffles=1) if report is None else report
+    counts = wells.loc[is_treated(wells) if "control" in wells else slice(None), "perturbation"].value_counts()
     verdicts = dict(zip(report["factor"], report["verdict"]))
     return Situation(screen, len(counts), float(counts.median()) if len(counts) else 0.0, verdicts, active, active_from)
 

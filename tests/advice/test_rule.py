@@ -125,6 +125,9 @@ def test_the_advice_names_the_points_and_the_numbers_behind_it():
         "alone (recall +0.020, +0.010 to +0.030). The points: p of s (10 pairs of screens, 2 training seeds on each)."
     )
     assert "No point like it was measured on several pairs of screens" in advice_of(SCREEN, evidence())
+    once = advice_of(replace(SCREEN, active=None), evidence(HEAD, HEAD | {"active": 1.0, "screens": 1}))
+    assert "if 50 % of the perturbations act, take cross-well alignment of frozen features" in once
+    assert "No point like it where 100 % act was measured on several pairs of screens" in once
 
 
 def test_one_sentence_says_where_alignment_across_wells_pays():
@@ -138,9 +141,9 @@ def test_one_sentence_says_where_alignment_across_wells_pays():
         "When alignment across wells pays, by simulated screens (docs/simulation.md). Compared with single-well "
         "training, cross-well training is above it where replicates lie at positions of their own (100 % act, 4 wells "
         "each); is not told apart from it where replicates lie at positions of their own (50 % act, 4 wells each); is "
-        "below it where replicates share position or batch (50 % act, 4 wells each); was not measured on several pairs "
-        "of screens where replicates share position or batch (100 % act, 4 wells each). Cross-well alignment of frozen "
-        "features has not been compared with fixed alignment alone on several pairs of screens."
+        "below it where replicates share position or batch (50 % act, 4 wells each); was measured on several pairs of "
+        "screens nowhere else. Cross-well alignment of frozen features has not been compared with fixed alignment "
+        "alone on several pairs of screens."
     )
     assert "cross-well training is nowhere shown to be above it; is not told apart" in pays(evidence(rows[1]))
 
@@ -174,6 +177,10 @@ def test_a_situation_is_read_from_the_wells_table():
     assert shares_places(found.shared, found.verdicts) is True
     bare = situation_of(wells.drop(columns=["row", "column"]), "mine")
     assert bare.shared == [] and shares_places(bare.shared, bare.verdicts) is None
+    treated = wells[wells["control"].isna()].drop(columns="control")
+    assert situation_of(treated, "mine", 0.3, "by hand") == found
+    with pytest.raises(InputError, match="lacks the column perturbation"):
+        situation_of(wells[["plate"]], "mine")
     nothing = situation_of(wells[wells["control"].notna()], "mine")
     assert nothing.wells == 0 and advise(nothing, evidence())[0].take == "fixed"
 

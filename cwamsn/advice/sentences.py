@@ -65,7 +65,7 @@ def table(evidence: pd.DataFrame) -> str:
         measured = own[own["screens"] >= FEWEST_SCREENS]
         points = _points(measured if len(measured) else own)
         rows.append((_layout(shares), _percent(active), f"{wells:g}", TITLES[advice.take], "; ".join(kept), points))
-    head = ("replicates", "act", "wells each", "take", "because, at 95 %", "points")
+    head = ("replicates", "act", "wells each", "take", "because", "points")
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ("---",) * len(head), *rows))
 
 

@@ -82,7 +82,7 @@ def _correlations(planes: np.ndarray) -> np.ndarray:
     return product / size[:, None] / size
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _bands(height: int, width: int, scales: tuple[float, ...]) -> list[np.ndarray]:
     """What each band leaves of every cosine wave of a plane: one (height, width) array per band."""
     blurs = [np.ones((height, width))]

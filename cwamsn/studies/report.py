@@ -18,6 +18,7 @@ from cwamsn.studies.prediction import removable_share
 
 SHOWN = ("recall", "ap", "phenotype", "nuisance", "plate_linear", "plate_knn")
 GAINS = ("recall", "ap", "phenotype", "nuisance", "plate_linear")  # what the map is drawn of
+DRAWN = 4  # points up to which the figure of methods shows each; of more, the first alone
 
 
 @dataclass(frozen=True)
@@ -48,25 +49,26 @@ def write_report(scores: pd.DataFrame, study: Study, folder: Path, page: Path) -
     if study.tuned:
         tables["trials"] = best_trials(scores, study.tuned)
         lines += _section("Trials, by retrieval of unseen compounds", tables["trials"])
-    for point in scores["point"].unique():
-        of_point = tables["summary"][tables["summary"]["point"] == point]
-        lines += _section(f"Methods: {point}", _wide(of_point, study.titles))
-    shown = [name for name in SHOWN if len(values_of(scores, name))]
-    if study.first in study.titles and shown:
-        tables["differences"] = differences(scores, study.first, study.level)
-        kept = tables["differences"]["metric"].isin([*shown, "recall_CORUM"])
-        heading = f"{study.titles[study.first]} less the others (paired by screens)"
-        lines += _section(heading, tables["differences"][kept])
     several = scores.groupby("point")["screen_seed"].transform("nunique") > 1
     if study.claims and several.any():  # one pair of screens tests nothing
         tables["claims"] = tested_claims(scores[several], study.claims, study.level)
         lines += _section("Claims", _claims(tables["claims"], study.titles))
         lines += ["Nothing is corrected for the number of claims.", ""]
+    shown = [name for name in SHOWN if len(values_of(scores, name))]
+    points = list(scores.loc[several if several.any() else slice(None), "point"].unique())
     if shown:
-        drawn = scores[several] if several.any() else scores[scores["point"] == scores["point"].iloc[0]]
+        drawn = scores[scores["point"].isin(points if len(points) <= DRAWN else points[:1])]
         values = {name: values_of(drawn, name) for name in shown}
         methods_figure(values, study.titles, study.bounds, folder / "methods.png", study.level)
         lines += [f"![methods]({folder.name}/methods.png)", ""]
+    for point in scores["point"].unique():
+        of_point = tables["summary"][tables["summary"]["point"] == point]
+        lines += _section(f"Methods: {point}", _wide(of_point, study.titles))
+    if study.first in study.titles and shown:
+        tables["differences"] = differences(scores, study.first, study.level)
+        for point, found in tables["differences"].groupby("point", sort=False):
+            heading = f"{study.titles[study.first]} less the others (paired by screens): {point}"
+            lines += _section(heading, _differences(found[found["metric"].isin(shown)], study.titles))
     lines += _where_it_pays(scores, study, folder, tables)
     tables["evidence"] = evidence_of(scores, study.designs, study.level)
     if len(tables["evidence"]):
@@ -153,6 +155,19 @@ def _extent(scores: pd.DataFrame, level: float) -> str:
     if seeds > 1 and pairs.max() > 1:
         lines.append("`between_screens` and `between_seeds`: the two spreads apart (standard deviations).")
     return " ".join(lines)
+
+
+def _differences(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """A row per other method and a column per metric: difference and, where there is one, its interval as text."""
+    intervals = (table["ci_low"].map(" ({:+.3f}".format) + table["ci_high"].map(" to {:+.3f})".format)).where(
+        table["ci_low"].notna(), ""
+    )
+    text = table["difference"].map("{:+.3f}".format) + intervals
+    wide = table.assign(text=text).pivot(index="second", columns="metric", values="text")
+    wide = wide.loc[[name for name in titles if name in wide.index], [name for name in SHOWN if name in wide.columns]]
+    wide.index = [titles[name] for name in wide.index]
+    wide.columns = [METRICS[name].title for name in wide.columns]
+    return wide.rename_axis("less").reset_index()
 
 
 def _claims(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:

@@ -231,6 +231,7 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     assert gains["recall"].tolist() == pytest.approx([0.2, 0.2])
     assert (gains["recall_low"] > 0.1).all() and (gains["ap_high"] < 0.3).all()
     page = (tmp_path / "report.md").read_text()
+    assert "| Single-Well-MSN | +0.200 (+0.1" in page, "less the others"
     assert "| CWA-MSN above Single-Well-MSN, gene-gene recall, all sources | +0.200 (" in page
     assert "bray 3, free 3, each with a training seed of its own. Intervals are 95%, Student's t over pairs" in page
     for name in ("methods.png", "map.png"):

@@ -10,7 +10,7 @@ from cwamsn.advice.situation import Situation, shares_places
 
 PAIRED = ("head", "cross-well")
 """Ways that pair wells of a perturbation."""
-FEWEST_SCREENS = 2  # one pair of screens shows nothing
+FEWEST_SCREENS = 3  # two pairs of screens may agree by chance, and then have an interval of no width
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def compared(evidence: pd.DataFrame, first: str, second: str) -> Comparison:
     first, second : keys of `TITLES`, the dearer first.
     """
     own = evidence[(evidence["first"] == first) & (evidence["second"] == second) & evidence["metric"].isin(METRICS)]
-    own = own[(own["screens"] >= FEWEST_SCREENS) & own["ci_low"].notna() & own["ci_high"].notna()]
+    own = own[(own["screens"] >= FEWEST_SCREENS) & (own["ci_low"] < own["ci_high"])]  # none, or no width: no interval
     above, below = bool((own["ci_low"] > 0).any()), bool((own["ci_high"] < 0).any())
     told = {(True, False): "above", (False, True): "below", (True, True): "mixed", (False, False): "not told apart"}
     return Comparison(first, second, told[above, below] if len(own) else "not measured", own)

@@ -38,6 +38,7 @@ class HeadNeeds:
         entry = self.needs.entry(method.name)
         if method.kind.learns:
             self._check_axes(method)
+            self._check_fields(method)
         else:
             where = f"definitions.{method.name}"
             try:
@@ -64,6 +65,17 @@ class HeadNeeds:
                     f"from screen to screen; take center-scale or sphering, or learn on {sorted(elsewhere)[0]} itself"
                 )
 
+    def _check_fields(self, method: Method) -> None:
+        below = self.needs.chain(method.name)[1]
+        where, entry = f"definitions.{method.name}", method.entry
+        if entry["fields"] and not below.kind.needs_images:
+            raise InputError(
+                f"{where}.fields: {below.name} has no features of single fields, since it is of kind "
+                f"{below.kind.name}; leave fields out"
+            )
+        if entry["head"]["target_from"] == "site" and not entry["fields"]:
+            raise InputError(f"{where}.head.target_from: site needs the features of single fields; set fields: true")
+
     def features(self, screen: str, method: str, seed: str) -> dict[str, str]:
         """Embeddings by the method below on a screen, with what is said about them, and the screen's wells."""
         below = str(self.plan.defined[method].features)
@@ -71,14 +83,21 @@ class HeadNeeds:
         return {"embeddings": path, "counts": counts_of(path), "wells": str(self.plan.screen(screen).wells)}
 
     def to_learn(self, method: str, seed: str) -> dict[str, str]:
-        """What a head is learned from."""
-        return self.features(self.needs.learned_on(method), method, seed)
+        """What a head is learned from: features of wells, or of single fields."""
+        screen = self.needs.learned_on(method)
+        found = self.features(screen, method, seed)
+        if self.needs.entry(method)["fields"]:
+            below = str(self.plan.defined[method].features)
+            path = self.plan.field_embeddings(screen, below, self.needs.seed_of(below, seed))
+            found |= {"embeddings": path, "counts": counts_of(path)}
+        return found
 
     def learning(self, method: str) -> dict[str, object]:
         """Which features a head takes, how it is learned, and of which share of a screen's perturbations."""
         found, screen = self.plan.defined[method], self.needs.learned_on(method)
         share = found.entry["learn_share"] if screen in self.plan.evaluated else None
-        return {"features": found.features, "head": found.entry["head"], "share": share}
+        kept = {key: found.entry[key] for key in ("features", "head", "fields")}
+        return kept | {"share": share}
 
     def scale(self, method: str) -> str:
         """What a head's features are scaled by."""

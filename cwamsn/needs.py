@@ -293,6 +293,10 @@ class Needs:
         """Measured features of every unit of a screen."""
         return [self.plan.unit_features(screen, method, unit) for unit in self.units(screen)]
 
+    def features_of_fields(self, screen: str, method: str) -> list[str]:
+        """Measured features of the fields of every unit of a screen."""
+        return [self.plan.unit_field_features(screen, method, unit) for unit in self.units(screen)]
+
     def simulated_truth(self, screen: str) -> str:
         """What the wells of a screen were drawn from, which only a simulated one has."""
         if not self.plan.is_simulated(screen):

@@ -129,6 +129,10 @@ class Plan:
         """Embeddings of a screen's wells."""
         return f"{self.results}/embeddings/{screen}/{method}/seed{seed}.parquet"
 
+    def field_embeddings(self, screen: str = "{screen}", method: str = "{method}", seed: int | str = "{seed}") -> str:
+        """Embeddings of single fields, which a head may be learned on."""
+        return f"{self.results}/embeddings/{screen}/{method}/fields/seed{seed}.parquet"
+
     def untrained(self, screen: str = "{screen}", method: str = "{method}", seed: int | str = "{seed}") -> str:
         """Embeddings of some of a screen's wells by the method's network without its training."""
         return f"{self.results}/embeddings/{screen}/{method}/untrained/seed{seed}.parquet"
@@ -141,6 +145,10 @@ class Plan:
     def unit_features(self, screen: str = "{screen}", method: str = "{method}", unit: str = "{unit}") -> str:
         """Measured features of the wells of one unit of a screen."""
         return f"{self.results}/embeddings/{screen}/{method}/units/{unit}.parquet"
+
+    def unit_field_features(self, screen: str = "{screen}", method: str = "{method}", unit: str = "{unit}") -> str:
+        """Measured features of the fields of one unit of a screen."""
+        return f"{self.results}/embeddings/{screen}/{method}/fields/units/{unit}.parquet"
 
     def map(
         self,

@@ -101,6 +101,10 @@ CONTRACTS: dict[str, Contract] = {
     ),
     # one well
     "embeddings": Contract(required={"well_id": TEXT}, families={"feature_": pa.float32()}, key=("well_id",)),
+    # one field of view
+    "field_embeddings": Contract(
+        required={"field_id": TEXT, "well_id": TEXT}, families={"feature_": pa.float32()}, key=("field_id",)
+    ),
     # one perturbation (x dose)
     "map": Contract(
         required={"perturbation_type": TEXT, "perturbation": TEXT, "n_wells": INT},

@@ -27,6 +27,78 @@ rule learn_head:
         "../workflow_scripts/heads_learn.py"
 
 
+use rule embed as field_embedding with:
+    output:
+        embeddings=plan.field_embeddings(),
+        counts=counts_of(plan.field_embeddings()),
+        notes=notes_of(plan.field_embeddings()),
+    log:
+        plan.log("fields/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("fields/{screen}/{method}/seed{seed}")
+    params:
+        by_field=True,
+        entry=of(needs.entry_of_embeddings),
+        options=of(needs.embedding_options),
+
+
+use rule field_embedding as encoder_field_embedding with:
+    input:
+        encoder=of(needs.encoder_weights),
+        meta=of(needs.encoder_description),
+        crops=plan.screen().crops,
+        statistics=plan.screen().statistics,
+        wells=plan.screen().wells,
+    wildcard_constraints:
+        method=plan.pattern(ENCODER),
+
+
+use rule pretrained_embedding as pretrained_field_embedding with:
+    output:
+        embeddings=plan.field_embeddings(),
+        counts=counts_of(plan.field_embeddings()),
+        notes=notes_of(plan.field_embeddings()),
+    log:
+        plan.log("fields/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("fields/{screen}/{method}/seed{seed}")
+    params:
+        by_field=True,
+        entry=of(needs.entry_of_embeddings),
+        options=of(needs.embedding_options),
+        accept=config["accept_noncommercial_licence"],
+
+
+use rule handcrafted_embedding as handcrafted_field_embedding with:
+    input:
+        units=of(needs.features_of_fields),
+        crops=plan.screen().crops,
+        wells=plan.screen().wells,
+    output:
+        embeddings=plan.field_embeddings(),
+        counts=counts_of(plan.field_embeddings()),
+        notes=notes_of(plan.field_embeddings()),
+    log:
+        plan.log("fields/{screen}/{method}/seed{seed}"),
+    benchmark:
+        plan.usage("fields/{screen}/{method}/seed{seed}")
+    params:
+        by_field=True,
+        entry=of(needs.entry_of_embeddings),
+
+
+use rule handcrafted_unit as handcrafted_unit_of_fields with:
+    output:
+        features=plan.unit_field_features(),
+    log:
+        plan.log("fields/{screen}/{method}/units/{unit}"),
+    benchmark:
+        plan.usage("fields/{screen}/{method}/units/{unit}")
+    params:
+        by_field=True,
+        entry=of(needs.entry_of_embeddings),
+
+
 rule head_embedding:
     """Features of another method through a head."""
     input:

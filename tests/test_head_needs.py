@@ -69,6 +69,20 @@ def test_the_report_knows_the_screen_that_a_head_was_learned_on():
     assert reporting_of(plan_of(measured)).pictured() == ["t", "e"], "its features are measured there"
 
 
+def test_a_head_may_be_learned_on_single_fields():
+    measured = {"kind": "handcrafted", "features": "texture"}
+    heads = heads_of({"tex": measured, "head": HEAD | {"features": "tex", "fields": True}})
+    assert heads.to_learn("head", "0") == {
+        "embeddings": "./r/embeddings/t/tex/fields/seed0.parquet",
+        "counts": "./r/embeddings/t/tex/fields/seed0.json",
+        "wells": "d/t/wells.parquet",
+    }
+    assert heads.features("e", "head", "0")["embeddings"] == "./r/embeddings/e/tex/seed0.parquet", "wells"
+    assert heads.learning("head")["fields"] is True
+    units = heads.needs.features_of_fields("t", "tex")
+    assert len(units) == 8 and units[0].startswith("./r/embeddings/t/tex/fields/units/")
+
+
 @pytest.mark.parametrize(
     ("methods", "message"),
     [
@@ -82,6 +96,8 @@ def test_the_report_knows_the_screen_that_a_head_was_learned_on():
             FILE | {"pca": aligned("mine", "pca-center-scale"), "head": HEAD | {"features": "pca"}},
             r"pca is aligned by pca-center-scale, whose features differ from screen to screen",
         ),
+        (FILE | {"head": HEAD | {"fields": True}}, r"head\.fields: mine has no features of single fields.* kind wells"),
+        (FILE | {"head": HEAD | {"head": {"target_from": "site"}}}, r"site needs the features of single fields"),
         (FILE | {"head": HEAD | {"learn_on": "x"}}, r"definitions\.head\.learn_on: no screen is called 'x'"),
     ],
 )

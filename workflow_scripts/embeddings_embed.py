@@ -8,7 +8,7 @@ from _job import job, snakemake
 with job(snakemake):
     from cwamsn import tables
     from cwamsn.embeddings import EmbedOptions
-    from cwamsn.embeddings.methods import embed_method
+    from cwamsn.embeddings.methods import embed_fields, embed_method
     from cwamsn.files import write_json
     from cwamsn.gpus import required_gpus
     from cwamsn.methods import method_of
@@ -20,18 +20,19 @@ with job(snakemake):
     how = {key: snakemake.config["embedding"][key] for key in ("loader_threads", "loader_depth")}
     source = Path(given.encoder).parent if given.get("encoder") else given.get("file") or given.get("units")
     parts = Path(parts_of(snakemake.output.embeddings))
-    frame, counts = embed_method(
+    by_field = params.get("by_field", False)
+    wells = {} if by_field else {"keep": params.keep, "max_missing_share": params.get("max_missing_share", 0.0)}
+    frame, counts = (embed_fields if by_field else embed_method)(
         method_of(snakemake.wildcards.method, params.entry, [seed]),
         ScreenPaths(Path(given.wells).parent),
         seed,
         EmbedOptions.from_config(section | how | {"gpus": gpus, "threads": snakemake.threads}),
         source,
-        keep=params.keep,
-        max_missing_share=params.get("max_missing_share", 0.0),
         accept_noncommercial=params.get("accept", False),
         parts=parts,
+        **wells,
     )
     print(counts)
-    tables.write(frame, "embeddings", snakemake.output.embeddings)
+    tables.write(frame, "field_embeddings" if by_field else "embeddings", snakemake.output.embeddings)
     write_json(counts, snakemake.output.counts)
     shutil.rmtree(parts, ignore_errors=True)

@@ -15,6 +15,8 @@ with job(snakemake):
 
     entry, index = snakemake.params.entry, Path(snakemake.input.crops)
     store = CropStore(index, index.parent.parent)
+    if snakemake.params.get("by_field"):
+        store = CropStore(store.frame.assign(well_id=store.frame["field_id"]), index.parent.parent)
     frame = measure_unit(store, entry["features"], HandcraftedOptions.from_config(entry["options"]))
     table = pa.Table.from_pandas(frame, preserve_index=False)
     with atomic_path(snakemake.output.features) as temporary:

@@ -15,7 +15,7 @@ with job(snakemake):
     torch.set_num_threads(snakemake.threads)
     options = HeadOptions.from_config(params["head"] | {"seed": int(snakemake.wildcards.seed)})
     trained = learn_on_screen(
-        tables.read("embeddings", given.embeddings),
+        tables.read("field_embeddings" if params["fields"] else "embeddings", given.embeddings),
         Path(given.wells),
         tables.read("wells", given.wells),
         options,

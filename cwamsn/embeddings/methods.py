@@ -47,9 +47,13 @@ class _Job:
     accept_noncommercial: bool
     parts: Path | None
     untrained: bool = False
+    by_field: bool = False
+    """Whether a row of the result is a field; its id then stands for that of a well."""
 
     def store(self) -> CropStore:
         store = CropStore(self.screen.crops, self.screen.root)
+        if self.by_field:
+            return CropStore(store.frame.assign(well_id=store.frame["field_id"]), self.screen.root)
         if not self.untrained:
             return store
         return CropStore(store.frame[store.frame["well_id"].isin(self.wells["well_id"])], self.screen.root)
@@ -64,6 +68,8 @@ class _Job:
 
     def counted(self, frame: pd.DataFrame, source: Path, allowed: float | None = None) -> dict[str, object]:
         allowed = self.max_missing_share if allowed is None else allowed
+        if self.by_field:
+            return {"fields": len(frame)}
         return dict(count_wells(frame, self.wells, allowed, source))
 
 
@@ -116,6 +122,44 @@ def embed_method(
         wells = wells[wells["well_id"].isin(CropStore(screen.crops, screen.root).frame["well_id"])]
     job = _Job(method, screen, seed, options, source, wells, max_missing_share, accept_noncommercial, parts)
     return _KINDS[method.kind](job)
+
+
+def embed_fields(
+    method: Method,
+    screen: ScreenPaths,
+    seed: int,
+    options: EmbedOptions,
+    source: Path | Sequence[Path] | None = None,
+    *,
+    accept_noncommercial: bool = False,
+    parts: Path | None = None,
+) -> Found:
+    """Embeddings of single fields by a method that sees images, for heads that are learned on them.
+
+    Parameters
+    ----------
+    method, screen, seed, options, source, accept_noncommercial, parts : as in :func:`embed_method`; tables of a
+        handcrafted method's units hold fields
+
+    Returns
+    -------
+    Table of contract `field_embeddings`, sorted by field_id; and what :func:`embed_method` says without counts of
+    wells.
+
+    Raises
+    ------
+    InputError
+        For a kind that sees no images, and whatever :func:`embed_method` raises.
+    """
+    if not method.kind.needs_images:
+        raise InputError(f"{method.name}: a method of kind {method.kind.name} has no features of single fields")
+    wells = tables.read("wells", screen.wells)
+    job = _Job(method, screen, seed, options, source, wells, 1.0, accept_noncommercial, parts, by_field=True)
+    frame, counts = _KINDS[method.kind](job)
+    frame = frame.rename(columns={"well_id": "field_id"})
+    wells_of = CropStore(screen.crops, screen.root).frame.drop_duplicates("field_id").set_index("field_id")["well_id"]
+    frame.insert(1, "well_id", wells_of.loc[frame["field_id"]].to_numpy(object))
+    return frame, counts
 
 
 def embed_untrained(

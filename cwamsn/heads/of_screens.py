@@ -44,7 +44,7 @@ def learn_on_screen(
 
     Parameters
     ----------
-    frame : table of contract `embeddings`
+    frame : table of contract `embeddings`, or of `field_embeddings` to learn on single fields
     wells_path, wells : the screen's wells table, file and content
     options : of the head
     folder : `head.safetensors` and `head.json` are written there
@@ -60,7 +60,7 @@ def learn_on_screen(
     values, found = _matched(frame, wells)
     learned, validated = _parts(found, share)
     chosen = learned | validated
-    note_positions(found[learned])
+    note_positions(found[learned].drop_duplicates("well_id"))
     trained = train_head(
         values[chosen], found[chosen].reset_index(drop=True), options, validated[chosen] if validated.any() else None
     )
@@ -70,11 +70,13 @@ def learn_on_screen(
             f"mean average precision {trained.after:.3f}, {trained.before:.3f} before"
         )
     seen = found[chosen & is_treated(found)]
+    seen = found[chosen & is_treated(found)]
     about = {
         "method": method,
         "screen": str(found["screen"].iloc[0]),
         "names": None if names is None else list(names),
-        "wells": int(chosen.sum()),
+        "wells": int(seen["well_id"].nunique()),
+        **({"fields": len(seen)} if "field_id" in frame else {}),
     }
     extra = {SEEN: seen_in(seen), "data_sha256": {"wells": sha256(wells_path)}}
     save_head(trained, options, folder, about, extra)
@@ -168,7 +170,8 @@ def _matched(frame: pd.DataFrame, wells: pd.DataFrame) -> tuple[np.ndarray, pd.D
         unknown = frame["well_id"].iloc[int((place < 0).argmax())]
         raise InputError(f"heads: well {unknown} is not in the wells table; recompute the embeddings")
     values = frame[feature_columns(frame.columns)].to_numpy(np.float32, copy=True)
-    return values, wells.iloc[place].reset_index(drop=True)
+    found = wells.iloc[place].reset_index(drop=True)
+    return values, found.assign(field_id=frame["field_id"].to_numpy()) if "field_id" in frame else found
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from cwamsn.errors import InputError
 from cwamsn.options import Options
 
 LOSSES = ("prototypes", "contrastive")
-TARGETS = ("image", "well", "plate", "batch")
+TARGETS = ("image", "site", "well", "plate", "batch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,8 @@ class HeadOptions(Options):
     """`prototypes`: the loss of CWA-MSN; `contrastive`: NT-Xent of anchor and target."""
     target_from: str = "well"
     """Where the target of a well comes from: another well of its perturbation (`well`), one on another plate (`plate`)
-    or in another batch (`batch`), or the well itself with other noise (`image`), as plain MSN."""
+    or in another batch (`batch`), the well itself with other noise (`image`), as plain MSN, or another field of it
+    (`site`), where rows are fields."""
     layers: int = 1
     """1: a linear map; 2: with a hidden layer."""
     hidden: int = 256

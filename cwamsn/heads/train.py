@@ -59,10 +59,14 @@ def train_head(
     the head. The head is kept that finds the replicates of the other perturbations best across plates. The same digits
     for any order of the wells, on one thread and machine.
 
+    Rows may be fields: then another field of a well is another view of it. A trained head takes the mean over a well's
+    fields, so it is scaled and judged by those means.
+
     Parameters
     ----------
     features : (N, D), finite
-    wells : wells table of the same N wells: `perturbation`, `control`, `experiment`, `plate`, `well_id`
+    wells : wells table of the same N wells: `perturbation`, `control`, `experiment`, `plate`, `well_id`; of N fields
+        with `field_id`, each field with what is known of its well
     options : of the head and its training
     validate : (N,) bool, wells that are not trained on and say when to stop; None: a drawn share of the perturbations
 
@@ -77,16 +81,15 @@ def train_head(
     if not np.isfinite(features).all():
         bad = wells["well_id"].iloc[int((~np.isfinite(features)).any(axis=1).argmax())]
         raise InputError(f"heads: the features of {bad} hold a NaN or infinite value; leave the well out")
-    order = np.argsort(wells["well_id"].to_numpy(str), kind="stable")
+    if "field_id" not in wells:
+        wells = wells.assign(field_id=wells["well_id"])
+    order = np.lexsort((wells["field_id"].to_numpy(str), wells["well_id"].to_numpy(str)))
     order = order[is_treated(wells.iloc[order])]
     table = wells.iloc[order].reset_index(drop=True)
     values = np.asarray(features, dtype=np.float32)[order]
     groups = table["perturbation"].to_numpy(str)
     train, held = _split(groups, _plates(table), options) if validate is None else _given(validate[order])
-    crops = table.iloc[train].assign(field_id=table["well_id"])[
-        ["perturbation", "experiment", "plate", "well_id", "field_id"]
-    ]
-    sampler = _sampler(crops, options)
+    sampler = _sampler(table.iloc[train][["perturbation", "experiment", "plate", "well_id", "field_id"]], options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         return _train(values, train, held, table, sampler, options)
@@ -141,10 +144,13 @@ def _train(
     sampler: PairSampler,
     options: HeadOptions,
 ) -> TrainedHead:
-    groups, plates = table["perturbation"].to_numpy(str), _plates(table)
-    looked = chosen_rows(validate, groups, options.seed)
+    wells, learned, of_wells = _means(values, table, train)
+    groups, plates = wells["perturbation"].to_numpy(str), _plates(wells)
+    names = sorted(set(table["perturbation"].to_numpy(str)[validate]))
+    looked = chosen_rows(np.flatnonzero(np.isin(groups, names) & ~learned), groups, options.seed)
     head = Head(values.shape[1], options)
-    head.fit_scale(torch.from_numpy(values[train]))
+    head.fit_scale(torch.from_numpy(of_wells[learned]))
+    shown = head.standardise(torch.from_numpy(of_wells[looked]))
     rows = head.standardise(torch.from_numpy(values))
     own = rows[torch.from_numpy(train)]
     target = copy.deepcopy(head).requires_grad_(False)
@@ -155,10 +161,10 @@ def _train(
 
     def precision(module: Head) -> float:
         with torch.no_grad():
-            vectors = module(rows[torch.from_numpy(looked)])
+            vectors = module(shown)
         return precision_across(vectors.numpy(), groups[looked], plates[looked])
 
-    before = precision_across(values[looked], groups[looked], plates[looked])
+    before = precision_across(of_wells[looked], groups[looked], plates[looked])
     best, best_step, kept = precision(head), 0, copy.deepcopy(head.state_dict())
     log = [{"step": 0, "loss": float("nan"), "precision": best}]
     step, epoch, total = 0, 0, 0.0
@@ -184,12 +190,21 @@ def _train(
     return TrainedHead(
         head.eval(),
         sorted(map(str, np.unique(sampler.perturbations))),
-        sorted(set(groups[validate])),
+        names,
         before,
         best,
         best_step,
         pd.DataFrame(log),
     )
+
+
+def _means(values: np.ndarray, table: pd.DataFrame, train: np.ndarray) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """One row per well: the table, whether it is trained on, and the mean of its rows of `values`, float32."""
+    starts = np.flatnonzero(~table["well_id"].duplicated().to_numpy())
+    counts = np.diff(np.append(starts, len(table)))
+    sums = np.add.reduceat(values.astype(np.float64), starts, axis=0)
+    learned = np.isin(starts, train)
+    return table.iloc[starts].reset_index(drop=True), learned, (sums / counts[:, None]).astype(np.float32)
 
 
 def _loss(

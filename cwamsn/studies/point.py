@@ -16,7 +16,7 @@ from cwamsn.alignment import aligned_embeddings, keeps_features
 from cwamsn.benchmarks.scores import as_scores
 from cwamsn.config import embedding_of_method
 from cwamsn.embeddings import EmbedOptions
-from cwamsn.embeddings.methods import embed_method
+from cwamsn.embeddings.methods import embed_fields, embed_method
 from cwamsn.errors import InputError
 from cwamsn.files import atomic_path, read_json, write_json
 from cwamsn.heads import HeadOptions, head_embeddings, learn_on_screen
@@ -225,15 +225,25 @@ def _features(method: Method, seed: int, screen: ScreenPaths, work: _Work) -> tu
 def _own_features(
     method: Method, seed: int, screen: ScreenPaths, work: _Work
 ) -> tuple[pd.DataFrame, Sequence[str] | None]:
+    """Embeddings of wells by a method with features of its own."""
+    options, source = _how(method, seed, work)
+    frame, counts = embed_method(method, screen, seed, options, source, imaged_only=True, max_missing_share=1.0)
+    return frame, _columns(counts)
+
+
+def _how(method: Method, seed: int, work: _Work) -> tuple[EmbedOptions, Path | None]:
+    """How a method embeds images, and where its encoder lies, which is trained if it is not there."""
     own = method.entry.get("embedding")
     section = embedding_of_method(work.point.sections["embedding"], method.name, own)
-    options = EmbedOptions.from_config(section | {"threads": work.threads})
-    source = work.encoder(method, seed) if method.kind.trains else None
     if method.kind.trains and not work.model(method, seed).description.exists():
         _train(method, seed, work)
-    frame, counts = embed_method(method, screen, seed, options, source, imaged_only=True, max_missing_share=1.0)
+    source = work.encoder(method, seed) if method.kind.trains else None
+    return EmbedOptions.from_config(section | {"threads": work.threads}), source
+
+
+def _columns(counts: Mapping[str, object]) -> Sequence[str] | None:
     columns = counts.get("columns")
-    return frame, columns if isinstance(columns, list) else None
+    return columns if isinstance(columns, list) else None
 
 
 def _features_of_another(
@@ -257,7 +267,11 @@ def _features_of_another(
 
 def _learn(method: Method, seed: int, below: Method, own: int, work: _Work, folder: Path) -> None:
     screen = work.screens["training"]
-    frame, names = _features(below, own, screen, work)
+    if method.entry["fields"]:
+        frame, counts = embed_fields(below, screen, own, *_how(below, own, work))
+        names = _columns(counts)
+    else:
+        frame, names = _features(below, own, screen, work)
     wells, options = tables.read("wells", screen.wells), HeadOptions.from_config({**method.entry["head"], "seed": seed})
     learn_on_screen(frame, screen.wells, wells, options, folder, names=names, method=below.name)
 

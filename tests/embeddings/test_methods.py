@@ -249,3 +249,15 @@ def test_an_untrained_twin_embeds_a_sample_of_the_imaged_wells(screen, network, 
     assert len(every) == len(whole)
     with pytest.raises(InputError, match="mine: a method of kind random has no network, and so no untrained twin"):
         methods.embed_untrained(method("random", dimension=8), screen, 3, OPTIONS, max_wells=20)
+
+
+def test_single_fields_are_embedded_whose_mean_is_that_of_the_well(screen):
+    chosen = method("handcrafted", **MEASURED)
+    fields, counts = methods.embed_fields(chosen, screen, 0, OPTIONS)
+    tables.check(fields, "field_embeddings", "fields")
+    store = methods.CropStore(screen.crops, screen.root)
+    assert sorted(fields["field_id"]) == sorted(store.frame["field_id"].unique()) and counts["fields"] == len(fields)
+    of_well = store.frame.set_index("field_id")["well_id"]
+    assert fields["well_id"].tolist() == of_well.loc[fields["field_id"]].tolist()
+    with pytest.raises(InputError, match="kind random has no features of single fields"):
+        methods.embed_fields(method("random", dimension=4), screen, 0, OPTIONS)

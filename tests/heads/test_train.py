@@ -1,6 +1,7 @@
 """Heads on frozen features: what pairs across wells teach, what they cannot, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -121,3 +122,41 @@ def test_plates_of_one_name_in_two_experiments_are_two_plates():
     repeated = wells.assign(experiment=wells["plate"], plate="1")
     assert train_head(features, repeated, HeadOptions(**SHORT | {"steps": 50})).before == named.before
     assert len(named.trained_on) == 34
+
+
+def as_fields(features, wells, fields=2, noise=2.0):
+    """Each well as several fields, each with noise of its own."""
+    rng = np.random.default_rng(7)
+    rows = np.repeat(np.arange(len(wells)), fields)
+    table = wells.iloc[rows].reset_index(drop=True)
+    table["field_id"] = table["well_id"] + "-" + table.groupby("well_id").cumcount().astype(str)
+    return (features[rows] + noise * rng.normal(size=(len(rows), features.shape[1]))).astype(np.float32), table
+
+
+def test_fields_of_a_well_are_views_of_it_and_the_head_takes_their_mean():
+    features, wells = screen(perturbations=80)
+    values, table = as_fields(features, wells)
+    chosen = {**SHORT, "steps": 200}
+    trained = train_head(values, table, HeadOptions(**chosen))
+    means = pd.DataFrame(values).groupby(table["well_id"].to_numpy()).mean()
+    kept = wells["perturbation"].isin(trained.trained_on).to_numpy()
+    by_well = means.loc[wells["well_id"]].to_numpy(np.float32)
+    np.testing.assert_allclose(trained.head.mean.numpy(), by_well[kept].mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(trained.head.deviation.numpy(), by_well[kept].std(axis=0), rtol=1e-3)
+    held = wells["perturbation"].isin(trained.validated_on).to_numpy()
+    groups, plates = wells["perturbation"].to_numpy(str)[held], wells["plate"].to_numpy(str)[held]
+    assert trained.before == pytest.approx(precision_across(by_well[held], groups, plates), abs=1e-4)
+    assert trained.after == pytest.approx(
+        precision_across(apply_head(trained.head, by_well[held]), groups, plates), abs=1e-4
+    )
+    order = np.random.default_rng(0).permutation(len(table))
+    again = train_head(values[order], table.iloc[order].reset_index(drop=True), HeadOptions(**chosen))
+    np.testing.assert_array_equal(apply_head(again.head, by_well), apply_head(trained.head, by_well))
+
+
+def test_another_field_of_the_well_can_be_the_target():
+    features, wells = screen(perturbations=30)
+    values, table = as_fields(features, wells)
+    assert train_head(values, table, HeadOptions(**SHORT, target_from="site", steps=50)).steps >= 0
+    with pytest.raises(InputError, match="second well with target_from: site"):
+        train_head(features, wells, HeadOptions(target_from="site"))

@@ -211,10 +211,17 @@ def test_the_order_of_keys_does_not_discard_what_a_killed_job_had_finished(tmp_p
     assert not (work / "training.done").exists()
 
 
+@pytest.mark.slow
 def test_methods_on_the_features_of_another_are_scored_and_a_head_is_learned_once(tiny, tmp_path):
     config, screens, methods = tiny
     entries = {
-        "head": {"kind": "cwa-head", "features": "pixel-statistics", "scale": "screen", "head": {"steps": 4}},
+        "head": {
+            "kind": "cwa-head",
+            "features": "pixel-statistics",
+            "scale": "screen",
+            "head": {"steps": 4},
+            "fields": True,
+        },
         "centred": {"kind": "aligned", "features": "head", "alignment": "center-scale"},
     }
     on_others = [method_of(name, {"tables": [1], **entry}, [7, 8]) for name, entry in entries.items()]

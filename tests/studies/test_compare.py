@@ -135,6 +135,12 @@ def test_a_claim_is_held_to_the_whole_interval(gap, relation, verdict):
     assert table["verdict"].tolist() == [verdict]
 
 
+@pytest.mark.parametrize("metric", ["recall", "ap", "phenotype", "nuisance", "plate_linear", "plate_knn", "heldout"])
+def test_any_metric_can_be_claimed(metric):
+    scores = study_scores({"a": [0.9, 0.8, 0.85], "b": [0.1, 0.02, 0.04]}, metric)
+    assert compare.tested_claims(scores, [["a", "above", "b", metric]])["verdict"].tolist() == ["holds"]
+
+
 def test_a_single_pair_shows_nothing():
     table = compare.tested_claims(study_scores({"a": [0.9], "b": [0.1]}), [["a", "above", "b", "recall"]])
     assert table["verdict"].tolist() == ["not shown"]

@@ -40,24 +40,25 @@ def save_head(
     state = {name: tensor.contiguous() for name, tensor in trained.head.state_dict().items()}
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(state, temporary)
-    looks = [
-        {key: None if math.isnan(value) else value for key, value in row.items()}
-        for row in trained.log.to_dict("records")
-    ]
+    looks = [{key: _number(value) for key, value in row.items()} for row in trained.log.to_dict("records")]
     description = {
         **(more or {}),
         "features": len(trained.head.mean),
         "options": asdict(options),
         "trained_on": trained.trained_on,
         "validated_on": trained.validated_on,
-        "precision_before": trained.before,
-        "precision_after": trained.after,
+        "precision_before": _number(trained.before),
+        "precision_after": _number(trained.after),
         "steps": trained.steps,
         "log": looks,
         "about": dict(about),
         "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
     }
     write_json(description, folder / DESCRIPTION)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def load_head(folder: Path) -> tuple[Head, Mapping[str, Any]]:

@@ -29,11 +29,8 @@ def learn_on_profiles(
     _check(profiles)
     chosen = profiles.alignment(alignment)
     trained = train_head(profiles.vectors(chosen), wells_of(profiles.obs), options)
-    if not trained.better:
-        note(
-            f"the head does not help: replicates of perturbations that it was not trained on find each other with "
-            f"mean average precision {trained.after:.3f}, {trained.before:.3f} before; keep the vectors as they are"
-        )
+    if doubt := trained.doubt():
+        note(doubt)
     said = {
         "on": chosen,
         "options": asdict(options),

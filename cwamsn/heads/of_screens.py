@@ -59,16 +59,14 @@ def learn_on_screen(
     """
     values, found = _matched(frame, wells)
     learned, validated = _parts(found, share)
+    validated &= options.validation > 0
     chosen = learned | validated
     note_positions(found[learned].drop_duplicates("well_id"))
     trained = train_head(
         values[chosen], found[chosen].reset_index(drop=True), options, validated[chosen] if validated.any() else None
     )
-    if not trained.better:
-        note(
-            f"the head does not help: replicates of perturbations that it was not trained on find each other with "
-            f"mean average precision {trained.after:.3f}, {trained.before:.3f} before"
-        )
+    if doubt := trained.doubt():
+        note(doubt)
     seen = found[chosen & is_treated(found)]
     seen = found[chosen & is_treated(found)]
     about = {

@@ -54,7 +54,7 @@ class HeadOptions(Options):
     sinkhorn_iterations: int = 3
     """Rounds that balance the targets' assignments."""
     validation: float = 0.15
-    """Share of the perturbations that are not trained on and say when to stop."""
+    """Share of the perturbations that are not trained on and say when to stop; 0: none, all steps are made."""
     check_every: int = 50
     """Steps between two looks at them."""
     patience: int = 6
@@ -72,5 +72,5 @@ class HeadOptions(Options):
         for name in ("hidden", "batch_size", "steps", "prototypes", "views", "check_every", "patience"):
             if getattr(self, name) < 1:
                 raise InputError(f"heads: {name} is {getattr(self, name)}; give 1 or more")
-        if not 0 <= self.drop < 1 or not 0 < self.validation < 1:
+        if not 0 <= self.drop < 1 or not 0 <= self.validation < 1:
             raise InputError("heads: drop and validation are shares; give at least 0 and less than 1")

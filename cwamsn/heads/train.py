@@ -32,7 +32,7 @@ class TrainedHead:
     validated_on: list[str]
     """Perturbations that said when to stop."""
     before: float
-    """Mean average precision of their replicates across plates, of the features as they came."""
+    """Mean average precision of their replicates across plates, of the features as they came; NaN: none held out."""
     after: float
     """The same of the head that is kept."""
     steps: int
@@ -44,6 +44,17 @@ class TrainedHead:
     def better(self) -> bool:
         """Whether unseen perturbations' replicates find each other better than before."""
         return self.after > self.before
+
+    def doubt(self) -> str | None:
+        """What the reader must know of whether the head helps; None where it does."""
+        if self.better:
+            return None
+        if not self.validated_on:
+            return "no perturbation was held out from the head's training, so nothing says whether it helps"
+        return (
+            f"the head does not help: replicates of perturbations that it was not trained on find each other with mean "
+            f"average precision {self.after:.3f}, {self.before:.3f} before; keep the vectors as they are"
+        )
 
 
 def train_head(
@@ -106,6 +117,8 @@ def _given(validate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _split(groups: np.ndarray, plates: np.ndarray, options: HeadOptions) -> tuple[np.ndarray, np.ndarray]:
     """Rows to train on and rows to validate on: whole perturbations, of those on two plates or more."""
+    if options.validation == 0:
+        return np.arange(len(groups)), np.arange(0)
     spread = pd.Series(plates).groupby(groups).nunique()
     names = np.sort(spread.index[spread > 1].to_numpy(str))
     count = round(len(names) * options.validation)
@@ -168,7 +181,8 @@ def _train(
     best, best_step, kept = precision(head), 0, copy.deepcopy(head.state_dict())
     log = [{"step": 0, "loss": float("nan"), "precision": best}]
     step, epoch, total = 0, 0, 0.0
-    while step < options.steps and (step - best_step) < options.patience * options.check_every:
+    patience = options.patience * options.check_every if len(looked) else options.steps
+    while step < options.steps and (step - best_step) < patience:
         for pairs in sampler.epoch(epoch):
             loss = _loss(head, target, prototypes.weight, own, pairs.anchor, pairs.target, options)
             optimiser.zero_grad(set_to_none=True)
@@ -181,9 +195,9 @@ def _train(
                 found = precision(head)
                 log.append({"step": step, "loss": total / ((step - 1) % options.check_every + 1), "precision": found})
                 total = 0.0
-                if found > best:
+                if found > best or not len(looked):
                     best, best_step, kept = found, step, copy.deepcopy(head.state_dict())
-            if step == options.steps or (step - best_step) >= options.patience * options.check_every:
+            if step == options.steps or (step - best_step) >= patience:
                 break
         epoch += 1
     head.load_state_dict(kept)

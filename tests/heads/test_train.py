@@ -160,3 +160,11 @@ def test_another_field_of_the_well_can_be_the_target():
     assert train_head(values, table, HeadOptions(**SHORT, target_from="site", steps=50)).steps >= 0
     with pytest.raises(InputError, match="second well with target_from: site"):
         train_head(features, wells, HeadOptions(target_from="site"))
+
+
+def test_without_a_perturbation_held_out_all_steps_are_made_and_nothing_says_whether_it_helps():
+    features, wells = screen(perturbations=3)
+    trained = train_head(features, wells, HeadOptions(**SHORT, validation=0, steps=30, check_every=10))
+    assert trained.steps == 30 and len(trained.trained_on) == 3 and trained.validated_on == []
+    assert np.isnan(trained.before) and np.isnan(trained.after) and not trained.better
+    assert "nothing says whether it helps" in trained.doubt()

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.workflow.chain import ROOT, TINY
+from tests.workflow.chain import ROOT, SMALL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -80,7 +80,7 @@ def standin(tmp_path_factory):
 
 def test_the_chain_runs_in_its_own_environments(standin, tmp_path):
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
-    command += ["--cores", "2", "--configfile", str(TINY), "--sdm", "conda"]
+    command += ["--cores", "2", "--configfile", str(SMALL), "--sdm", "conda"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **standin})
     output = result.stdout + result.stderr
     assert result.returncode == 0, output[-5000:]

@@ -8,15 +8,18 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.chain import ROOT, TINY, csv_bytes, snakemake, tiny
+from tests.workflow import chain
+from tests.workflow.chain import ROOT, SMALL, csv_bytes, small
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+snakemake = partial(chain.snakemake, config=SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def copy(undisturbed, tmp_path):
 def start(folder: Path) -> subprocess.Popen:
     """Snakemake in a session of its own, so that a kill reaches its jobs too."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command += ["--cores", "2", "--quiet", "all", "--configfile", str(TINY)]
+    command += ["--cores", "2", "--quiet", "all", "--configfile", str(SMALL)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True, **quiet)
@@ -171,7 +174,7 @@ def test_a_table_of_which_one_row_fails_is_made_with_the_gap(copy, tmp_path):
     """A real run: a row whose embeddings are of other wells fails, the table shows the rest, the end names the row."""
     wrong = tmp_path / "wrong.parquet"
     pd.DataFrame({"well_id": ["nobody's"], "feature_0": [1.0]}).to_parquet(wrong)
-    settings = tiny()
+    settings = small()
     settings["methods"].append("broken")
     settings["embeddings"] = {"broken": {"path": str(wrong)}}
     config = tmp_path / "broken.yaml"

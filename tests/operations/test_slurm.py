@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.operations.cluster import slurm, why_not
-from tests.workflow.chain import ROOT, csv_bytes, snakemake, tiny
+from tests.workflow.chain import ROOT, SMALL, csv_bytes, snakemake, tiny
 
 pytestmark = [pytest.mark.privileged, pytest.mark.timeout(2400)]
 
@@ -40,11 +40,10 @@ def test_the_chain_runs_on_slurm_and_a_job_killed_for_memory_is_retried_larger(c
     local, remote = tmp_path / "local", tmp_path / "remote"
     local.mkdir()
     remote.mkdir()
-    snakemake(local)
+    snakemake(local, config=SMALL)
     # Training imports torch: 450 MB are too little, twice or four times that are enough.
-    result = snakemake(
-        remote, *SUBMITTED, "--set-resources", "train:mem_mb=450*2**(attempt-1)", "--jobs", "8", timeout=2300
-    )
+    short = ["--set-resources", "train:mem_mb=450*2**(attempt-1)", "--jobs", "8"]
+    result = snakemake(remote, *SUBMITTED, *short, config=SMALL, timeout=2300)
     output = result.stdout + result.stderr
     submitted = len(re.findall(r"has been submitted with SLURM jobid", output))
     assert submitted >= 15

@@ -9,11 +9,17 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
+SMALL = Path(__file__).with_name("small.yaml")
 
 
 def tiny() -> dict:
     """The tiny run's own configuration, to be changed and written to any folder."""
     return yaml.safe_load(TINY.read_text()) | {"extends": str(ROOT / "config" / "config.yaml")}
+
+
+def small() -> dict:
+    """As `tiny`, of the run with two methods."""
+    return tiny() | {key: value for key, value in yaml.safe_load(SMALL.read_text()).items() if key != "extends"}
 
 
 def snakemake(folder: Path, *arguments: str, cores: int = 2, config=TINY, check: bool = True, **options):

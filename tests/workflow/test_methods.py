@@ -26,7 +26,7 @@ def test_every_method_is_scored(tmp_path):
     snakemake(tmp_path, "results/tiny/scores.parquet", config=tmp_path / "config.yaml")
     wanted = {name for name in yaml.safe_load(TRIED.read_text())["methods"] if name != "phenom-1"}
     scores = tables.read("scores", tmp_path / "results" / "tiny" / "scores.parquet")
-    for benchmark in ("gene_gene", "compound_gene", "plate_probe", "latent_probe"):
+    for benchmark in ("gene_gene", "plate_probe", "latent_probe"):
         found = scores[scores["benchmark"] == benchmark]
         assert set(found["method"]) >= wanted, benchmark
         assert found["value"].notna().all()

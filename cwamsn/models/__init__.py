@@ -20,6 +20,7 @@ from cwamsn.models.distributed import (
     world,
 )
 from cwamsn.models.exported import exported_state, load_exported
+from cwamsn.models.filter_bank import FILTER_BANK, FilterBank
 from cwamsn.models.float32 import float32_products, set_float32_products, tf32_products
 from cwamsn.models.graphs import RepeatedForward, record, say_unrecorded
 from cwamsn.models.heads import ProjectionHead, Prototypes
@@ -30,6 +31,7 @@ from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_att
 __all__ = [
     "AGNOSTIC",
     "BACKBONE",
+    "FILTER_BANK",
     "PRETRAINED",
     "BagOfChannels",
     "ChannelAgnosticEncoder",
@@ -37,6 +39,7 @@ __all__ = [
     "ChannelwiseEncoder",
     "CrossChannelFormer",
     "Encoder",
+    "FilterBank",
     "GlobalBatchNorm1d",
     "PatchEncoder",
     "PooledEncoder",

@@ -17,6 +17,7 @@ from cwamsn.errors import InputError, nearest
 from cwamsn.models.agnostic import BagOfChannels, ChannelAgnosticEncoder, ChannelTokens
 from cwamsn.models.base import Encoder
 from cwamsn.models.channelwise import ChannelwiseEncoder, ChannelwiseOptions, CrossChannelFormer
+from cwamsn.models.filter_bank import FILTER_BANK, FilterBank
 from cwamsn.models.pretrained import build_pretrained, load_pretrained
 from cwamsn.models.vit import PooledEncoder, ViTEncoder, reference_init, set_attention
 
@@ -78,10 +79,12 @@ def _refused(name: str, options: Mapping[str, object], error: Exception) -> Inpu
 def build_encoder(name: str, in_channels: int, **overrides: Any) -> Encoder:
     """An untrained encoder around the timm model `name` with `in_channels` input channels.
 
-    The name `channelwise` means :class:`cwamsn.models.channelwise.ChannelwiseEncoder`, the names of :data:`AGNOSTIC`
-    those of :mod:`cwamsn.models.agnostic` around the timm model that the option `backbone` names.
+    The name `channelwise` means :class:`cwamsn.models.channelwise.ChannelwiseEncoder`, `filter-bank`
+    :class:`cwamsn.models.filter_bank.FilterBank`, the names of :data:`AGNOSTIC` those of :mod:`cwamsn.models.agnostic`
+    around the timm model that the option `backbone` names.
 
-    Weights are drawn as the MSN reference draws them, from torch's global generator.
+    Weights are drawn as the MSN reference draws them (a filter bank's as torch draws those of convolutions), from
+    torch's global generator.
 
     Parameters
     ----------
@@ -103,6 +106,12 @@ def build_encoder(name: str, in_channels: int, **overrides: Any) -> Encoder:
             return build_channelwise(in_channels, chosen)
         except _REFUSALS as error:
             raise _refused(name, options, error) from error
+    if name == FILTER_BANK:
+        options = {key: value for key, value in overrides.items() if key != "attention"}
+        try:
+            return FilterBank(in_channels, **options)
+        except _REFUSALS as error:
+            raise _refused(name, options, error) from error
     if name in AGNOSTIC:
         backbone = str(overrides.pop("backbone", BACKBONE))
         single = _build_timm(backbone, 1, overrides, "training.encoder_options.backbone")
@@ -120,7 +129,7 @@ def _build_timm(name: str, in_channels: int, options: Mapping[str, Any], key: st
     overrides = dict(options)
     final_norm, attention = overrides.pop("final_norm", True), overrides.pop("attention", "auto")
     if not timm.is_model(name):
-        own = [] if key.endswith("backbone") else [CHANNELWISE, *AGNOSTIC]
+        own = [] if key.endswith("backbone") else [CHANNELWISE, FILTER_BANK, *AGNOSTIC]
         close = difflib.get_close_matches(name, [*timm.list_models(), *own], n=3, cutoff=0.4)
         raise InputError(f"{key}: timm has no model {name!r}; nearest: {', '.join(close) or 'none'}")
     try:

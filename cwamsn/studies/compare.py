@@ -44,6 +44,7 @@ METRICS = {
     "heldout": Metric("retrieval of unseen compounds (mAP)", {"benchmark": "replicate_map", "metric": "heldout_map"}),
 }
 RELATIONS = {"above": 1.0, "below": -1.0}
+NO_WIDTH = 1e-9  # of an interval that only rounding has given one: differences that happen to be equal show nothing
 
 
 def values_of(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -174,7 +175,7 @@ def tested_claims(scores: pd.DataFrame, claims: Sequence[Sequence[str]], level: 
     """Each claim (method, `above` or `below`, method, metric) at each point: the paired difference and a verdict.
 
     `holds`: the whole interval lies on the claimed side of 0; `reversed`: on the other side; `not shown`: it includes
-    0, or there are fewer than two pairs of screens.
+    0, it has no width since the pairs' differences happen to be equal, or there are fewer than two pairs of screens.
 
     Raises InputError for an unknown relation or metric, and for a method that lacks the metric.
     """
@@ -197,6 +198,8 @@ def tested_claims(scores: pd.DataFrame, claims: Sequence[Sequence[str]], level: 
 
 def _verdict(found: dict[str, float], sign: float) -> str:
     low, high = sorted((sign * found["ci_low"], sign * found["ci_high"]))
+    if high - low < NO_WIDTH:
+        return "not shown"
     if low > 0:
         return "holds"
     return "reversed" if high < 0 else "not shown"

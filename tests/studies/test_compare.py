@@ -141,6 +141,15 @@ def test_any_metric_can_be_claimed(metric):
     assert compare.tested_claims(scores, [["a", "above", "b", metric]])["verdict"].tolist() == ["holds"]
 
 
+@pytest.mark.parametrize(("first", "second"), [([0.5, 0.75], [0.25, 0.5]), ([0.3, 0.4], [0.1, 0.2])])
+def test_differences_that_happen_to_be_equal_have_no_interval_and_show_nothing(first, second):
+    """Exactly, or up to rounding: .3 - .1 is not .4 - .2."""
+    scores = study_scores({"a": first, "b": second})
+    for relation in ("above", "below"):
+        table = compare.tested_claims(scores, [["a", relation, "b", "recall"]])
+        assert table["verdict"].tolist() == ["not shown"]
+
+
 def test_a_single_pair_shows_nothing():
     table = compare.tested_claims(study_scores({"a": [0.9], "b": [0.1]}), [["a", "above", "b", "recall"]])
     assert table["verdict"].tolist() == ["not shown"]

@@ -10,6 +10,10 @@ from cwamsn.advice.situation import Situation, shares_places
 
 PAIRED = ("head", "cross-well")
 """Ways that pair wells of a perturbation."""
+NOT_PROBED = ("recall", "ap")
+"""What a head is compared by with its own features: a linear head with as many outputs is a change of coordinates, from
+which a linear probe reads the same phenotype, so that a difference there is one of rounding and regularisation."""
+NO_WIDTH = 1e-9  # of an interval that only rounding has given one
 FEWEST_SCREENS = 3  # two pairs of screens may agree by chance, and then have an interval of no width
 
 
@@ -105,8 +109,9 @@ def compared(evidence: pd.DataFrame, first: str, second: str) -> Comparison:
     evidence : rows of the points that count.
     first, second : keys of `TITLES`, the dearer first.
     """
-    own = evidence[(evidence["first"] == first) & (evidence["second"] == second) & evidence["metric"].isin(METRICS)]
-    own = own[(own["screens"] >= FEWEST_SCREENS) & (own["ci_low"] < own["ci_high"])]  # none, or no width: no interval
+    metrics = NOT_PROBED if (first, second) == ("head", "fixed") else tuple(METRICS)
+    own = evidence[(evidence["first"] == first) & (evidence["second"] == second) & evidence["metric"].isin(metrics)]
+    own = own[(own["screens"] >= FEWEST_SCREENS) & (own["ci_high"] - own["ci_low"] > NO_WIDTH)]  # or no interval
     above, below = bool((own["ci_low"] > 0).any()), bool((own["ci_high"] < 0).any())
     told = {(True, False): "above", (False, True): "below", (True, True): "mixed", (False, False): "not told apart"}
     return Comparison(first, second, told[above, below] if len(own) else "not measured", own)

@@ -14,7 +14,7 @@ from cwamsn.studies.prediction import removable_share
 _NEEDED = ("point", "first", "second", "metric", "difference", "ci_low", "ci_high", "screens", "seeds")
 
 
-def evidence_of(scores: pd.DataFrame, designs: Mapping[str, ScreenSpec], level: float = 0.95) -> pd.DataFrame:
+def evidence_of(scores: pd.DataFrame, designs: Mapping[str, ScreenSpec]) -> pd.DataFrame:
     """Rows of :func:`cwamsn.advice.read_evidence`, for every two ways to align that the study's methods stand for.
 
     Points whose training screen has other nuisance than most are left out: of a real screen one cannot know it, so it
@@ -24,7 +24,6 @@ def evidence_of(scores: pd.DataFrame, designs: Mapping[str, ScreenSpec], level: 
     ----------
     scores : table `study`, whose run is the study's name
     designs : the training screen of each point; those of other layouts than simulated-bray are left out
-    level : coverage of the intervals
     """
     methods = _methods(set(scores["method"]))
     specs = {point: spec for point, spec in designs.items() if isinstance(spec, SimulatedBraySpec)}
@@ -32,7 +31,7 @@ def evidence_of(scores: pd.DataFrame, designs: Mapping[str, ScreenSpec], level: 
     places = {point: _place(spec) for point, spec in specs.items() if spec.nuisance == usual[0][0]}
     found = []
     for second, first in combinations([way for way in COST if way in methods], 2):
-        table = differences(scores, methods[first], level)
+        table = differences(scores, methods[first])  # 95 %, whatever the study prints
         table = table[(table["second"] == methods[second]) & table["metric"].isin(METRICS)]
         table = table[table["point"].isin(places)].reindex(columns=_NEEDED)
         found.append(table.assign(study=scores["run"].iloc[0], first=first, second=second))

@@ -70,7 +70,7 @@ def write_report(scores: pd.DataFrame, study: Study, folder: Path, page: Path) -
             heading = f"{study.titles[study.first]} less the others (paired by screens): {point}"
             lines += _section(heading, _differences(found[found["metric"].isin(shown)], study.titles))
     lines += _where_it_pays(scores, study, folder, tables)
-    tables["evidence"] = evidence_of(scores, study.designs, study.level)
+    tables["evidence"] = evidence_of(scores, study.designs)
     if len(tables["evidence"]):
         lines += ["## What to take", "", pays(tables["evidence"]), "", table(tables["evidence"]), ""]
     for name, found in tables.items():

@@ -65,6 +65,8 @@ def test_above_in_one_number_and_below_in_another_is_no_gain():
             HEAD | {"screens": 1},
             HEAD | {"ci_low": float("nan")},
             HEAD | {"metric": "nuisance"},
+            HEAD | {"metric": "phenotype"},
+            HEAD | {"ci_low": 0.02, "ci_high": 0.02 + 1e-16},
             TRAINED,
         ],
     }

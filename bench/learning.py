@@ -1,0 +1,190 @@
+"""What a small encoder learns of a simulated screen: one factor at a time, and what its architecture could learn.
+
+    OMP_NUM_THREADS=1 python -m bench.learning [--only NAME ...] [--seed 1] [--folder DIR] [--out FILE]
+
+For each setting: trains an encoder on a simulated screen of 400 compounds, embeds an evaluation screen of 200 genes and
+prints what the latent probe reads from it (share of the variance of phenotype and of nuisance, R²), the recall of known
+relationships over all sources, and the plate probe. Settings called `latent ...` are trained to say the phenotype that
+each well was drawn with: the ceiling of an architecture and a number of steps, not a method. Settings that are in FILE
+already are left out, so that a stopped run goes on. Half a minute to seven minutes per setting on one core.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+import yaml
+from torch import nn
+
+from cwamsn.config import load_schema
+from cwamsn.config_files import configuration
+from cwamsn.embeddings import EmbedOptions, latent_columns
+from cwamsn.embeddings.methods import embed_method
+from cwamsn.methods import method_of
+from cwamsn.paths import ScreenPaths
+from cwamsn.recipes import complete_recipe
+from cwamsn.studies.plan import point_screens
+from cwamsn.studies.score import Sections, evaluation_scores
+from cwamsn.studies.screens import make_screen
+from cwamsn.training import Recipe, train
+from cwamsn.training.data import read_training_data
+from cwamsn.training.trainer import Trainer
+from cwamsn.training.weights import save_encoder
+
+ROOT = Path(__file__).resolve().parents[1]
+SINGLE = {"target_from": "image"}
+VIT = {
+    "encoder": "vit_tiny_patch16_224",
+    "encoder_options": {"embed_dim": 96, "depth": 4, "num_heads": 3, "patch_size": 8},
+}
+
+
+def _filters(**options: object) -> dict[str, object]:
+    return {"encoder_options": options}
+
+
+# the default run's recipe with what a name says
+SETTINGS: dict[str, dict[str, object]] = {
+    "untrained": {"epochs": 0},
+    "untrained, 5 pixels": _filters(kernel=5) | {"epochs": 0},
+    "untrained, 9 pixels, stride 4, 48 and 96 filters": _filters(kernel=9, stride=4, widths=[48, 96]) | {"epochs": 0},
+    "untrained, one layer of 48": _filters(kernel=5, widths=[48], depth=0) | {"epochs": 0},
+    "untrained, not standardised": _filters(standardise=False) | {"epochs": 0},
+    "untrained ViT": VIT | {"epochs": 0},
+    "200 steps": {"steps": 200},
+    "400 steps": {"steps": 400},
+    "800 steps": {},
+    "2000 steps": {"steps": 2000},
+    "single well": SINGLE,
+    "single well, 2000 steps": SINGLE | {"steps": 2000},
+    "no masking": {"mask_ratio": 0},
+    "not standardised": _filters(standardise=False),
+    "48 features": _filters(features=48),
+    "one layer of 48": _filters(kernel=5, widths=[48], depth=0),
+    "9 pixels, stride 4, 48 and 96 filters": _filters(kernel=9, stride=4, widths=[48, 96]),
+    "views of a whole field": {"rand_scale": [0.3, 1.0]},
+    "learning rate 3e-3": {"peak_lr": 3e-3},
+    "momentum .996": {"start_momentum": 0.996},
+    "512 prototypes": {"prototypes": 512},
+    "no Sinkhorn": {"sinkhorn_iterations": 0},
+    "supervised contrast": {"objective": "supcon"},
+    "SimCLR across wells": {"objective": "simclr"},
+    "labels": {"objective": "wsl"},
+    "ViT": VIT,
+    "ViT, standard views": VIT | {"rand_scale": [0.3, 1.0], "focal_views": 4, "focal_size": 32},
+    "latent": {"mask_ratio": 0},
+    "latent, 48 features": _filters(features=48) | {"mask_ratio": 0},
+    "latent, ViT": VIT | {"mask_ratio": 0},
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = _options(arguments)
+    torch.set_num_threads(1)
+    config = configuration(ROOT, [], {}, lambda path: yaml.safe_load(Path(path).read_text()))
+    config["study"]["points"] = {"learning": {"evaluation": {"complexes": 40}}}
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="learning-"))
+    screens = _screens(config, options.seed, folder / f"seed{options.seed}")
+    known = (
+        {json.loads(line)["name"] for line in options.out.read_text().splitlines()} if options.out.exists() else set()
+    )
+    for name in options.only or SETTINGS:
+        if name in known:
+            continue
+        row = {"name": name, "seed": options.seed} | _measured(name, config, screens, folder)
+        print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+        with options.out.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def _screens(config: Mapping[str, object], seed: int, folder: Path) -> dict[str, ScreenPaths]:
+    for role, section in point_screens(config, load_schema(ROOT / "config" / "schemas"), "learning", seed).items():
+        if not (folder / f"{role}.done").exists():
+            make_screen(role, section, config, folder)
+            (folder / f"{role}.done").touch()
+    return {role: ScreenPaths(folder / role) for role in ("training", "evaluation")}
+
+
+def _measured(name: str, config: Mapping, screens: Mapping[str, ScreenPaths], folder: Path) -> dict[str, object]:
+    """What one setting reads of the evaluation screen, and what its training cost."""
+    schema = load_schema(ROOT / "config" / "schemas")
+    recipe = Recipe.from_config(complete_recipe(config, schema, "cwa-msn", SETTINGS[name]))
+    began, found = time.process_time(), {}
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        if name.startswith("latent"):
+            found = _say_the_phenotype(recipe, screens["training"], Path(out))
+        else:
+            train(recipe, screens["training"], Path(out), seed=0, threads=1, device="cpu")
+        spent = time.process_time() - began
+        method = method_of("cwa-msn", config["definitions"]["cwa-msn"], [0])
+        embedding = EmbedOptions.from_config(config["embedding"] | {"threads": 1})
+        frame, _ = embed_method(method, screens["evaluation"], 0, embedding, Path(out), imaged_only=True)
+    scores, _ = evaluation_scores(
+        frame,
+        screens["evaluation"],
+        Sections.from_config(config),
+        {"run": "x", "method": name, "seed": 0, "screen": "x"},
+    )
+    return found | {"features": frame.shape[1] - 1, "seconds": round(spent), **_chosen(scores)}
+
+
+def _chosen(scores: pd.DataFrame) -> dict[str, float]:
+    """The numbers of the table, by their columns."""
+    joint = scores[(scores["metric"] == "recall") & (scores["source"] == "joint")].sort_values("value")
+    plates = scores[(scores["benchmark"] == "plate_probe") & scores["metric"].str.contains("linear")]
+    found = {m: scores.loc[scores["metric"] == m, "value"].iloc[0] for m in ("phenotype_r2", "nuisance_r2")}
+    found |= {"recall": joint["value"].iloc[0]}
+    found |= {} if plates.empty else {"plate": plates["value"].iloc[0]}
+    return {key: round(float(value), 3) for key, value in found.items()}
+
+
+def _say_the_phenotype(recipe: Recipe, screen: ScreenPaths, out: Path) -> dict[str, object]:
+    """Train the encoder by regression on the phenotype that each view's well was drawn with, and save it."""
+    trainer = Trainer(recipe, read_training_data(screen, recipe, 0), 0, torch.device("cpu"))
+    encoder, truth = trainer.model.anchor.encoder, pd.read_parquet(screen.host / "truth" / "wells.parquet")
+    wells = truth.set_index("well_id").loc[trainer.data.crops["well_id"]]
+    latent = wells[latent_columns(truth, "phenotype")].to_numpy(np.float32)
+    latent = latent[:, latent.std(axis=0) > 0]  # some axes occur in evaluation screens only
+    wanted = torch.from_numpy((latent - latent.mean(axis=0)) / latent.std(axis=0))
+    head = nn.Linear(encoder.num_features, wanted.shape[1])
+    weights = [*encoder.parameters(), *head.parameters()]
+    optimiser, losses = torch.optim.AdamW(weights, weight_decay=0.05), []
+    for images in trainer.remaining():
+        for group in optimiser.param_groups:
+            group["lr"] = float(trainer.schedules.lr[images.step])
+        of_batch = wanted[torch.from_numpy(images.pairs.anchor)]
+        views = trainer.views(images).anchors[0].images
+        loss = F.mse_loss(head(encoder(views)), of_batch.repeat(len(views) // len(of_batch), 1))
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, 3.0)
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    trainer.model.target.load_state_dict(trainer.model.anchor.state_dict())
+    save_encoder(trainer.model, trainer.description(), out)
+    return {"squared_error": round(float(np.mean(losses[-50:])), 3)}
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.learning", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(SETTINGS), metavar="NAME", help="of the settings in SETTINGS")
+    parser.add_argument("--seed", type=int, default=1, help="of the pair of screens (1)")
+    parser.add_argument("--folder", type=Path, help="where the screens are kept; default: a temporary folder")
+    parser.add_argument(
+        "--out", type=Path, default=Path("learning.jsonl"), help="one line per setting (learning.jsonl)"
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

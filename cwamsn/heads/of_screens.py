@@ -20,7 +20,7 @@ from cwamsn.heads.train import TrainedHead, apply_head, can_validate, train_head
 from cwamsn.hits.positions import note_positions
 from cwamsn.notes import note
 from cwamsn.tables import feature_columns
-from cwamsn.wells import is_treated
+from cwamsn.wells import inchikey_block, is_treated
 
 SCALES = ("screen", "training")
 MOST_ABSENT = 0.2  # share of a head's features that a screen may lack
@@ -67,7 +67,6 @@ def learn_on_screen(
     )
     if doubt := trained.doubt():
         note(doubt)
-    seen = found[chosen & is_treated(found)]
     seen = found[chosen & is_treated(found)]
     about = {
         "method": method,
@@ -126,8 +125,9 @@ def head_embeddings(
     wanted = wells
     if own is not None:
         names_seen = [*_texts(known["trained_on"]), *_texts(known["validated_on"])]
-        kept = ~(is_treated(found) & found["perturbation"].isin(names_seen).to_numpy(bool))
-        wanted = wells[~(is_treated(wells) & wells["perturbation"].isin(names_seen).to_numpy(bool))]
+        seen = set(wells.loc[_seen(wells, names_seen), "well_id"])
+        kept = ~found["well_id"].isin(seen).to_numpy(bool)
+        wanted = wells[~wells["well_id"].isin(seen)]
         note(
             f"the head was learned on {len(names_seen)} other perturbations of this screen, whose {int((~kept).sum())} "
             "wells are left out; it has seen these plates"
@@ -142,6 +142,16 @@ def head_embeddings(
     counts: dict[str, object] = dict(count_wells(out, wanted, max_missing_share, folder))
     told = {"head_sha256": known["weights_sha256"], "wells_left_out": int((~kept).sum())}
     return out, counts | told
+
+
+def _seen(wells: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """(N,) bool: treated wells of these perturbations, or of the same compound by another name."""
+    seen = wells["perturbation"].isin(names).to_numpy(bool)
+    if "inchikey" in wells:
+        blocks = inchikey_block(wells["inchikey"])
+        known = blocks[seen & is_treated(wells)].dropna()
+        seen = seen | blocks.isin(known).to_numpy(bool)
+    return np.asarray(seen & is_treated(wells), dtype=bool)
 
 
 def _parts(wells: pd.DataFrame, share: float | None) -> tuple[np.ndarray, np.ndarray]:

@@ -76,6 +76,21 @@ def test_wells_of_the_screen_itself_that_were_learned_on_get_no_vectors(learned)
     assert precision(found, wells) > precision(before, wells) + 0.2
 
 
+def test_a_compound_that_was_learned_on_under_another_name_gets_no_vectors_either(tmp_path):
+    values, wells = screen(perturbations=40)
+    keys = wells["perturbation"].str.replace("p", "ABCDEFGHIJK").add("-UHFFFAOYSA-N")
+    salt = wells["perturbation"] == "p039"
+    wells["inchikey"] = keys.mask(salt, "ABCDEFGHIJK001-XYZXYZXYSA-N")
+    wells["split"] = np.where(wells["perturbation"] < "p030", "train", "test")
+    path, wells = written(tmp_path / "wells.parquet", wells)
+    frame = features_frame(wells["well_id"].to_numpy(), values)
+    learn_on_screen(frame, path, wells, HeadOptions(steps=1, validation=0), tmp_path / "head")
+    found, counts = head_embeddings(frame, path, wells, tmp_path / "head")
+    named = wells.set_index("well_id").loc[found["well_id"], "perturbation"]
+    assert sorted(named.unique()) == [f"p{i:03d}" for i in range(30, 39)]
+    assert counts["wells_left_out"] == 31 * 4
+
+
 def test_what_a_head_saw_of_another_table_of_the_same_plates_is_found(learned, tmp_path):
     root, _, wells, frame = learned
     path, again = written(tmp_path / "wells.parquet", wells.assign(split=None))

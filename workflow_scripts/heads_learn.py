@@ -24,5 +24,8 @@ with job(snakemake):
         method=params["features"],
         share=params["share"],
     )
-    print(f"precision {trained.before:.3f} before, {trained.after:.3f} after {trained.steps} steps")
+    print(
+        f"precision {trained.before:.3f} before, {trained.scaled:.3f} with each feature scaled, "
+        f"{trained.after:.3f} after {trained.steps} steps"
+    )
     print(trained.log.to_string(index=False))

@@ -96,6 +96,7 @@ def command(
         "trained_on": len(trained.trained_on),
         "validated_on": len(trained.validated_on),
         "precision_before": trained.before,
+        "precision_scaled": trained.scaled,
         "precision_after": trained.after,
         "better": trained.better,
         "steps": trained.steps,
@@ -104,7 +105,7 @@ def command(
     lines = [
         f"learned on {len(trained.trained_on)} perturbations in {trained.steps} steps; replicates of "
         f"{len(trained.validated_on)} others across plates: mean average precision {trained.before:.3f} before, "
-        f"{trained.after:.3f} after",
+        f"{trained.scaled:.3f} with each feature scaled, {trained.after:.3f} after",
         *([f"head: {head}"] if head is not None else []),
     ]
     return _written(aligned, out, value, lines)

@@ -48,6 +48,7 @@ def save_head(
         "trained_on": trained.trained_on,
         "validated_on": trained.validated_on,
         "precision_before": _number(trained.before),
+        "precision_scaled": _number(trained.scaled),
         "precision_after": _number(trained.after),
         "steps": trained.steps,
         "log": looks,

@@ -35,6 +35,7 @@ def learn_on_profiles(
         "on": chosen,
         "options": asdict(options),
         "precision_before": trained.before,
+        "precision_scaled": trained.scaled,
         "precision_after": trained.after,
         "perturbations_trained_on": len(trained.trained_on),
     }

@@ -33,6 +33,8 @@ class TrainedHead:
     """Perturbations that said when to stop."""
     before: float
     """Mean average precision of their replicates across plates, of the features as they came; NaN: none held out."""
+    scaled: float
+    """The same of the standardised features, which is what scaling alone gives."""
     after: float
     """The same of the head that is kept."""
     steps: int
@@ -42,8 +44,8 @@ class TrainedHead:
 
     @property
     def better(self) -> bool:
-        """Whether unseen perturbations' replicates find each other better than before."""
-        return self.after > self.before
+        """Whether unseen perturbations' replicates find each other better than before, and than by scaling alone."""
+        return self.after > max(self.before, self.scaled)
 
     def doubt(self) -> str | None:
         """What the reader must know of whether the head helps; None where it does."""
@@ -51,9 +53,11 @@ class TrainedHead:
             return None
         if not self.validated_on:
             return "no perturbation was held out from the head's training, so nothing says whether it helps"
+        keep = "as they are" if self.before >= self.scaled else "and scale each feature"
         return (
             f"the head does not help: replicates of perturbations that it was not trained on find each other with mean "
-            f"average precision {self.after:.3f}, {self.before:.3f} before; keep the vectors as they are"
+            f"average precision {self.after:.3f}, {self.before:.3f} before and {self.scaled:.3f} with each feature "
+            f"scaled; keep the vectors {keep}"
         )
 
 
@@ -178,6 +182,7 @@ def _train(
         return precision_across(vectors.numpy(), groups[looked], plates[looked])
 
     before = precision_across(of_wells[looked], groups[looked], plates[looked])
+    scaled = precision_across(shown.numpy(), groups[looked], plates[looked])
     best, best_step, kept = precision(head), 0, copy.deepcopy(head.state_dict())
     log = [{"step": 0, "loss": float("nan"), "precision": best}]
     step, epoch, total = 0, 0, 0.0
@@ -206,6 +211,7 @@ def _train(
         sorted(map(str, np.unique(sampler.perturbations))),
         names,
         before,
+        scaled,
         best,
         best_step,
         pd.DataFrame(log),

@@ -45,6 +45,14 @@ def test_a_head_is_measured_against_the_features_as_they_came_not_as_it_standard
     assert trained.before == pytest.approx(precision_across(scaled[held], groups, plates), abs=1e-6)
 
 
+def test_what_scaling_alone_gives_is_no_help_of_the_head():
+    features, wells = screen(perturbations=60, nuisance=0.5)
+    features[:, 0] = 1e4 * np.random.default_rng(0).normal(size=len(features))
+    trained = train_head(features, wells, HeadOptions(**SHORT | {"residual": True, "learning_rate": 0.0, "steps": 1}))
+    assert trained.after == trained.scaled > trained.before + 0.1
+    assert not trained.better and "keep the vectors and scale each feature" in trained.doubt()
+
+
 def test_features_that_hold_nothing_but_noise_are_said_not_to_be_helped():
     features, wells = screen(perturbations=60)
     noise = np.random.default_rng(1).normal(size=features.shape).astype(np.float32)

@@ -45,7 +45,8 @@ def command(
     """Export a trained encoder as a folder that loads without this package.
 
     RUN is the folder of a run or its name below results/. The folder is in the layout of the Hugging Face hub: weights,
-    configuration, preprocessing, a model card with the run's scores, and a file that loads it with timm and torch.
+    configuration, preprocessing, a model card with the run's scores, and a file that loads it with torch, and with timm
+    where the network is one of timm's.
     """
     results = _results(run)
     folder = _training(results, method, seed)

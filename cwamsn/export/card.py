@@ -12,6 +12,7 @@ from cwamsn import tables
 from cwamsn.encoder_files import ENCODER, TRAINING, trained_on
 from cwamsn.errors import InputError
 from cwamsn.exposure import SEEN
+from cwamsn.models import FILTER_BANK
 
 # Terms of the images of a source, as docs/data.md has them.
 TERMS = {
@@ -59,7 +60,7 @@ def model_card(config: Mapping[str, Any], preprocessing: Mapping[str, Any], publ
     training = config[TRAINING]
     simulated = bool((training.get("training_screen") or {}).get("simulated"))
     front = {
-        "library_name": "timm",
+        "library_name": "timm" if _by_timm(config) else "pytorch",
         "tags": ["cell-painting", "microscopy", "representation-learning", *(["simulated"] if simulated else [])],
         "pipeline_tag": "image-feature-extraction",
     } | ({"license": publication.licence} if publication.licence else {})
@@ -75,6 +76,11 @@ def model_card(config: Mapping[str, Any], preprocessing: Mapping[str, Any], publ
     return f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n" + "\n\n".join(filter(None, sections)) + "\n"
 
 
+def _by_timm(config: Mapping[str, Any]) -> bool:
+    """Whether the network is built by timm; a filter bank is written out in the loader."""
+    return bool(config["architecture"] != FILTER_BANK)
+
+
 def _use(config: Mapping[str, Any]) -> str:
     channels, size = ", ".join(config["channels"]), config["input_size"]
     if ENCODER in config:
@@ -85,12 +91,13 @@ def _use(config: Mapping[str, Any]) -> str:
     else:
         text = f"Channels, in order: {channels}. Input: {size} x {size} pixels."
         load, architecture = "load_encoder()", config["architecture"]
+    needed = "timm, torch and safetensors" if _by_timm(config) else "torch and safetensors"
     return f"""## Use
 
 {architecture}, {config["num_features"]} features: the {config["features"][config["feature"]]}. {text}
 
 ```python
-from load_encoder import load_encoder, normalised  # in this folder; needs timm, torch and safetensors
+from load_encoder import load_encoder, normalised  # in this folder; needs {needed}
 
 encoder, config = {load}
 features = encoder(normalised(images, mean, std, config["input_size"]))  # uint8 (B, C, H, W); statistics of your screen
@@ -172,6 +179,11 @@ def _limits(config: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> str:
     )
     if ENCODER in config and config[TRAINING]["recipe"].get("channel_sampling", "none") == "none":
         stains += " It was trained on all of them at once, never on a part."
+    if not _by_timm(config) and config["model_args"]["standardise"]:
+        stains += (
+            "\n- It brings each channel of each image to mean 0 and spread 1 first: a difference in the brightness of "
+            "a whole stain hardly reaches its features."
+        )
     names = (
         "`config.json` names them, `training.seen_in_training`" if SEEN in config[TRAINING] else "they are not named"
     )

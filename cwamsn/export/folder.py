@@ -28,7 +28,15 @@ from cwamsn.errors import InputError
 from cwamsn.export.card import Publication, model_card
 from cwamsn.exposure import SEEN
 from cwamsn.files import atomic_directory, atomic_path, sha256, write_json
-from cwamsn.models import BACKBONE, ChannelAgnosticEncoder, PooledEncoder, ViTEncoder, encoder_arguments, exported_state
+from cwamsn.models import (
+    BACKBONE,
+    ChannelAgnosticEncoder,
+    FilterBank,
+    PooledEncoder,
+    ViTEncoder,
+    encoder_arguments,
+    exported_state,
+)
 from cwamsn.training import Recipe
 
 FEATURES = {
@@ -36,8 +44,7 @@ FEATURES = {
     "cls_norm": "class token after the final LayerNorm",
 }
 POOLED = "pooled features of the network"
-LOADERS = {False: "load_encoder.py", True: "load_channels_encoder.py"}
-"""The file that loads the folder, by whether the encoder takes any channels."""
+STATISTICS = "mean and spread of the responses of its filters, level by level"
 
 
 def export_encoder(
@@ -48,11 +55,11 @@ def export_encoder(
     embedding: EmbedOptions | None = None,
     publication: Publication | None = None,
 ) -> Path:
-    """Write an encoder as a folder that timm loads without this package.
+    """Write an encoder as a folder that others load without this package.
 
-    It holds `model.safetensors` (the network under timm's names), `config.json` (architecture, channels, feature, how
-    it was trained), `preprocessing.json`, `README.md` (the model card) and `load_encoder.py`. It is a valid `path` of a
-    method of kind `encoder`, with the same embeddings.
+    It holds `model.safetensors` (the network, a timm model under timm's names), `config.json` (architecture, channels,
+    feature, how it was trained), `preprocessing.json`, `README.md` (the model card) and `load_encoder.py`. It is a
+    valid `path` of a method of kind `encoder`, with the same embeddings.
 
     Parameters
     ----------
@@ -65,8 +72,8 @@ def export_encoder(
     Raises
     ------
     InputError
-        The folder holds no encoder, one that timm cannot load alone, or is exported already; the feature is that of
-        the projection head; `to` holds files.
+        The folder holds no encoder, one around a frozen published network, or is exported already; the feature is that
+        of the projection head; `to` holds files.
     """
     crops, embedding, to = crops or CropOptions(), embedding or EmbedOptions(), Path(to)
     files = encoder_files(folder)
@@ -75,8 +82,8 @@ def export_encoder(
     digest = check_weights(files)
     if embedding.feature not in FEATURES:
         raise InputError(
-            f"embedding.feature: {embedding.feature} is computed by the projection head, which timm does not have; "
-            f"export one of {', '.join(FEATURES)}"
+            f"embedding.feature: {embedding.feature} is computed by the projection head, which an export does not "
+            f"hold; export one of {', '.join(FEATURES)}"
         )
     if to.exists() and (to.is_file() or any(to.iterdir())):
         raise InputError(f"{to}: exists and is not empty; give a new folder, or remove it")
@@ -99,17 +106,24 @@ def export_encoder(
         write_json(preparation, temporary / "preprocessing.json")
         card = model_card(config, preparation, publication)
         (temporary / "README.md").write_text(card)
-        shutil.copyfile(Path(__file__).with_name(LOADERS[ENCODER in config]), temporary / "load_encoder.py")
+        shutil.copyfile(Path(__file__).with_name(_loader(module.encoder)), temporary / "load_encoder.py")
     return to
+
+
+def _loader(encoder: object) -> str:
+    """The file that loads the folder of such an encoder."""
+    if isinstance(encoder, FilterBank):
+        return "load_filter_bank_encoder.py"
+    return "load_channels_encoder.py" if isinstance(encoder, ChannelAgnosticEncoder) else "load_encoder.py"
 
 
 def _state(encoder: object, folder: str | Path) -> dict[str, Tensor]:
     """The weights under the names of :func:`cwamsn.models.exported_state`, as a file takes them."""
-    if isinstance(encoder, ChannelAgnosticEncoder | ViTEncoder | PooledEncoder):
+    if isinstance(encoder, ChannelAgnosticEncoder | ViTEncoder | PooledEncoder | FilterBank):
         return {name: tensor.detach().cpu().contiguous() for name, tensor in exported_state(encoder).items()}
     raise InputError(
-        f"{folder}: its encoder is no timm model: it holds a frozen network whose weights are published elsewhere, on "
-        "terms of their own; pass the folder of the training on, kind: encoder takes it"
+        f"{folder}: its encoder cannot be exported: it holds a frozen network whose weights are published elsewhere, "
+        "on terms of their own; pass the folder of the training on, kind: encoder takes it"
     )
 
 
@@ -118,11 +132,14 @@ def _config(encoder: Any, description: Mapping[str, Any], embedding: EmbedOption
     recipe = Recipe.from_config(description["recipe"])
     size, channels = description["input_size"], description["channels"]
     arguments = encoder_arguments(recipe.network.encoder, recipe.network.encoder_options, size)
+    if isinstance(encoder, FilterBank):
+        arguments = dict(encoder.options)
     agnostic = isinstance(encoder, ChannelAgnosticEncoder)
     class_token = agnostic or isinstance(encoder, ViTEncoder)
     # a network of one channel has no numbers of several
     unit = {} if agnostic else {key: [value / 255 for value in description[key]] for key in ("mean", "std")}
     named = {ENCODER: recipe.network.encoder} if agnostic else {}
+    pooled = STATISTICS if isinstance(encoder, FilterBank) else POOLED
     architecture = str(arguments.pop("backbone", BACKBONE)) if agnostic else recipe.network.encoder
     return named | {
         "architecture": architecture,
@@ -138,7 +155,7 @@ def _config(encoder: Any, description: Mapping[str, Any], embedding: EmbedOption
         },
         "class_token": class_token,
         "feature": embedding.feature,
-        "features": FEATURES if class_token else dict.fromkeys(FEATURES, POOLED),
+        "features": FEATURES if class_token else dict.fromkeys(FEATURES, pooled),
         "network": "anchor" if "target" not in description["networks"] else embedding.encoder,
         "channels": channels,
         "input_size": size,

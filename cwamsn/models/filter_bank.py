@@ -35,6 +35,10 @@ class FilterBank(Encoder):
     blank : side of the squares that a mask blanks out, pixels: what leaving patches out is for a transformer.
     features : a last layer brings the pooled responses to so many features; None: they are the features.
 
+    Attributes
+    ----------
+    options : all arguments but the channels, with which it is built again whatever the defaults are by then.
+
     Raises
     ------
     ValueError
@@ -58,6 +62,8 @@ class FilterBank(Encoder):
         if not widths or min(*widths, kernel, stride, blank, depth + 1, least) < 1:
             raise ValueError("widths, kernel, stride, blank and features must be at least 1, depth at least 0")
         self.in_channels, self.standardise = in_channels, standardise
+        self.options = {"widths": list(widths), "kernel": kernel, "stride": stride, "depth": depth}
+        self.options |= {"standardise": standardise, "blank": blank, "features": features}
         self.patch_size = (blank, blank)
         pooled = 2 * sum(widths)
         self.num_features = features or pooled

@@ -22,6 +22,7 @@ from cwamsn.errors import InputError
 from cwamsn.export import Publication, export_encoder, to_onnx
 from cwamsn.exposure import SEEN
 from cwamsn.files import sha256
+from cwamsn.models import FilterBank
 from cwamsn.training import Recipe
 from cwamsn.training.model import Model
 from cwamsn.training.weights import save_encoder
@@ -36,6 +37,11 @@ VIT = {
     "prototypes": 4,
 }
 CONVOLUTIONS = VIT | {"encoder": "resnet10t", "encoder_options": {}, "mask_ratio": 0, "focal_views": 0}
+BANK = CONVOLUTIONS | {"encoder": "filter-bank", "encoder_options": {"widths": [6, 8], "kernel": 5, "stride": 2}}
+POOLED = {
+    "resnet10t": "pooled features of the network",
+    "filter-bank": "mean and spread of the responses of its filters",
+}
 FROZEN = {"frozen": "efficientnet-lite0", "width": 16, "out_features": 12, "depth": 1, "heads": 2}
 CHANNELWISE = CONVOLUTIONS | {"encoder": "channelwise", "encoder_options": FROZEN}
 # a Python that cannot import this package, whatever is installed
@@ -43,7 +49,7 @@ ALONE = """
 import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "cwamsn": raise ImportError(name)
+        if name.split(".")[0] in sys.argv[4].split(): raise ImportError(name)
 sys.meta_path.insert(0, Refuse())
 sys.path.insert(0, sys.argv[1])
 from load_encoder import load_encoder, normalised
@@ -97,10 +103,10 @@ def images(count=3, side=SIDE, seed=0):
     return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (count, 3, side, side), dtype=np.uint8))
 
 
-def seen_alone(folder, given, feature="cls_last_block", side=SIDE):
-    """Features and normalised images by a Python without this package."""
+def seen_alone(folder, given, feature="cls_last_block", side=SIDE, without="cwamsn"):
+    """Features and normalised images by a Python without this package, and `without` others."""
     torch.save({"images": images(side=side), "mean": [90.0, 80.0, 70.0], "std": [30.0, 20.0, 40.0]}, given)
-    command = [sys.executable, "-I", "-c", ALONE, str(folder), str(given), feature]
+    command = [sys.executable, "-I", "-c", ALONE, str(folder), str(given), feature, without]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert result.returncode == 0, result.stderr
     return torch.load(given)
@@ -151,13 +157,36 @@ def test_timm_itself_opens_the_folder(exported):
     assert result.stdout.strip() == "24", result.stderr
 
 
-def test_convolutions_are_exported_too(tmp_path):
-    folder = export_encoder(train(tmp_path / "t", CONVOLUTIONS), tmp_path / "new")
-    found = seen_alone(folder, tmp_path / "given.pt")
+@pytest.mark.parametrize("recipe", [CONVOLUTIONS, BANK, BANK | {"encoder_options": {"widths": [6], "features": 4}}])
+def test_convolutions_are_exported_too(tmp_path, recipe):
+    folder, name = export_encoder(train(tmp_path / "t", recipe), tmp_path / "new"), recipe["encoder"]
+    found = seen_alone(folder, tmp_path / "given.pt", without="cwamsn timm" if name == "filter-bank" else "cwamsn")
     torch.testing.assert_close(
         found["features"], load_encoder(tmp_path / "t").encoder(found["seen"]), rtol=0, atol=1e-5
     )
-    assert json.loads((folder / "config.json").read_text())["features"]["cls_norm"] == "pooled features of the network"
+    config = json.loads((folder / "config.json").read_text())
+    assert not config["class_token"] and POOLED[name] in config["features"]["cls_norm"]
+    for feature in ("cls_last_block", "cls_norm"):
+        own, other = (load_encoder(f, feature=feature).encoder for f in (tmp_path / "t", folder))
+        assert torch.equal(own(found["seen"]), other(found["seen"]))
+
+
+def test_an_exported_filter_bank_is_built_alike_where_a_default_has_changed(tmp_path, monkeypatch):
+    """A stride has no weight whose shape would tell."""
+    folder = export_encoder(train(tmp_path / "t", BANK | {"encoder_options": {"widths": [6]}}), tmp_path / "new")
+    seen = images().float() / 100 - 1
+    before = load_encoder(folder).encoder(seen)
+    monkeypatch.setitem(FilterBank.__init__.__kwdefaults__, "stride", 1)
+    assert torch.equal(load_encoder(folder).encoder(seen), before)
+    assert not torch.allclose(load_encoder(tmp_path / "t").encoder(seen), before, atol=1e-4)
+
+
+def test_the_card_of_a_filter_bank_says_what_it_needs_and_does_not_see(tmp_path):
+    raw = BANK | {"encoder_options": BANK["encoder_options"] | {"standardise": False}}
+    for name, recipe in (("a", BANK), ("b", raw)):
+        card = (export_encoder(train(tmp_path / name, recipe), tmp_path / f"{name}-new") / "README.md").read_text()
+        assert "in this folder; needs torch and safetensors" in card and "library_name: pytorch" in card
+        assert ("the brightness of a whole stain hardly reaches its features" in card) == (name == "a")
 
 
 def test_the_card_says_what_a_reader_must_know(trained, tmp_path):
@@ -227,7 +256,7 @@ def test_what_cannot_be_exported_is_refused(trained, exported, tmp_path):
     cases = {
         "is exported already; copy the folder": (exported, {}),
         "embedding.feature: head is computed by the projection head": (trained, {"feature": "head"}),
-        "its encoder is no timm model: it holds a frozen network": (train(tmp_path / "c", CHANNELWISE), {}),
+        "its encoder cannot be exported: it holds a frozen network": (train(tmp_path / "c", CHANNELWISE), {}),
         "holds no encoder": (tmp_path / "nowhere", {}),
     }
     for message, (folder, options) in cases.items():
@@ -270,16 +299,19 @@ def test_a_changed_description_of_an_export_is_refused(trained, tmp_path):
         load_encoder(folder)
 
 
-def test_the_batch_of_an_exported_graph_is_dynamic(trained):
+@pytest.mark.parametrize("recipe", [VIT, BANK])
+def test_the_batch_of_an_exported_graph_is_dynamic(tmp_path, recipe):
     """What ONNX needs, without its packages: nothing in the forward pass reads the batch as a number."""
-    encoder, _ = load_encoder(trained)
+    encoder, _ = load_encoder(train(tmp_path, recipe))
     shapes = ({0: torch.export.Dim("batch")},)
     graph = torch.export.export(encoder, (torch.zeros(2, 3, SIDE, SIDE),), dynamic_shapes=shapes).module()
     seen = images(7).float() / 100 - 1
     torch.testing.assert_close(graph(seen), encoder(seen), rtol=0, atol=1e-5)
 
 
-def test_onnx_gives_the_same_features_for_any_batch(trained, tmp_path):
+@pytest.mark.parametrize("recipe", [VIT, BANK])
+def test_onnx_gives_the_same_features_for_any_batch(tmp_path, recipe):
+    trained = train(tmp_path / "t", recipe)
     pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
     onnxruntime = pytest.importorskip("onnxruntime")

@@ -14,7 +14,7 @@ SMALL = Path(__file__).with_name("small.yaml")
 
 def tiny() -> dict:
     """The tiny run's own configuration, to be changed and written to any folder."""
-    return yaml.safe_load(TINY.read_text()) | {"extends": str(ROOT / "config" / "config.yaml")}
+    return yaml.safe_load(TINY.read_text()) | {"extends": str(ROOT / "config" / "small_vit.yaml")}
 
 
 def small() -> dict:

@@ -110,7 +110,7 @@ def test_misspelt_rows_and_keys_offer_the_nearest(copy, blocks, tmp_path):
 @pytest.mark.slow
 def test_the_new_method_appears_in_its_table(copy, tmp_path):
     """The whole way on the tiny screens: images, training, embeddings, scores, table 1."""
-    (copy / "tiny.yaml").write_text(yaml.safe_dump(tiny() | {"extends": "config/config.yaml"}))
+    (copy / "tiny.yaml").write_text(yaml.safe_dump(tiny() | {"extends": "config/small_vit.yaml"}))
     files = ["--configfile", str(copy / "tiny.yaml"), str(copy / "my_objective.yaml")]
     result = snakemake(copy, tmp_path, "table1", *files)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]

@@ -54,7 +54,9 @@ def job(snakemake: Snakemake) -> Iterator[None]:
     show_on(terminal, name)
     with open(snakemake.log[0], "w", buffering=1) as log:  # noqa: PTH123 - log paths are plain strings
         sys.stdout = sys.stderr = log
-        logging.basicConfig(stream=log, level=logging.INFO, format="%(message)s", force=True)
+        heard, logging.root.handlers = logging.root.handlers, [logging.StreamHandler(log)]
+        level = logging.root.level
+        logging.root.setLevel(logging.INFO)
         try:
             with collected() as lines:
                 yield
@@ -74,6 +76,8 @@ def job(snakemake: Snakemake) -> Iterator[None]:
             raise
         finally:
             sys.stdout, sys.stderr = before, terminal
+            logging.root.handlers = heard  # the log is closed: what is said after the job must not go there
+            logging.root.setLevel(level)
 
 
 def full_spec(snakemake: Snakemake) -> dict[str, Any]:

@@ -33,6 +33,13 @@ def test_a_note_stands_on_the_terminal_in_the_log_and_in_the_output(tmp_path, ca
     assert read_notes([tmp_path / "notes.json"]) == ["179 of 512 dimensions are left", "two controls"]
 
 
+def test_after_a_job_warnings_go_where_they_went_before(tmp_path):
+    before = logging.root.handlers[:], logging.root.level
+    with job(a_job(tmp_path)):
+        assert logging.root.handlers != before[0]
+    assert (logging.root.handlers, logging.root.level) == before
+
+
 def test_a_job_without_notes_leaves_an_empty_list_and_a_failed_one_nothing(tmp_path, capfd):
     with job(a_job(tmp_path, notes=tmp_path / "none.json")):
         pass

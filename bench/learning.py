@@ -5,8 +5,8 @@
 For each setting: trains an encoder on a simulated screen of 400 compounds, embeds an evaluation screen of 200 genes and
 prints what the latent probe reads from it (share of the variance of phenotype and of nuisance, R²), the recall of known
 relationships over all sources, and the plate probe. Settings called `latent ...` are trained to say the phenotype that
-each well was drawn with: the ceiling of an architecture and a number of steps, not a method. Settings that are in FILE
-already are left out, so that a stopped run goes on. Half a minute to seven minutes per setting on one core.
+each well was drawn with: the ceiling of an architecture and a number of steps, not a method. Settings that FILE has
+for this seed are left out, so that a stopped run goes on. Half a minute to seven minutes per setting on one core.
 """
 
 import argparse
@@ -95,9 +95,8 @@ def main(arguments: list[str] | None = None) -> None:
     config["study"]["points"] = {"learning": {"evaluation": {"complexes": 40}}}
     folder = options.folder or Path(tempfile.mkdtemp(prefix="learning-"))
     screens = _screens(config, options.seed, folder / f"seed{options.seed}")
-    known = (
-        {json.loads(line)["name"] for line in options.out.read_text().splitlines()} if options.out.exists() else set()
-    )
+    rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    known = {row["name"] for row in rows if row["seed"] == options.seed}
     for name in options.only or SETTINGS:
         if name in known:
             continue

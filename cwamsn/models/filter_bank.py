@@ -72,7 +72,7 @@ class FilterBank(Encoder):
         self.stem = nn.Conv2d(in_channels, widths[0], kernel, stride, padding=kernel // 2)
         self.levels = nn.ModuleList([nn.Sequential(*[Residual(width) for _ in range(depth)]) for width in widths])
         self.halve = nn.ModuleList([nn.Conv2d(a, b, 2, 2) for a, b in itertools.pairwise(widths)])
-        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+        self.to(memory_format=torch.channels_last)  # a quarter less time on a CPU
 
     def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:
         """Features of images; `keep` (n,) or (B, n) are the squares that are not blanked out, row by row."""

@@ -14,7 +14,6 @@ from torch import nn
 from cwamsn.errors import InputError
 from cwamsn.models.agnostic import ChannelAgnosticEncoder
 from cwamsn.models.channelwise import ChannelwiseEncoder
-from cwamsn.models.filter_bank import FilterBank
 from cwamsn.models.vit import PooledEncoder, ViTEncoder
 
 
@@ -31,8 +30,6 @@ def _repeated(encoder: nn.Module) -> list[nn.Module]:
         return list(encoder.single.vit.blocks)
     if isinstance(encoder, PooledEncoder):
         return [encoder.model]
-    if isinstance(encoder, FilterBank):
-        return [block for level in encoder.levels for block in level.children()]
     if isinstance(encoder, ChannelwiseEncoder):
         return [encoder.frozen, encoder.former]
     return [encoder]

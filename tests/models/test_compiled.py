@@ -37,8 +37,8 @@ def test_what_is_repeated_is_compiled_and_keeps_its_names():
     assert isinstance(channelwise, ChannelwiseEncoder)
     assert _repeated(vit) == list(vit.vit.blocks) and _repeated(pooled) == [pooled.model]
     assert _repeated(channelwise) == [channelwise.frozen, channelwise.former]
-    bank = build_encoder("filter-bank", 5, widths=[4, 6], depth=2)
-    assert _repeated(bank) == [*bank.levels[0], *bank.levels[1]]
+    bank = build_encoder("filter-bank", 5, widths=[4, 6])
+    assert _repeated(bank) == [bank]
     for encoder in (vit, pooled, channelwise, bank):
         names = list(encoder.state_dict())
         compile_encoder(encoder)

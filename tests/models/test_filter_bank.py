@@ -5,7 +5,7 @@ import torch
 
 from cwamsn.errors import InputError
 from cwamsn.models import FilterBank, build_encoder
-from cwamsn.models.filter_bank import mean_and_spread, standardised
+from cwamsn.models.filter_bank import band_pass, mean_and_spread, standardised
 
 
 @pytest.fixture
@@ -25,6 +25,45 @@ def test_features_are_mean_and_spread_of_every_filter(encoder, images):
     responses = torch.randn(2, 3, 4, 5)
     expected = torch.cat([responses.mean((2, 3)), responses.var((2, 3), correction=0).add(1e-4).sqrt()], dim=1)
     torch.testing.assert_close(mean_and_spread(responses), expected)
+
+
+def test_every_further_scale_sees_the_image_at_half_its_resolution(images):
+    encoder = build_encoder("filter-bank", 5, widths=[6, 6], kernel=3).eval()
+    halved = torch.nn.functional.avg_pool2d(images, 2)
+    encoder.standardise = False  # else the halved images would be brought to spread 1 of their own
+    encoder.scales[1].load_state_dict(encoder.scales[0].state_dict())
+    torch.testing.assert_close(encoder(images)[:, 12:], encoder(halved)[:, :12])
+
+
+def test_filters_start_at_one_size_of_structure_each():
+    torch.manual_seed(0)
+    filters = band_pass(40, 5, 9)
+    torch.testing.assert_close(filters.sum((2, 3)), torch.zeros(40, 5), rtol=0, atol=1e-5)  # blind to brightness
+    torch.testing.assert_close(filters.square().sum((1, 2, 3)), torch.ones(40))
+    channels = (filters.abs().amax((2, 3)) > 0).sum(1)
+    assert set(channels.tolist()) == {1, 2}
+    spectrum = torch.fft.fft2(filters.sum(1), s=(64, 64)).abs().square()[:, :, :33]
+    waves = torch.hypot(torch.fft.fftfreq(64)[:, None], torch.fft.rfftfreq(64)[None])
+    centre = (spectrum * waves).sum((1, 2)) / spectrum.sum((1, 2))
+    noise = torch.fft.fft2(torch.randn(40, 9, 9), s=(64, 64)).abs().square()[:, :, :33]
+    spread = ((spectrum * (waves - centre[:, None, None]) ** 2).sum((1, 2)) / spectrum.sum((1, 2))).sqrt()
+    mean = ((noise * waves).sum((1, 2)) / noise.sum((1, 2)))[:, None, None]
+    of_noise = ((noise * (waves - mean) ** 2).sum((1, 2)) / noise.sum((1, 2))).sqrt()
+    assert spread.median() < 0.6 * of_noise.median() and centre.max() > 2.5 * centre.min()
+
+
+def test_the_start_follows_the_seed():
+    def drawn(seed, start):
+        torch.manual_seed(seed)
+        return build_encoder("filter-bank", 5, widths=[6], start=start).scales[0].weight
+
+    assert torch.equal(drawn(1, "bands"), drawn(1, "bands"))
+    assert not torch.equal(drawn(1, "bands"), drawn(2, "bands"))
+    assert drawn(1, "noise").sum((2, 3)).abs().max() > 0.1
+
+
+def test_a_filter_of_one_pixel_starts_as_a_weight_of_channels():
+    torch.testing.assert_close(band_pass(4, 3, 1).square().sum((1, 2, 3)), torch.ones(4))
 
 
 def test_the_number_of_features_can_be_chosen(images):
@@ -49,7 +88,7 @@ def test_without_standardisation_gain_is_seen(images):
 
 
 def test_a_texture_is_the_same_wherever_it_lies(images):
-    encoder = FilterBank(5, widths=[4], kernel=1, stride=1, depth=0)
+    encoder = FilterBank(5, widths=[4], kernel=1, stride=1)
     order = torch.randperm(64, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(encoder(images[:, :, order]), encoder(images), rtol=1e-4, atol=1e-4)
 
@@ -75,7 +114,7 @@ def test_every_weight_gets_a_gradient(encoder, images):
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in encoder.parameters())
 
 
-@pytest.mark.parametrize("options", [{"width": [3]}, {"widths": []}, {"widths": [0]}, {"stride": 0}, {"features": 0}])
+@pytest.mark.parametrize("options", [{"width": [3]}, {"widths": []}, {"widths": [0]}, {"stride": 0}, {"features": 0}, {"start": "x"}])
 def test_options_that_do_not_fit_are_refused_in_one_line(options):
     with pytest.raises(InputError, match="encoder_options: filter-bank does not take"):
         build_encoder("filter-bank", 5, **options)

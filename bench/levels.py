@@ -68,7 +68,7 @@ def retrieval(given: argparse.Namespace) -> None:
     vectors, wells = screen(given.wells)
     chosen = np.random.default_rng(1).random(len(wells)) < given.share
     options = RetrievalOptions(threads=given.threads)
-    what = f"retrieval, {len(wells):,} wells, {chosen.sum():,} of them queries"
+    what = f"retrieval, {len(wells):,} wells, {chosen.sum():,} of them drawn as queries"
     table = timed(what, lambda: retrieve(vectors, wells, options, queries=chosen))
     assert isinstance(table, pd.DataFrame)
     found = timed("its summary, 1,000 resamples", lambda: summarise(table))

@@ -6,7 +6,7 @@ from typing import Any
 
 from cwamsn.alignment_names import OWN_AXES, steps_of
 from cwamsn.errors import InputError, nearest
-from cwamsn.methods import Method
+from cwamsn.methods import HANDCRAFTED, Method
 from cwamsn.needs import Needs
 from cwamsn.paths import counts_of
 
@@ -72,6 +72,11 @@ class HeadNeeds:
             raise InputError(
                 f"{where}.fields: {below.name} has no features of single fields, since it is of kind "
                 f"{below.kind.name}; leave fields out"
+            )
+        if entry["fields"] and entry["scale"] == "training" and below.kind is HANDCRAFTED:
+            raise InputError(
+                f"{where}.scale: {below.name} has measured features, which are scaled by the spread of fields where "
+                "fields are measured and by that of wells elsewhere; take scale: screen, or leave fields out"
             )
         if entry["head"]["target_from"] == "site" and not entry["fields"]:
             raise InputError(f"{where}.head.target_from: site needs the features of single fields; set fields: true")

@@ -96,6 +96,13 @@ def test_a_head_may_be_learned_on_single_fields():
             FILE | {"pca": aligned("mine", "pca-center-scale"), "head": HEAD | {"features": "pca"}},
             r"pca is aligned by pca-center-scale, whose features differ from screen to screen",
         ),
+        (
+            {
+                "tex": {"kind": "handcrafted", "features": "texture"},
+                "head": HEAD | {"features": "tex", "fields": True, "scale": "training"},
+            },
+            r"head\.scale: tex has measured features.* take scale: screen",
+        ),
         (FILE | {"head": HEAD | {"fields": True}}, r"head\.fields: mine has no features of single fields.* kind wells"),
         (FILE | {"head": HEAD | {"head": {"target_from": "site"}}}, r"site needs the features of single fields"),
         (FILE | {"head": HEAD | {"learn_on": "x"}}, r"definitions\.head\.learn_on: no screen is called 'x'"),

@@ -72,5 +72,15 @@ class HeadOptions(Options):
         for name in ("hidden", "batch_size", "steps", "prototypes", "views", "check_every", "patience"):
             if getattr(self, name) < 1:
                 raise InputError(f"heads: {name} is {getattr(self, name)}; give 1 or more")
+        for name in ("temperature", "sharpening"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"heads: {name} is {getattr(self, name)}; give a number above 0")
+        for name in ("learning_rate", "noise", "weight_decay", "me_max_weight", "sinkhorn_iterations"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"heads: {name} is {getattr(self, name)}; give 0 or more")
+        if self.output is not None and self.output < 1:
+            raise InputError(f"heads: output is {self.output}; give 1 or more, or none for as many as features")
+        if not 0 <= self.momentum <= 1:
+            raise InputError(f"heads: momentum is {self.momentum}; give 0 to 1")
         if not 0 <= self.drop < 1 or not 0 <= self.validation < 1:
             raise InputError("heads: drop and validation are shares; give at least 0 and less than 1")

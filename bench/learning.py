@@ -4,9 +4,10 @@
 
 For each setting: trains an encoder on a simulated screen of 400 compounds, embeds an evaluation screen of 200 genes and
 prints what the latent probe reads from it (share of the variance of phenotype and of nuisance, R²), the recall of known
-relationships over all sources, compound-gene AP, and the plate probe. Settings called `latent ...` are trained to say the phenotype that
-each well was drawn with: the ceiling of an architecture and a number of steps, not a method. Settings that FILE has
-for this seed are left out, so that a stopped run goes on. Ten seconds to four minutes per setting on one core.
+relationships over all sources, compound-gene AP, and the plate probe. Settings called `latent ...` are trained to say
+the phenotype that each well was drawn with: the ceiling of an architecture and a number of steps, not a method.
+Settings that FILE has for this seed are left out, so that a stopped run goes on. Ten seconds to four minutes per
+setting on one core.
 """
 
 import argparse

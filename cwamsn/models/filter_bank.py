@@ -124,10 +124,7 @@ def band_pass(filters: int, channels: int, side: int) -> Tensor:
     wave = torch.cos(2 * math.pi / (4 * scale) * (x * angle.cos() + y * angle.sin()) + phase)
     blob = torch.rand(filters).view(-1, 1, 1) < _BLOBS
     shape = torch.where(blob, _weighed(envelope) - _weighed(_gaussian(x, y, 1.6 * scale)), envelope * wave)
-    if side > 1:
-        shape = shape - shape.mean((1, 2), keepdim=True)
-    else:
-        shape = torch.ones_like(shape)
+    shape = shape - shape.mean((1, 2), keepdim=True) if side > 1 else torch.ones_like(shape)
     shape = shape / shape.norm(dim=(1, 2), keepdim=True)
     rank = torch.rand(filters, channels).argsort(dim=1).argsort(dim=1)
     chosen = rank < torch.randint(1, 3, (filters, 1))  # one channel or two

@@ -114,7 +114,9 @@ def test_every_weight_gets_a_gradient(encoder, images):
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in encoder.parameters())
 
 
-@pytest.mark.parametrize("options", [{"width": [3]}, {"widths": []}, {"widths": [0]}, {"stride": 0}, {"features": 0}, {"start": "x"}])
+@pytest.mark.parametrize(
+    "options", [{"width": [3]}, {"widths": []}, {"widths": [0]}, {"stride": 0}, {"features": 0}, {"start": "x"}]
+)
 def test_options_that_do_not_fit_are_refused_in_one_line(options):
     with pytest.raises(InputError, match="encoder_options: filter-bank does not take"):
         build_encoder("filter-bank", 5, **options)

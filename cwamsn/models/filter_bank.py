@@ -76,14 +76,11 @@ class FilterBank(Encoder):
         self.num_features = features or pooled
         self.narrow = nn.Linear(pooled, features) if features else nn.Identity()
         self.norm = nn.LayerNorm(pooled, elementwise_affine=False) if features else nn.Identity()
-        self.scales = nn.ModuleList(
-            [nn.Conv2d(in_channels, width, kernel, stride, padding=kernel // 2) for width in widths]
-        )
-        if start == "bands":
-            with torch.no_grad():
-                for filters in self.scales:
-                    filters.weight.copy_(band_pass(*filters.weight.shape[:3]))
-                    filters.bias.zero_()
+        scales = [nn.Conv2d(in_channels, width, kernel, stride, padding=kernel // 2) for width in widths]
+        for filters in scales if start == "bands" else []:
+            filters.weight = nn.Parameter(band_pass(filters.out_channels, in_channels, kernel))
+            filters.bias = nn.Parameter(torch.zeros(filters.out_channels))
+        self.scales = nn.ModuleList(scales)
         self.to(memory_format=torch.channels_last)  # a quarter less time on a CPU
 
     def forward(self, images: Tensor, keep: Tensor | None = None, final_norm: bool | None = None) -> Tensor:

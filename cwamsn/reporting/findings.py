@@ -83,6 +83,7 @@ def find(
         standing.append(
             _standing(where, found, titles, config.get("comparisons", ())) or _unpaired(where, own, methods, selection)
         )
+        standing += _read(where, own, methods)
     return [_trained(config, methods, logs), " ".join(standing), _not_measured(config, methods, tables)]
 
 
@@ -135,6 +136,19 @@ def _unpaired(where: str, scores: pd.DataFrame, methods: Sequence[TableMethod], 
         return f"{where}{unknown[0].upper()}{unknown[1:]}."
     shown = listing(parts[:SHOWN]) + (f", and {len(parts) - SHOWN} more in the tables" if len(parts) > SHOWN else "")
     return f"{where}In {RECALL}: {shown}; {unknown}."
+
+
+def _read(where: str, scores: pd.DataFrame, methods: Sequence[TableMethod]) -> list[str]:
+    """What can be read of the phenotype that a simulated screen was drawn with; nothing where that was not scored."""
+    values = select(scores, benchmark="latent_probe", metric="phenotype_r2").groupby("method")["value"].mean()
+    shown = [m for m in methods if m.name in values.index and not (KINDS[m.kind].bound or KINDS[m.kind].chance)]
+    if not shown:
+        return []
+    shown = sorted(shown, key=lambda method: -values[method.name])
+    parts = [f"{m.title} {values[m.name]:.3f}" for m in shown[:SHOWN]]
+    more = f", {len(shown) - SHOWN} more in the tables" if len(shown) > SHOWN else ""
+    what = "Share of the phenotype's variance that can be read from the embeddings, without an interval"
+    return [f"{where}{what}: {listing(parts)}{more}."]
 
 
 def _trained(

@@ -92,6 +92,15 @@ def test_without_comparisons_values_stand_without_a_verdict(tmp_path):
     assert text.startswith("In recall of known gene-gene relationships over all sources: A 0.300 and B 0.200; no two")
 
 
+def test_what_can_be_read_of_a_simulated_phenotype_is_said_from_the_best_down(tmp_path):
+    read = {"source": None, "benchmark": "latent_probe", "metric": "phenotype_r2", "threshold_low": None}
+    values = [("a", 0.25, 0), ("a", 0.15, 1), ("b", 0.3, 0), ("r", -0.01, 0), ("o", 1.0, 0)]
+    rows = [difference(name, "", value, None, None, seed, **read) for name, value, seed in values]
+    bounds = [TableMethod(name="r", title="Random", kind="random"), TableMethod(name="o", title="Best", kind="latent")]
+    text = sentences(frame(*rows), tmp_path, methods=[*METHODS, *bounds])[1]
+    assert text.endswith("can be read from the embeddings, without an interval: B 0.300 and A 0.200.")
+
+
 def test_each_screen_has_its_own_sentence(tmp_path):
     config = CONFIG | {"evaluate": {"s": ["gene_gene"], "t": ["gene_gene"]}}
     rows = [difference("a", "b", 0.2, 0.1, 0.3), difference("a", "b", -0.2, -0.3, -0.1, screen="t")]

@@ -224,6 +224,6 @@ def test_an_encoder_in_a_file_of_ones_own_takes_the_demo_s_options_away(root, tm
 
     for found in training(configfiles=[mine]):
         assert found["encoder"] == "resnet18" and found["encoder_options"] == {}
-    changed = {"training": {"encoder_options": {"depth": 6}}}
+    changed = {"training": {"encoder_options": {"features": 6}}}
     for found in training(config=changed):
-        assert found["encoder_options"] == {"widths": [32, 64], "kernel": 7, "stride": 2, "depth": 6}
+        assert found["encoder_options"] == {"widths": [32, 16, 8], "features": 6}

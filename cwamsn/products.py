@@ -86,7 +86,6 @@ def _recall(number: int, title: str, **options: Any) -> Product:
 PRODUCTS: dict[str, Product] = {
     product.name: product
     for product in (
-        _recall(1, "Recall of known gene-gene relationships", lead="sizes"),
         # first, where a simulated screen has it: it tells networks apart that recall on so small a screen cannot
         Product(
             name="latent",
@@ -94,6 +93,7 @@ PRODUCTS: dict[str, Product] = {
             builder="latent",
             needs=("latent_probe",),
         ),
+        _recall(1, "Recall of known gene-gene relationships", lead="sizes"),
         Product(
             name="table2",
             title="Table 2. Known compound-gene relationships at the maximum concentration",

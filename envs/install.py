@@ -21,6 +21,8 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 MACHINES = {("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")}
 # Packages of the lock that only a torch built for CUDA needs.
 CUDA = re.compile(r"(nvidia|cuda)-|triton==")
+# Gigabytes that a new environment takes (7.8 with CUDA on Linux) and that pip needs beside it.
+SPACE = {"default": 9, "cpu": 4}
 
 
 def refusal(version, implementation, system, machine, libc):
@@ -37,6 +39,18 @@ def refusal(version, implementation, system, machine, libc):
     return (
         "requirements.lock is for CPython 3.11 to 3.13 on Linux with glibc (x86-64, arm64) and macOS (arm64); this is "
         f"{found}. Name another Python (make env PYTHON=python3.11) or use the Dockerfile (docs/operations.md)"
+    )
+
+
+def too_full(free, torch, system, folder):
+    """Why a new environment does not fit on its disk, in one line; None where it does. `free` in bytes."""
+    build = torch if system == "Linux" else "cpu"  # macOS has no CUDA
+    if free >= SPACE[build] * 10**9:
+        return None
+    other = ", or leave CUDA out (make env TORCH=cpu TORCH_INDEX=...)" if build == "default" else ""
+    return (
+        f"{folder} takes about {SPACE[build]} GB and its disk has {free / 10**9:.1f} GB left: make room, clone to "
+        f"another disk{other}"
     )
 
 
@@ -75,12 +89,16 @@ def main():
     )
     if reason:
         sys.exit(f"{reason}; the environment in {given.folder} has this Python: remove it" if given.inside else reason)
-    if not python.exists() and subprocess.call([sys.executable, "-m", "venv", given.folder]):
-        shutil.rmtree(given.folder, ignore_errors=True)
-        sys.exit("the virtual environment could not be made (on Debian and Ubuntu: install the package python3-venv)")
     choice = given.folder / "torch.json"
     before = json.loads(choice.read_text()) if choice.exists() else {}
     torch, index = given.torch or before.get("torch", "default"), given.index or before.get("index")
+    disk = next(folder for folder in given.folder.absolute().parents if folder.exists())
+    full = too_full(shutil.disk_usage(disk).free, torch, platform.system(), given.folder)
+    if full and not before:
+        sys.exit(full)
+    if not python.exists() and subprocess.call([sys.executable, "-m", "venv", given.folder]):
+        shutil.rmtree(given.folder, ignore_errors=True)
+        sys.exit("the virtual environment could not be made (on Debian and Ubuntu: install the package python3-venv)")
     install(given.folder, torch, index)
     choice.write_text(json.dumps({"torch": torch, "index": index}) + "\n")
 

@@ -89,3 +89,13 @@ def test_a_build_for_the_cpu_leaves_out_cuda_and_marks_torch(install, lock):
 
 def test_a_mac_has_no_other_build(install, lock):
     assert "+cpu" not in install.requirements(lock, "cpu", "Darwin")
+
+
+@pytest.mark.parametrize(
+    ("build", "system", "least"), [("default", "Linux", 9), ("cpu", "Linux", 4), ("default", "Darwin", 4)]
+)
+def test_a_disk_with_too_little_room_is_refused_in_one_line_before_anything_is_installed(install, build, system, least):
+    assert install.too_full(least * 10**9, build, system, ".venv") is None
+    line = install.too_full(least * 10**9 - 1, build, system, ".venv")
+    assert line.startswith(f".venv takes about {least} GB and its disk has {least:.1f} GB left") and "\n" not in line
+    assert ("TORCH=cpu" in line) is (least == 9), "a build without CUDA is offered where there is one"

@@ -1,13 +1,16 @@
 """What a small encoder learns of a simulated screen: one factor at a time, and what its architecture could learn.
 
-    OMP_NUM_THREADS=1 python -m bench.learning [--only NAME ...] [--seed 1] [--folder DIR] [--out FILE]
+    OMP_NUM_THREADS=1 python -m bench.learning [--only NAME ...] [--seed 1] [--field 128] [--folder DIR] [--out FILE]
+    OMP_NUM_THREADS=1 python -m bench.learning --parameters [--only NAME ...] [--seed 1] [--field 128] [--folder DIR]
 
 For each setting: trains an encoder on a simulated screen of 400 compounds, embeds an evaluation screen of 200 genes and
 prints what the latent probe reads from it (share of the variance of phenotype and of nuisance, R²), the recall of known
 relationships over all sources, compound-gene AP, and the plate probe. Settings called `latent ...` are trained to say
 the phenotype that each well was drawn with: the ceiling of an architecture and a number of steps, not a method.
-Settings that FILE has for this seed are left out, so that a stopped run goes on. Ten seconds to four minutes per
-setting on one core.
+Settings that FILE has for this seed and field are left out, so that a stopped run goes on. Ten seconds to four minutes
+per setting on one core. `--field` is the side of the evaluation screen's fields, pixels; with twice the side a well
+has four times the cells. With `--parameters`: the share of the variance of each parameter that cells are drawn with
+(docs/simulation.md) which ridge regression on the features predicts, for perturbations that it was not fitted on.
 """
 
 import argparse
@@ -25,6 +28,8 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 import yaml
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold, cross_val_predict
 from torch import nn
 
 from cwamsn.config import load_schema
@@ -34,6 +39,7 @@ from cwamsn.embeddings.methods import embed_method
 from cwamsn.methods import method_of
 from cwamsn.paths import ScreenPaths
 from cwamsn.recipes import complete_recipe
+from cwamsn.simulate.phenotypes import INDEX, loadings
 from cwamsn.studies.compare import METRICS, chosen_scores
 from cwamsn.studies.plan import point_screens
 from cwamsn.studies.score import Sections, evaluation_scores
@@ -45,6 +51,7 @@ from cwamsn.training.weights import save_encoder
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("phenotype", "nuisance", "recall", "ap", "plate_linear")
+WORLD_SEED = 0  # of the default screens
 SINGLE = {"target_from": "image"}
 VIT = {
     "encoder": "vit_tiny_patch16_224",
@@ -58,6 +65,7 @@ def _filters(**options: object) -> dict[str, object]:
 
 # the default run's recipe with what a name says
 SETTINGS: dict[str, dict[str, object]] = {
+    "texture": {},  # not an encoder: the features of docs/texture.md
     "untrained": {"epochs": 0},
     "untrained, from noise": _filters(start="noise") | {"epochs": 0},
     "untrained, one scale of 48": _filters(widths=[48]) | {"epochs": 0},
@@ -74,6 +82,8 @@ SETTINGS: dict[str, dict[str, object]] = {
     "single well, 2000 steps": SINGLE | {"steps": 2000},
     "from noise": _filters(start="noise"),
     "64 and 32": _filters(widths=[64, 32]),
+    "64 and 32, 2000 steps": _filters(widths=[64, 32]) | {"steps": 2000},
+    "64 and 32, 2000 steps, single well": _filters(widths=[64, 32]) | {"steps": 2000} | SINGLE,
     "24 features": _filters(features=24),
     "not standardised": _filters(standardise=False),
     "no masking": {"mask_ratio": 0},
@@ -101,15 +111,22 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     config = configuration(ROOT, [], {}, lambda path: yaml.safe_load(Path(path).read_text()))
     config["compound_gene"]["draws"] = 50  # beyond it the mean over draws no longer moves in the third digit
-    config["study"]["points"] = {"learning": {"evaluation": {"complexes": 40}}}
+    genes: dict[str, object] = {"complexes": 40, "field_height": options.field, "field_width": options.field}
+    config["study"]["points"] = {"learning": {"evaluation": genes}}
     folder = options.folder or Path(tempfile.mkdtemp(prefix="learning-"))
-    screens = _screens(config, options.seed, folder / f"seed{options.seed}")
+    screens = _screens(config, options.seed, folder / f"seed{options.seed}-{options.field}")
+    names = options.only or SETTINGS
+    if options.parameters:
+        found = {name: _of_parameters(_embedded(name, config, screens, folder)[0], screens) for name in names}
+        print(pd.DataFrame(found).round(2).to_markdown())
+        return
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
-    known = {row["name"] for row in rows if row["seed"] == options.seed}
-    for name in options.only or SETTINGS:
+    fixed = {"seed": options.seed, "field": options.field}
+    known = {row["name"] for row in rows if row["seed"] == options.seed and row["field"] == options.field}
+    for name in names:
         if name in known:
             continue
-        row = {"name": name, "seed": options.seed} | _measured(name, config, screens, folder)
+        row = {"name": name} | fixed | _measured(name, config, screens, folder)
         print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
         with options.out.open("a") as file:
             file.write(json.dumps(row) + "\n")
@@ -125,25 +142,51 @@ def _screens(config: Mapping[str, object], seed: int, folder: Path) -> dict[str,
 
 def _measured(name: str, config: Mapping, screens: Mapping[str, ScreenPaths], folder: Path) -> dict[str, object]:
     """What one setting reads of the evaluation screen, and what its training cost."""
-    schema = load_schema(ROOT / "config" / "schemas")
-    recipe = Recipe.from_config(complete_recipe(config, schema, "cwa-msn", SETTINGS[name]))
-    began, found = time.process_time(), {}
-    with tempfile.TemporaryDirectory(dir=folder) as out:
-        if name.startswith("latent"):
-            found = _say_the_phenotype(recipe, screens["training"], Path(out))
-        else:
-            train(recipe, screens["training"], Path(out), seed=0, threads=1, device="cpu")
-        spent = time.process_time() - began
-        method = method_of("cwa-msn", config["definitions"]["cwa-msn"], [0])
-        embedding = EmbedOptions.from_config(config["embedding"] | {"threads": 1})
-        frame, _ = embed_method(method, screens["evaluation"], 0, embedding, Path(out), imaged_only=True)
+    frame, found = _embedded(name, config, screens, folder)
     scores, _ = evaluation_scores(
         frame,
         screens["evaluation"],
         Sections.from_config(config),
         {"run": "x", "method": name, "seed": 0, "screen": "x"},
     )
-    return found | {"features": frame.shape[1] - 1, "seconds": round(spent), **_chosen(scores)}
+    return found | _chosen(scores)
+
+
+def _embedded(
+    name: str, config: Mapping, screens: Mapping[str, ScreenPaths], folder: Path
+) -> tuple[pd.DataFrame, dict[str, object]]:
+    """The evaluation screen's embeddings by one setting; its features, and the seconds that training took."""
+    schema = load_schema(ROOT / "config" / "schemas")
+    began, found = time.process_time(), {}
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        trained = None if name == "texture" else Path(out)
+        if trained:
+            recipe = Recipe.from_config(complete_recipe(config, schema, "cwa-msn", SETTINGS[name]))
+            if name.startswith("latent"):
+                found = _say_the_phenotype(recipe, screens["training"], trained)
+            else:
+                train(recipe, screens["training"], trained, seed=0, threads=1, device="cpu")
+        spent = time.process_time() - began
+        kind = "cwa-msn" if trained else "texture"
+        method = method_of(kind, config["definitions"][kind], [0])
+        embedding = EmbedOptions.from_config(config["embedding"] | {"threads": 1})
+        frame, _ = embed_method(method, screens["evaluation"], 0, embedding, trained, imaged_only=True)
+    return frame, found | {"features": frame.shape[1] - 1, "seconds": round(spent)}
+
+
+def _of_parameters(frame: pd.DataFrame, screens: Mapping[str, ScreenPaths]) -> pd.Series:
+    """R² of each drawing parameter's shift, predicted over five folds of perturbations."""
+    wells = pd.read_parquet(screens["evaluation"].wells).set_index("well_id").loc[frame["well_id"]]
+    truth = pd.read_parquet(screens["evaluation"].simulated_truth).set_index("well_id").loc[frame["well_id"]]
+    latent = truth[latent_columns(truth, "phenotype")].to_numpy()
+    shifts = latent @ loadings(WORLD_SEED, latent.shape[1])
+    features = frame.drop(columns="well_id").to_numpy(float)
+    features = (features - features.mean(axis=0)) / features.std(axis=0)
+    folds = GroupKFold(5)
+    predicted = cross_val_predict(Ridge(100.0), features, shifts, groups=wells["perturbation"].astype(str), cv=folds)
+    missed = ((shifts - predicted) ** 2).sum(axis=0)
+    with np.errstate(invalid="ignore"):  # a parameter that no axis moves
+        return pd.Series(1 - missed / ((shifts - shifts.mean(axis=0)) ** 2).sum(axis=0), list(INDEX))
 
 
 def _chosen(scores: pd.DataFrame) -> dict[str, float]:
@@ -183,6 +226,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.learning", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=list(SETTINGS), metavar="NAME", help="of the settings in SETTINGS")
     parser.add_argument("--seed", type=int, default=1, help="of the pair of screens (1)")
+    parser.add_argument("--field", type=int, default=128, help="side of the evaluation screen's fields, pixels (128)")
+    parser.add_argument("--parameters", action="store_true", help="what is read of each parameter of the cells")
     parser.add_argument("--folder", type=Path, help="where the screens are kept; default: a temporary folder")
     parser.add_argument(
         "--out", type=Path, default=Path("learning.jsonl"), help="one line per setting (learning.jsonl)"

@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     fixed = {"seed": options.seed, "field": options.field}
-    known = {row["name"] for row in rows if row["seed"] == options.seed and row["field"] == options.field}
+    known = {row["name"] for row in rows if row["seed"] == options.seed and row.get("field", 128) == options.field}
     for name in names:
         if name in known:
             continue

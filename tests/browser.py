@@ -180,11 +180,15 @@ class Page:
             self.mouse(kind, x, y, button="left", clickCount=1, modifiers=modifiers)
 
     def drag(self, points: list[tuple[float, float]], *, modifiers: int = 0) -> None:
-        """Press at the first point, move over the others, release at the last."""
+        """Press at the first point, move over the others, release at the last, no faster than a hand.
+
+        Chromium makes one of all moves within a frame, so that a busy machine would lose corners of the path.
+        """
         self.mouse("mouseMoved", *points[0], modifiers=modifiers)
         self.mouse("mousePressed", *points[0], button="left", clickCount=1, modifiers=modifiers)
         for x, y in points[1:]:
             self.mouse("mouseMoved", x, y, button="left", buttons=1, modifiers=modifiers)
+            time.sleep(0.1)
         self.mouse("mouseReleased", *points[-1], button="left", clickCount=1, modifiers=modifiers)
 
     def click_on(self, selector: str) -> None:

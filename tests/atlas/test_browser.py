@@ -197,6 +197,7 @@ def test_a_lasso_holds_names_that_can_be_saved(opened):
         (0.02, 0.5),
         (0.02, 0.03),
     ]
+    page.wait("atlas.plot().get('mouseMode') === 'lasso'")
     page.drag([(x + a * width, y + b * height) for a, b in inside])
     page.wait("document.getElementById('picked')?.textContent === '13 perturbations'")
     lines = page.run("atlas.data.lasso").splitlines()

@@ -42,6 +42,12 @@ def refusal(version, implementation, system, machine, libc):
     )
 
 
+def free_beside(folder):
+    """Bytes free on the disk that a folder lies on or will be made on, which a link may have moved elsewhere."""
+    path = folder.resolve()
+    return shutil.disk_usage(next(place for place in (path, *path.parents) if place.exists())).free
+
+
 def too_full(free, torch, system, folder):
     """Why a new environment does not fit on its disk, in one line; None where it does. `free` in bytes."""
     build = torch if system == "Linux" else "cpu"  # macOS has no CUDA
@@ -92,9 +98,7 @@ def main():
     choice = given.folder / "torch.json"
     before = json.loads(choice.read_text()) if choice.exists() else {}
     torch, index = given.torch or before.get("torch", "default"), given.index or before.get("index")
-    disk = next(folder for folder in given.folder.absolute().parents if folder.exists())
-    full = too_full(shutil.disk_usage(disk).free, torch, platform.system(), given.folder)
-    if full and not before:
+    if not python.exists() and (full := too_full(free_beside(given.folder), torch, platform.system(), given.folder)):
         sys.exit(full)
     if not python.exists() and subprocess.call([sys.executable, "-m", "venv", given.folder]):
         shutil.rmtree(given.folder, ignore_errors=True)

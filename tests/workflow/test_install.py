@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -99,3 +100,12 @@ def test_a_disk_with_too_little_room_is_refused_in_one_line_before_anything_is_i
     line = install.too_full(least * 10**9 - 1, build, system, ".venv")
     assert line.startswith(f".venv takes about {least} GB and its disk has {least:.1f} GB left") and "\n" not in line
     assert ("TORCH=cpu" in line) is (least == 9), "a build without CUDA is offered where there is one"
+
+
+def test_room_is_looked_for_where_a_link_leads(install, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(install.shutil, "disk_usage", lambda place: asked.append(place) or SimpleNamespace(free=1))
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / ".venv").symlink_to(tmp_path / "scratch" / "new")
+    assert install.free_beside(tmp_path / ".venv") == 1
+    assert asked == [tmp_path / "scratch"]

@@ -12,7 +12,7 @@ from cwamsn import tables
 from cwamsn.crops import CropStore
 from cwamsn.embeddings.channels import fit_channels, match_channels
 from cwamsn.embeddings.encoder import EncoderMeta, LoadedEncoder, load_encoder
-from cwamsn.embeddings.files import count_wells, read_embeddings
+from cwamsn.embeddings.files import count_wells, read_named_embeddings
 from cwamsn.embeddings.gaussian import random_embeddings
 from cwamsn.embeddings.handcrafted import combine_units, measure_unit
 from cwamsn.embeddings.images import Statistics, arithmetic, embed
@@ -309,8 +309,8 @@ def _random(job: _Job) -> Found:
 
 def _from_file(job: _Job) -> Found:
     entry = WellsFile.from_config(job.method.entry)
-    frame, counts = read_embeddings(job.path(), entry, job.wells, job.max_missing_share)
-    return frame, dict(counts)
+    frame, counts, names = read_named_embeddings(job.path(), entry, job.wells, job.max_missing_share)
+    return frame, {**counts, **({"columns": names} if names else {})}
 
 
 _KINDS = {

@@ -194,6 +194,9 @@ def _as_in_training(
 ) -> np.ndarray:
     """Columns in the order of the head's features; what this screen lacks is set to its mean, and said."""
     wanted = known["about"]["names"]
+    if (wanted is None) != (names is None):
+        where = "of this screen" if names is None else "that the head was learned on"
+        note(f"heads: the features {where} have no names, so they are taken in the order of their columns")
     if wanted is None or names is None or list(names) == list(wanted):
         return values
     place = pd.Index(names).get_indexer(wanted)

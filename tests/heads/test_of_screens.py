@@ -5,12 +5,15 @@ import pandas as pd
 import pytest
 
 from cwamsn import tables
-from cwamsn.embeddings import features_frame
+from cwamsn.embeddings import EmbedOptions, features_frame
+from cwamsn.embeddings.methods import embed_method
 from cwamsn.errors import InputError
 from cwamsn.exposure import exposures, is_in_sample
 from cwamsn.files import read_json
 from cwamsn.heads import HeadOptions, head_embeddings, learn_on_screen, precision_across
+from cwamsn.methods import method_of
 from cwamsn.notes import collected
+from cwamsn.paths import ScreenPaths
 from tests.heads.screens import screen
 
 OPTIONS = HeadOptions(batch_size=64, prototypes=64, output=24)
@@ -63,6 +66,45 @@ def test_another_screen_gets_vectors_in_which_replicates_are_found(learned, tmp_
     assert is_in_sample(None, [learned[0] / "head" / "head.json"], path, wells) is False
     same, _ = head_embeddings(features_frame(wells["well_id"].to_numpy(), values), path, wells, learned[0] / "head")
     np.testing.assert_allclose(found.iloc[:, 1:], same.iloc[:, 1:], atol=1e-3)
+
+
+def test_two_tables_of_the_users_own_are_matched_by_the_names_of_their_columns(tmp_path):
+    """A head learned on one screen's file, applied to another's with the columns in another order."""
+    values, wells = screen(perturbations=60)
+    told = {}
+    for name, chosen, columns in (("one", slice(None, 160), NAMES), ("two", slice(160, None), NAMES[::-1])):
+        of_screen = wells[chosen].assign(screen=name).reset_index(drop=True)
+        (tmp_path / name).mkdir()
+        path, of_screen = written(tmp_path / name / "wells.parquet", of_screen)
+        table = pd.DataFrame(values[chosen], columns=NAMES)[columns]
+        table.insert(0, "well_id", of_screen["well_id"])
+        table.to_parquet(tmp_path / f"{name}.parquet")
+        method = method_of("mine", {"kind": "wells", "title": "Mine", "embeddings": f"{name}.parquet"}, [0])
+        source = tmp_path / f"{name}.parquet"
+        frame, counts = embed_method(method, ScreenPaths(tmp_path / name), 0, EmbedOptions(), source)
+        told[name] = (frame, path, of_screen, counts["columns"])
+    frame, path, of_screen, names = told["one"]
+    learn_on_screen(frame, path, of_screen, OPTIONS, tmp_path / "head", names=names)
+    frame, path, of_screen, names = told["two"]
+    assert names == NAMES[::-1]
+    found, _ = head_embeddings(frame, path, of_screen, tmp_path / "head", names=names)
+    in_order = features_frame(of_screen["well_id"].to_numpy(), values[160:])
+    wanted, _ = head_embeddings(in_order, path, of_screen, tmp_path / "head", names=NAMES)
+    wanted = wanted.set_index("well_id").loc[found["well_id"]]
+    np.testing.assert_allclose(found.iloc[:, 1:], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("named", ["learned", "applied"])
+def test_features_without_names_on_one_of_two_screens_are_taken_by_their_order_and_said(tmp_path, named):
+    values, wells = screen(perturbations=20)
+    path, wells = written(tmp_path / "wells.parquet", wells)
+    frame = features_frame(wells["well_id"].to_numpy(), values)
+    names = NAMES if named == "learned" else None
+    learn_on_screen(frame, path, wells, HeadOptions(steps=1, validation=0), tmp_path / "head", names=names)
+    other, _ = written(tmp_path / "other.parquet", wells.assign(screen="o"))
+    with collected() as lines:
+        head_embeddings(frame, other, wells, tmp_path / "head", names=None if names else NAMES)
+    assert any("have no names, so they are taken in the order of their columns" in line for line in lines)
 
 
 def test_wells_of_the_screen_itself_that_were_learned_on_get_no_vectors(learned):

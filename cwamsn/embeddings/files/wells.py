@@ -43,6 +43,13 @@ def read_embeddings(
     InputError
         For an unreadable file, a NaN or infinite feature, or too many missing wells.
     """
+    return read_named_embeddings(path, entry, wells, max_missing_share)[:2]
+
+
+def read_named_embeddings(
+    path: str | Path, entry: Mapping[str, Any] | WellsFile, wells: pd.DataFrame, max_missing_share: float = 0.05
+) -> tuple[pd.DataFrame, dict[str, int], list[str]]:
+    """As :func:`read_embeddings`, and the file's names of the features in order; none where it has none."""
     path, entry = Path(path), entry if isinstance(entry, WellsFile) else WellsFile.from_config(entry)
     check_digest(path, entry.sha256)
     wells = wells.sort_values("well_id")
@@ -87,7 +94,7 @@ def read_embeddings(
     if not present.all():
         names, values = names[present], values[present]
     refuse_degenerate(path, values, names, "wells", features=source.names)
-    return features_frame(names, values), counts
+    return features_frame(names, values), counts, source.names
 
 
 def place_of(path: Path, source: Source, wells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,8 @@ the phenotype that each well was drawn with: the ceiling of an architecture and 
 Settings that FILE has for this seed and field are left out, so that a stopped run goes on. Ten seconds to four minutes
 per setting on one core. `--field` is the side of the evaluation screen's fields, pixels; with twice the side a well
 has four times the cells. With `--parameters`: the share of the variance of each parameter that cells are drawn with
-(docs/simulation.md) which ridge regression on the features predicts, for perturbations that it was not fitted on.
+(docs/simulation.md) which ridge regression on the features predicts, for perturbations that it was not fitted on; of
+the parameters that an axis of the phenotype moves.
 """
 
 import argparse
@@ -28,10 +29,10 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 import yaml
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import GroupKFold, cross_val_predict
 from torch import nn
 
+from cwamsn import tables
+from cwamsn.benchmarks.latent_probe import latent_probe
 from cwamsn.config import load_schema
 from cwamsn.config_files import configuration
 from cwamsn.embeddings import EmbedOptions, latent_columns
@@ -51,7 +52,6 @@ from cwamsn.training.weights import save_encoder
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("phenotype", "nuisance", "recall", "ap", "plate_linear")
-WORLD_SEED = 0  # of the default screens
 SINGLE = {"target_from": "image"}
 VIT = {
     "encoder": "vit_tiny_patch16_224",
@@ -117,7 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
     screens = _screens(config, options.seed, folder / f"seed{options.seed}-{options.field}")
     names = options.only or SETTINGS
     if options.parameters:
-        found = {name: _of_parameters(_embedded(name, config, screens, folder)[0], screens) for name in names}
+        section = _sections(config, options.seed)["evaluation"]
+        found = {name: _of_parameters(_embedded(name, config, screens, folder)[0], screens, section) for name in names}
         print(pd.DataFrame(found).round(2).to_markdown())
         return
     rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
@@ -132,8 +133,12 @@ def main(arguments: list[str] | None = None) -> None:
             file.write(json.dumps(row) + "\n")
 
 
+def _sections(config: Mapping[str, object], seed: int) -> dict[str, Mapping[str, object]]:
+    return point_screens(config, load_schema(ROOT / "config" / "schemas"), "learning", seed)
+
+
 def _screens(config: Mapping[str, object], seed: int, folder: Path) -> dict[str, ScreenPaths]:
-    for role, section in point_screens(config, load_schema(ROOT / "config" / "schemas"), "learning", seed).items():
+    for role, section in _sections(config, seed).items():
         if not (folder / f"{role}.done").exists():
             make_screen(role, section, config, folder)
             (folder / f"{role}.done").touch()
@@ -174,19 +179,16 @@ def _embedded(
     return frame, found | {"features": frame.shape[1] - 1, "seconds": round(spent)}
 
 
-def _of_parameters(frame: pd.DataFrame, screens: Mapping[str, ScreenPaths]) -> pd.Series:
-    """R² of each drawing parameter's shift, predicted over five folds of perturbations."""
-    wells = pd.read_parquet(screens["evaluation"].wells).set_index("well_id").loc[frame["well_id"]]
-    truth = pd.read_parquet(screens["evaluation"].simulated_truth).set_index("well_id").loc[frame["well_id"]]
+def _of_parameters(frame: pd.DataFrame, screens: Mapping[str, ScreenPaths], section: Mapping[str, object]) -> pd.Series:
+    """R² of each drawing parameter's shift, by the latent probe with a parameter in place of the phenotype."""
+    wells = tables.read("wells", screens["evaluation"].wells).set_index("well_id").loc[frame["well_id"]].reset_index()
+    truth = pd.read_parquet(screens["evaluation"].simulated_truth)
     latent = truth[latent_columns(truth, "phenotype")].to_numpy()
-    shifts = latent @ loadings(WORLD_SEED, latent.shape[1])
-    features = frame.drop(columns="well_id").to_numpy(float)
-    features = (features - features.mean(axis=0)) / features.std(axis=0)
-    folds = GroupKFold(5)
-    predicted = cross_val_predict(Ridge(100.0), features, shifts, groups=wells["perturbation"].astype(str), cv=folds)
-    missed = ((shifts - predicted) ** 2).sum(axis=0)
-    with np.errstate(invalid="ignore"):  # a parameter that no axis moves
-        return pd.Series(1 - missed / ((shifts - shifts.mean(axis=0)) ** 2).sum(axis=0), list(INDEX))
+    shifts = pd.DataFrame(latent @ loadings(section["world_seed"], latent.shape[1]), columns=list(INDEX))
+    moved = [name for name in shifts if shifts[name].std() > 0]  # some parameters no axis moves
+    features, truth = frame.drop(columns="well_id").to_numpy(float), shifts.assign(well_id=truth["well_id"])
+    found = latent_probe(features, wells, truth, {name: [name] for name in moved})
+    return pd.Series(found["value"].to_numpy(), moved)
 
 
 def _chosen(scores: pd.DataFrame) -> dict[str, float]:

@@ -22,9 +22,9 @@ STYLE: dict[Any, Any] = {"font.size": 8, "axes.spines.top": False, "axes.spines.
 def methods_figure(
     values: Mapping[str, pd.DataFrame], titles: Mapping[str, str], bounds: Collection[str], path: Path, level: float
 ) -> None:
-    """One panel per point (down) and metric (across): each pair of screens a thin line across the methods.
+    """One panel per point (down) and metric (across), the methods from top to bottom in each.
 
-    Mean and interval stand in black.
+    Each pair of screens is a thin line across the methods; mean and interval stand in black.
 
     Parameters
     ----------
@@ -35,29 +35,35 @@ def methods_figure(
     """
     points = list(dict.fromkeys(point for table in values.values() for point in table.index.get_level_values("point")))
     with mpl.rc_context(STYLE):
-        size = (2.6 * len(values), 0.9 + 2.5 * len(points))
+        shown = [m for m in titles if m not in bounds and any(m in table.columns for table in values.values())]
+        size = (1.6 + 2.25 * len(values), len(points) * (0.8 + 0.2 * max(len(shown), 4)))
         figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(len(points), len(values), squeeze=False, sharex="col")
+        panels = figure.subplots(len(points), len(values), squeeze=False, sharey=True)
         for point, row in zip(points, panels):
             row[0].set_ylabel(point)
             for axes, (name, table) in zip(row, values.items()):
                 of_point = table[table.index.get_level_values("point") == point]
-                _methods_panel(axes, METRICS[name].title, of_point, titles, bounds, level)
+                _methods_panel(axes, METRICS[name].title, of_point, titles, shown, bounds, level)
+        panels[0][0].set_yticks(range(len(shown)), [titles[method] for method in shown])
+        panels[0][0].invert_yaxis()
         _save(figure, path)
 
 
 def _methods_panel(
-    axes: Axes, title: str, table: pd.DataFrame, titles: Mapping[str, str], bounds: Collection[str], level: float
+    axes: Axes,
+    title: str,
+    table: pd.DataFrame,
+    titles: Mapping[str, str],
+    shown: Sequence[str],
+    bounds: Collection[str],
+    level: float,
 ) -> None:
-    there = [method for method in titles if method in table.columns]
-    limits = [f"{titles[m]} {table[m].mean():.2f}" for m in there if m in bounds and table[m].notna().any()]
-    shown = [method for method in there if method not in bounds]
-    table, at = table[shown], np.arange(len(shown))
-    axes.plot(at, table.to_numpy().T, color="0.75", linewidth=0.7, zorder=1)
+    limits = [f"{titles[m]} {table[m].mean():.2f}" for m in titles if m in bounds and m in table.columns]
+    table, at = table.reindex(columns=list(shown)), np.arange(len(shown))
+    axes.plot(table.to_numpy().T, at, color="0.75", linewidth=0.7, zorder=1)
     reach = stats.t.ppf((1 + level) / 2, len(table) - 1) if len(table) > 1 else np.nan
     error = reach * table.std(ddof=1) / np.sqrt(len(table))
-    axes.errorbar(at, table.mean(), yerr=error, fmt="o", color="k", markersize=4, capsize=3, zorder=2)
-    axes.set_xticks(at, [titles[method] for method in shown], rotation=55, ha="right")
+    axes.errorbar(table.mean(), at, xerr=error, fmt="o", color="k", markersize=4, capsize=3, zorder=2)
     axes.set_title("\n".join([title, *limits]), fontsize=8)
 
 

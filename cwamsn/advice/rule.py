@@ -14,6 +14,8 @@ NOT_PROBED = ("recall", "ap")
 """What a head is compared by with its own features: a linear head with as many outputs is a change of coordinates, from
 which a linear probe reads the same phenotype, so that a difference there is one of rounding and regularisation."""
 NO_WIDTH = 1e-9  # of an interval that only rounding has given one
+ALIKE = ["metric", "shared", "active", "wells"]
+"""Rows that measure the same: of these, those of most pairs of screens count, which few pairs are not to overrule."""
 FEWEST_SCREENS = 3  # two pairs of screens may agree by chance, and then have an interval of no width
 
 
@@ -108,10 +110,13 @@ def compared(evidence: pd.DataFrame, first: str, second: str) -> Comparison:
 
     evidence : rows of the points that count.
     first, second : keys of `TITLES`, the dearer first.
+
+    Where several points measure the same in one situation, those of most pairs of screens count.
     """
     metrics = NOT_PROBED if (first, second) == ("head", "fixed") else tuple(METRICS)
     own = evidence[(evidence["first"] == first) & (evidence["second"] == second) & evidence["metric"].isin(metrics)]
     own = own[(own["screens"] >= FEWEST_SCREENS) & (own["ci_high"] - own["ci_low"] > NO_WIDTH)]  # or no interval
+    own = own[own["screens"] == own.groupby(ALIKE)["screens"].transform("max")]
     above, below = bool((own["ci_low"] > 0).any()), bool((own["ci_high"] < 0).any())
     told = {(True, False): "above", (False, True): "below", (True, True): "mixed", (False, False): "not told apart"}
     return Comparison(first, second, told[above, below] if len(own) else "not measured", own)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from cwamsn.advice.evidence import METRICS, TITLES
-from cwamsn.advice.rule import FEWEST_SCREENS, Advice, Comparison, advise, compared
+from cwamsn.advice.rule import Advice, Comparison, advise, compared
 from cwamsn.advice.situation import Situation, shares_places
 
 ASKED = (("cross-well", "single-well"), ("head", "fixed"))
@@ -62,8 +62,8 @@ def table(evidence: pd.DataFrame) -> str:
         verdicts = {"row": "shortcut" if shares else "removable"}
         advice = advise(Situation("", 1, wells, verdicts, active), own)[0]
         kept = [text for c in advice.comparisons if (text := _words(c))] or [UNMEASURED]
-        measured = own[own["screens"] >= FEWEST_SCREENS]
-        points = _points(measured if len(measured) else own)
+        used = [comparison.rows for comparison in advice.comparisons if len(comparison.rows)]
+        points = _points(pd.concat(used) if used else own)
         rows.append((_layout(shares), _percent(active), f"{wells:g}", TITLES[advice.take], "; ".join(kept), points))
     head = ("replicates", "act", "wells each", "take", "because", "points")
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ("---",) * len(head), *rows))

@@ -74,6 +74,17 @@ def test_above_in_one_number_and_below_in_another_is_no_gain():
         assert compared(evidence(*rows), "head", "fixed").verdict == verdict
 
 
+def test_of_points_that_measure_the_same_those_of_most_pairs_of_screens_count():
+    many = row("single-well", "fixed", 0.02, 0.01, 0.03, "phenotype", point="orders", screens=10)
+    few = row("single-well", "fixed", -0.03, -0.06, -0.01, "phenotype", point="map", screens=3)
+    found = compared(evidence(many, few), "single-well", "fixed")
+    assert found.verdict == "above" and list(found.rows["point"]) == ["orders"]
+    other_metric = row("single-well", "fixed", -0.03, -0.06, -0.01, "ap", point="map", screens=3)
+    assert compared(evidence(many, other_metric), "single-well", "fixed").verdict == "mixed"
+    as_many = row("single-well", "fixed", -0.03, -0.06, -0.01, "phenotype", point="heads", screens=10)
+    assert compared(evidence(many, as_many), "single-well", "fixed").verdict == "mixed"
+
+
 def test_without_pairs_of_wells_across_plates_nothing_is_aligned_across_wells():
     rows = [HEAD, CROSSED, row("single-well", "fixed", 0.1, 0.05, 0.15)]
     alone = replace(SCREEN, wells=1.0)

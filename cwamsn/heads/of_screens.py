@@ -3,6 +3,7 @@
 A head never gives vectors to wells whose perturbation it was learned on, or stopped by, on the same screen.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,8 @@ def _as_in_training(
         note(f"heads: the features {where} have no names, so they are taken in the order of their columns")
     if wanted is None or names is None or list(names) == list(wanted):
         return values
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(f"heads: feature {twice[0]!r} appears twice on this screen; rename or remove one of them")
     place = pd.Index(names).get_indexer(wanted)
     absent = place < 0
     if absent.mean() > MOST_ABSENT:

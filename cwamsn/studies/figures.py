@@ -45,7 +45,7 @@ def methods_figure(
                 of_point = table[table.index.get_level_values("point") == point]
                 _methods_panel(axes, METRICS[name].title, of_point, titles, shown, bounds, level)
         panels[0][0].set_yticks(range(len(shown)), [titles[method] for method in shown])
-        panels[0][0].invert_yaxis()
+        panels[0][0].invert_yaxis()  # all panels share the axis
         _save(figure, path)
 
 
@@ -58,7 +58,8 @@ def _methods_panel(
     bounds: Collection[str],
     level: float,
 ) -> None:
-    limits = [f"{titles[m]} {table[m].mean():.2f}" for m in titles if m in bounds and m in table.columns]
+    there = table.columns[table.notna().any()]
+    limits = [f"{titles[m]} {table[m].mean():.2f}" for m in titles if m in bounds and m in there]
     table, at = table.reindex(columns=list(shown)), np.arange(len(shown))
     axes.plot(table.to_numpy().T, at, color="0.75", linewidth=0.7, zorder=1)
     reach = stats.t.ppf((1 + level) / 2, len(table) - 1) if len(table) > 1 else np.nan

@@ -94,6 +94,13 @@ def test_two_tables_of_the_users_own_are_matched_by_the_names_of_their_columns(t
     np.testing.assert_allclose(found.iloc[:, 1:], wanted, atol=1e-5)
 
 
+def test_two_features_of_one_name_are_refused_where_they_would_have_to_be_matched(learned):
+    """The variables of an AnnData file may be so named."""
+    _, path, wells, frame = learned
+    with pytest.raises(InputError, match="feature 'f0' appears twice on this screen"):
+        head_embeddings(frame, path, wells, learned[0] / "head", names=["f0", *NAMES[:-1]])
+
+
 @pytest.mark.parametrize("named", ["learned", "applied"])
 def test_features_without_names_on_one_of_two_screens_are_taken_by_their_order_and_said(tmp_path, named):
     values, wells = screen(perturbations=20)

@@ -11,6 +11,8 @@ from cwamsn.advice.situation import Situation, shares_places
 ASKED = (("cross-well", "single-well"), ("head", "fixed"))
 """What alignment across wells is compared with: the same without pairs across wells."""
 WORDS = {"above": "above", "not told apart": "not told apart from", "mixed": "above and below", "below": "below"}
+LAYOUTS = {True: "replicates share position or batch", False: "replicates lie at positions of their own"}
+MIRRORED = {"above": "below", "below": "above"}
 UNKNOWN = "whether they share their position is not recorded, so points of both layouts count"
 
 UNMEASURED = "nothing is shown to be above it: not measured on several pairs of screens"
@@ -26,14 +28,14 @@ def _paid(evidence: pd.DataFrame, first: str, second: str) -> str:
     cells: dict[str, list[tuple[bool, float, float]]] = {}
     for cell, rows in _cells(evidence):
         cells.setdefault(compared(rows, first, second).verdict, []).append(cell)
-    parts = [f"is {word} it where {_where(cells[verdict])}" for verdict, word in WORDS.items() if verdict in cells]
+    parts = [f"{word} it {_where(cells[verdict])}" for verdict, word in WORDS.items() if verdict in cells]
     if not parts:
         return f"{_capital(TITLES[first])} has not been compared with {TITLES[second]} on several pairs of screens."
     if "above" not in cells:
-        parts.insert(0, "is nowhere shown to be above it")
+        parts.insert(0, "nowhere shown to be above it")
     if "not measured" in cells:
-        parts.append("was measured on several pairs of screens nowhere else")
-    return f"Compared with {TITLES[second]}, {TITLES[first]} {'; '.join(parts)}."
+        parts.append("measured on several pairs of screens nowhere else")
+    return f"{_capital(TITLES[first])} against {TITLES[second]}: {'; '.join(parts)}."
 
 
 def advice_of(situation: Situation, evidence: pd.DataFrame) -> str:
@@ -61,10 +63,10 @@ def table(evidence: pd.DataFrame) -> str:
     for (shares, active, wells), own in _cells(evidence):
         verdicts = {"row": "shortcut" if shares else "removable"}
         advice = advise(Situation("", 1, wells, verdicts, active), own)[0]
-        kept = [text for c in advice.comparisons if (text := _words(c))] or [UNMEASURED]
-        used = [comparison.rows for comparison in advice.comparisons if len(comparison.rows)]
+        kept = [text for c in _deciding(advice) if (text := _words(c, advice.take))] or [UNMEASURED]
+        used = [comparison.rows for comparison in _deciding(advice) if len(comparison.rows)]
         points = _points(pd.concat(used) if used else own)
-        rows.append((_layout(shares), _percent(active), f"{wells:g}", TITLES[advice.take], "; ".join(kept), points))
+        rows.append((LAYOUTS[shares], _percent(active), f"{wells:g}", TITLES[advice.take], "; ".join(kept), points))
     head = ("replicates", "act", "wells each", "take", "because", "points")
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ("---",) * len(head), *rows))
 
@@ -80,7 +82,7 @@ def _cells(evidence: pd.DataFrame) -> Iterable[tuple[tuple[bool, float, float], 
 def _described(situation: Situation) -> str:
     shared = [name.replace("_", " ") for name in situation.shared]
     like = shares_places(situation.shared, situation.verdicts)
-    told = {True: f"replicates share their {listed(shared)}", False: "replicates lie at positions of their own"}
+    told = {True: f"replicates share their {listed(shared)}", False: LAYOUTS[False]}
     layout = UNKNOWN if like is None else told[like]
     if situation.active is None:
         active = f"what share of them acts is not known: replicate_map on {situation.screen} tells"
@@ -91,26 +93,44 @@ def _described(situation: Situation) -> str:
 
 
 def _support(advice: Advice) -> str:
-    measured = [comparison.rows for comparison in advice.comparisons if len(comparison.rows)]
+    measured = [comparison.rows for comparison in _deciding(advice) if len(comparison.rows)]
     if not measured:
         where = "" if advice.active is None else f" where {_percent(advice.active)} act"
         return f"No point like it{where} was measured on several pairs of screens, so the cheapest way stands there."
     own = pd.concat(measured)
-    words = [text for comparison in advice.comparisons if (text := _words(comparison))]
+    words = [text for comparison in _deciding(advice) if (text := _words(comparison, advice.take))]
     where = _where([cell for cell, _ in _cells(own)])
-    return f"At the nearest points, where {where}, {'; '.join(words)}. The points: {_points(own)}."
+    return f"At the nearest points, {where}, it is {'; '.join(words)}. The points: {_points(own)}."
 
 
-def _words(found: Comparison) -> str:
-    """`cross-well training above single-well training (recall +0.031, 0.010 to 0.052)`; empty where not measured."""
+def _deciding(advice: Advice) -> list[Comparison]:
+    """The comparisons of the way that is taken: with cheaper ones, and of dearer ones with it."""
+    return [comparison for comparison in advice.comparisons if advice.take in (comparison.first, comparison.second)]
+
+
+def _words(found: Comparison, way: str) -> str:
+    """Of `way` against the other one: `above single-well training (recall +.031, .010 to .052)`; empty where not
+    measured."""
     if found.verdict == "not measured":
         return ""
     beyond = found.rows[(found.rows["ci_low"] > 0) | (found.rows["ci_high"] < 0)]
     shown = beyond if len(beyond) else found.rows
-    numbers = [
-        f"{METRICS[r.metric]} {r.difference:+.3f}, {r.ci_low:+.3f} to {r.ci_high:+.3f}" for r in shown.itertuples()
-    ]
-    return f"{TITLES[found.first]} is {WORDS[found.verdict]} {TITLES[found.second]} ({'; '.join(numbers)})"
+    if found.first == way:
+        other, word = found.second, WORDS[found.verdict]
+        numbers = [_numbers(r.metric, r.difference, r.ci_low, r.ci_high) for r in shown.itertuples()]
+    else:
+        other, word = found.first, WORDS[MIRRORED.get(found.verdict, found.verdict)]
+        numbers = [_numbers(r.metric, -r.difference, -r.ci_high, -r.ci_low) for r in shown.itertuples()]
+    return f"{word} {TITLES[other]} ({'; '.join(numbers)})"
+
+
+def _numbers(metric: str, difference: float, low: float, high: float) -> str:
+    return f"{METRICS[metric]} {_short(difference)}, {_short(low)} to {_short(high)}"
+
+
+def _short(value: float) -> str:
+    """`+.031`."""
+    return f"{value:+.3f}".replace("0.", ".", 1)
 
 
 def _points(rows: pd.DataFrame) -> str:
@@ -128,15 +148,15 @@ def _count(number: float, one: str, several: str) -> str:
 
 
 def _where(cells: Sequence[tuple[bool, float, float]]) -> str:
-    """`replicates share position or batch (50 % act, 4 wells each; 100 % act, 4 wells each)`."""
-    by_layout: dict[bool, list[str]] = {}
+    """`where 100 % act in 4 wells each, in either layout, and where 50 % act in 8 wells each and ...`."""
+    layouts: dict[tuple[float, float], list[bool]] = {}
     for shares, active, wells in cells:
-        by_layout.setdefault(shares, []).append(f"{_percent(active)} act, {wells:g} wells each")
-    return " or where ".join(f"{_layout(shares)} ({'; '.join(texts)})" for shares, texts in by_layout.items())
-
-
-def _layout(shares: bool) -> str:
-    return "replicates share position or batch" if shares else "replicates lie at positions of their own"
+        layouts.setdefault((active, wells), []).append(shares)
+    texts = []
+    for (active, wells), shares in layouts.items():
+        layout = f" and {LAYOUTS[shares[0]]}" if len(shares) == 1 else ", in either layout"
+        texts.append(f"where {_percent(active)} act in {wells:g} wells each{layout}")
+    return ", and ".join(texts)
 
 
 def _percent(share: float | None) -> str:

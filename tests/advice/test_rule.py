@@ -133,9 +133,9 @@ def test_an_unknown_share_of_active_perturbations_is_said_and_every_case_answere
 def test_the_advice_names_the_points_and_the_numbers_behind_it():
     assert advice_of(replace(SCREEN, verdicts=SHARED), evidence(HEAD | {"shared": "row column"})) == (
         "For mine (300 perturbations in 4 wells each; replicates share their row and column; 50 % of them act (as "
-        "measured)): take cross-well alignment of frozen features. At the nearest points, where replicates share "
-        "position or batch (50 % act, 4 wells each), cross-well alignment of frozen features is above fixed alignment "
-        "alone (recall +0.020, +0.010 to +0.030). The points: p of s (10 pairs of screens, 2 training seeds on each)."
+        "measured)): take cross-well alignment of frozen features. At the nearest points, where 50 % act in 4 wells "
+        "each and replicates share position or batch, it is above fixed alignment alone (recall +.020, +.010 to "
+        "+.030). The points: p of s (10 pairs of screens, 2 training seeds on each)."
     )
     assert "No point like it was measured on several pairs of screens" in advice_of(SCREEN, evidence())
     once = advice_of(replace(SCREEN, active=None), evidence(HEAD, HEAD | {"active": 1.0, "screens": 1}))
@@ -151,14 +151,27 @@ def test_one_sentence_says_where_alignment_across_wells_pays():
         row("cross-well", "single-well", 0.1, 0.05, 0.2, shared="row", active=1.0, screens=1),
     ]
     assert pays(evidence(*rows)) == (
-        "When alignment across wells pays, by simulated screens (docs/simulation.md). Compared with single-well "
-        "training, cross-well training is above it where replicates lie at positions of their own (100 % act, 4 wells "
-        "each); is not told apart from it where replicates lie at positions of their own (50 % act, 4 wells each); is "
-        "below it where replicates share position or batch (50 % act, 4 wells each); was measured on several pairs of "
-        "screens nowhere else. Cross-well alignment of frozen features has not been compared with fixed alignment "
-        "alone on several pairs of screens."
+        "When alignment across wells pays, by simulated screens (docs/simulation.md). Cross-well training against "
+        "single-well training: above it where 100 % act in 4 wells each and replicates lie at positions of their own; "
+        "not told apart from it where 50 % act in 4 wells each and replicates lie at positions of their own; below it "
+        "where 50 % act in 4 wells each and replicates share position or batch; measured on several pairs of screens "
+        "nowhere else. Cross-well alignment of frozen features has not been compared with fixed alignment alone on "
+        "several pairs of screens."
     )
-    assert "cross-well training is nowhere shown to be above it; is not told apart" in pays(evidence(rows[1]))
+    assert "training: nowhere shown to be above it; not told apart from it where" in pays(evidence(rows[1]))
+    both = pays(evidence(CROSSED, CROSSED | {"shared": "row"}))
+    assert "above it where 50 % act in 4 wells each, in either layout." in both
+
+
+def test_the_support_is_of_the_way_that_is_taken_alone_and_seen_from_it():
+    rows = [TRAINED, row("cross-well", "single-well", -0.03, -0.05, -0.01), row("single-well", "fixed", 0.1, 0.05, 0.2)]
+    text = advice_of(SCREEN, evidence(*rows, row("cross-well", "head", 0.01, -0.02, 0.04)))
+    assert "take single-well training" in text
+    assert (
+        "it is above fixed alignment alone (recall +.100, +.050 to +.200); above cross-well alignment of frozen "
+        "features (recall +.050, +.020 to +.080); above cross-well training (recall +.030, +.010 to +.050)."
+    ) in text
+    assert "-.020" not in text, "of two ways that are not taken"
 
 
 def test_the_table_has_one_row_per_situation_with_its_points():

@@ -246,6 +246,10 @@ class Plan:
         """Folder in which a job of a study works."""
         return f"{self.data}/study/{self.run}/{point}-{screen_seed}"
 
+    def study_screens(self) -> str:
+        """Folder of the evaluation screens that points of a study share, until its report is written."""
+        return f"{self.data}/study/{self.run}/screens"
+
     def study(self, name: str) -> str:
         """A file of a study's result."""
         return f"{self.results}/study/{name}"

@@ -2,7 +2,10 @@
 
 
 rule study_point:
-    """Make a pair of screens, train and score every method on it. A killed job continues from what it had finished."""
+    """Make a pair of screens, train and score every method on it. A killed job continues from what it had finished.
+
+    Points share evaluation screens, which the report removes.
+    """
     output:
         plan.study_scores(),
     log:
@@ -22,6 +25,7 @@ rule study_point:
         first=config["study"]["first"],
         sections=study.sections,
         work=plan.study_work(),
+        shared=plan.study_screens(),
     script:
         "../workflow_scripts/studies_point.py"
 
@@ -49,6 +53,7 @@ rule study_report:
         screens=of(study.designs),
         title=config["title"],
         level=config["bootstrap"]["level"],
+        shared=plan.study_screens(),
     script:
         "../workflow_scripts/studies_report.py"
 

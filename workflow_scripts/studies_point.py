@@ -19,5 +19,6 @@ with job(snakemake):
         params.sections,
     )
     methods = [method_of(name, entry, entry["seeds"]) for name, entry in params.methods.items()]
-    tables.write(run_point(point, methods, work, snakemake.threads), "study", snakemake.output[0])
+    scores = run_point(point, methods, work, snakemake.threads, Path(params.shared))
+    tables.write(scores, "study", snakemake.output[0])
     discard(work)

@@ -1,5 +1,6 @@
-"""What all points of a study show."""
+"""What all points of a study show; the evaluation screens that they shared are removed."""
 
+import shutil
 from pathlib import Path
 
 from _job import job, snakemake
@@ -25,3 +26,4 @@ with job(snakemake):
     scores = pd.concat([tables.read("study", path) for path in snakemake.input], ignore_index=True)
     tables.write(scores, "study", snakemake.output.scores)
     write_report(scores, study, Path(snakemake.output.tables), Path(snakemake.output.report))
+    shutil.rmtree(params.shared, ignore_errors=True)

@@ -18,7 +18,7 @@ from cwamsn.config import embedding_of_method
 from cwamsn.embeddings import EmbedOptions
 from cwamsn.embeddings.methods import embed_fields, embed_method
 from cwamsn.errors import InputError
-from cwamsn.files import atomic_path, read_json, write_json
+from cwamsn.files import atomic_path, locked, read_json, write_json
 from cwamsn.heads import HeadOptions, head_embeddings, learn_on_screen
 from cwamsn.live import say
 from cwamsn.methods import KINDS, Method, chain
@@ -84,7 +84,9 @@ class _Work:
         return {"run": self.point.run, "method": method, "seed": seed, "screen": screen}
 
 
-def run_point(point: Point, methods: Sequence[Method], folder: Path, threads: int = 1) -> pd.DataFrame:
+def run_point(
+    point: Point, methods: Sequence[Method], folder: Path, threads: int = 1, shared: Path | None = None
+) -> pd.DataFrame:
     """Scores of every method on one pair of screens that is made for it.
 
     Complete results of an interrupted run of the same point are reused: finished seeds of methods, and a training's
@@ -96,6 +98,8 @@ def run_point(point: Point, methods: Sequence[Method], folder: Path, threads: in
         in it refuses the CPU
     folder : of this point alone, for the caller to :func:`discard` once the scores are written
     threads : of this process; on a GPU all but one of them load batches
+    shared : folder of evaluation screens, each made by the first point that needs it and left for others; None: the
+        point makes its own in `folder`
 
     Returns
     -------
@@ -115,7 +119,10 @@ def run_point(point: Point, methods: Sequence[Method], folder: Path, threads: in
     sections, known = Sections.from_config(point.sections), {method.name: method for method in methods}
     for method in methods:
         chain(method.name, known)  # refuses features that are not there
-    screens = {role: _screen(role, point, folder) for role in point.screens}
+    screens = {}
+    for role in point.screens:
+        shares = shared is not None and role == "evaluation"
+        screens[role] = _shared_screen(role, point, shared, folder) if shares else _screen(role, point, folder)
     work = _Work(point, sections, folder, screens, threads, known)
     found = []
     for method in methods:
@@ -172,6 +179,16 @@ def _screen(role: str, point: Point, folder: Path) -> ScreenPaths:
         make_screen(role, point.screens[role], point.sections, folder)
         done.touch()
     return ScreenPaths(folder / role)
+
+
+def _shared_screen(role: str, point: Point, shared: Path, folder: Path) -> ScreenPaths:
+    """The same in `shared`, below a digest of all that it depends on; others that need it wait while it is made."""
+    sections = {name: point.sections[name] for name in ("crops", "channel_maps")}
+    known = json.dumps([point.screens[role], sections, code_digest()], sort_keys=True, default=_plain)
+    own = shared / hashlib.sha256(known.encode()).hexdigest()[:16]
+    own.mkdir(parents=True, exist_ok=True)
+    with locked(own / "lock") as alone:
+        return _screen(role, point, own if alone else folder)
 
 
 def _method_scores(method: Method, seed: int, work: _Work) -> list[pd.DataFrame]:

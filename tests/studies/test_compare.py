@@ -240,7 +240,7 @@ def test_the_report_shows_rows_claims_and_the_map(tmp_path):
     assert claims["verdict"].tolist() == ["holds", "holds"] and claims["screens"].tolist() == [3, 3]
     evidence = read_evidence(tmp_path / "tables" / "evidence.csv")
     assert evidence["point"].tolist() == ["bray", "free"] * 2 and (evidence["first"] == "cross-well").all()
-    assert "cross-well training is above it where" in (tmp_path / "report.md").read_text()
+    assert "against single-well training: above it where" in (tmp_path / "report.md").read_text()
     gains = pd.read_csv(tmp_path / "tables" / "map.csv").set_index("point")
     assert gains.loc["free", "removable"] > gains.loc["bray", "removable"]
     assert gains["recall"].tolist() == pytest.approx([0.2, 0.2])

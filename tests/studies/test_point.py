@@ -124,6 +124,21 @@ def test_every_method_is_scored_and_nothing_is_left_behind(tiny, tmp_path, monke
     assert others == {"untrained-vit", "pixel-statistics"}, "neither bounds nor chance, nor without a seed in common"
 
 
+def test_points_share_an_evaluation_screen_and_score_as_they_do_alone(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config, screens, methods = tiny
+    few, point, made = chosen(methods, "random", "pixel-statistics"), a_point(screens, config), []
+    make = point_module.make_screen
+    monkeypatch.setattr(point_module, "make_screen", lambda role, *rest: made.append(role) or make(role, *rest))
+    alone = run_point(point, few, Path("alone"))
+    for folder in ("first", "second"):
+        pd.testing.assert_frame_equal(run_point(point, few, Path(folder), shared=Path("shared")), alone)
+    assert sorted(made) == ["evaluation", "evaluation", "training", "training", "training"], "alone, shared once"
+    monkeypatch.setattr(point_module, "code_digest", lambda: "another day's")
+    run_point(point, few, Path("first"), shared=Path("shared"))
+    assert made.count("evaluation") == 3, "other code makes another screen"
+
+
 def test_a_killed_job_goes_on_with_the_methods_it_lacks(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config, screens, methods = tiny

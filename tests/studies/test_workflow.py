@@ -65,6 +65,11 @@ def test_a_study_ends_with_a_page_and_has_nothing_more_to_do(tmp_path):
     summary = pd.read_csv(folder / "tables" / "summary.csv")
     recall = summary[summary["metric"] == "recall"].set_index(["point", "method"])["mean"]
     assert (recall.xs("oracle", level="method") > recall.xs("random", level="method")).all()
-    assert not list((tmp_path / "data" / "study" / "tiny").glob("*")), "a point leaves nothing but its scores"
+    left = [path for path in (tmp_path / "data" / "study" / "tiny").rglob("*") if path.is_file()]
+    assert not left, "a point leaves nothing but its scores"
     again = snakemake(tmp_path, "study", config=config)
     assert "Nothing to be done" in again.stdout + again.stderr
+    points["more"] = {"training": {"compounds": 24}}
+    config = configured(tmp_path, rows, screen_seeds=[1, 2], points=points, claims=[CLAIM])
+    jobs = "".join(snakemake(tmp_path, "study", "--dry-run", config=config).stdout.split())
+    assert "study_point2" in jobs, "a new point runs, and no finished one again"

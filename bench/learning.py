@@ -63,7 +63,7 @@ def _filters(**options: object) -> dict[str, object]:
     return {"encoder_options": options}
 
 
-# the default run's recipe with what a name says
+# the recipe of config/small_bank.yaml with what a name says
 SETTINGS: dict[str, dict[str, object]] = {
     "texture": {},  # not an encoder: the features of docs/texture.md
     "untrained": {"epochs": 0},
@@ -109,7 +109,8 @@ SETTINGS: dict[str, dict[str, object]] = {
 def main(arguments: list[str] | None = None) -> None:
     options = _options(arguments)
     torch.set_num_threads(1)
-    config = configuration(ROOT, [], {}, lambda path: yaml.safe_load(Path(path).read_text()))
+    own = [ROOT / "config" / "small_bank.yaml"]
+    config = configuration(ROOT, own, {}, lambda path: yaml.safe_load(Path(path).read_text()))
     config["compound_gene"]["draws"] = 50  # beyond it the mean over draws no longer moves in the third digit
     genes: dict[str, object] = {"complexes": 40, "field_height": options.field, "field_width": options.field}
     config["study"]["points"] = {"learning": {"evaluation": genes}}

@@ -165,7 +165,7 @@ def test_a_file_of_ones_own_inherits_nothing_of_the_default_run_unless_it_extend
     changed = configuration(root, [mine], {"seeds": [4]}, load)
     assert changed["run"] == "demo" and changed["training"]["prototypes"] == 128
     assert changed["training"]["steps"] == 3 and changed["seeds"] == [4]
-    assert configuration(root, [], {}, load)["training"]["steps"] == 800
+    assert configuration(root, [], {}, load)["training"]["steps"] == 1000
     other = tmp_path / "other.yaml"  # extends the same file, which does not undo the first one's keys
     other.write_text(f"extends: {root / 'config' / 'config.yaml'}\nseeds: [5]\n")
     both = configuration(root, [mine, other], {}, load)
@@ -226,4 +226,4 @@ def test_an_encoder_in_a_file_of_ones_own_takes_the_demo_s_options_away(root, tm
         assert found["encoder"] == "resnet18" and found["encoder_options"] == {}
     changed = {"training": {"encoder_options": {"features": 6}}}
     for found in training(config=changed):
-        assert found["encoder_options"] == {"widths": [32, 16, 8], "features": 6}
+        assert found["encoder_options"] == {"widths": [64, 32], "features": 6}

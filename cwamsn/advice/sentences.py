@@ -153,8 +153,8 @@ def _where(cells: Sequence[tuple[bool, float, float]]) -> str:
     for shares, active, wells in cells:
         layouts.setdefault((active, wells), []).append(shares)
     texts = []
-    for (active, wells), shares in layouts.items():
-        layout = f" and {LAYOUTS[shares[0]]}" if len(shares) == 1 else ", in either layout"
+    for (active, wells), found in layouts.items():
+        layout = f" and {LAYOUTS[found[0]]}" if len(found) == 1 else ", in either layout"
         texts.append(f"where {_percent(active)} act in {wells:g} wells each{layout}")
     return ", and ".join(texts)
 

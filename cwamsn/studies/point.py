@@ -121,8 +121,10 @@ def run_point(
         chain(method.name, known)  # refuses features that are not there
     screens = {}
     for role in point.screens:
-        shares = shared is not None and role == "evaluation"
-        screens[role] = _shared_screen(role, point, shared, folder) if shares else _screen(role, point, folder)
+        if shared and role == "evaluation":
+            screens[role] = _shared_screen(role, point, shared, folder)
+        else:
+            screens[role] = _screen(role, point, folder)
     work = _Work(point, sections, folder, screens, threads, known)
     found = []
     for method in methods:

@@ -129,8 +129,9 @@ def _numbers(metric: str, difference: float, low: float, high: float) -> str:
 
 
 def _short(value: float) -> str:
-    """`+.031`."""
-    return f"{value:+.3f}".replace("0.", ".", 1)
+    """`+.031`; `+10.500` where there is something before the point."""
+    text = f"{value:+.3f}"
+    return text[0] + text[2:] if abs(value) < 1 and text[1] == "0" else text
 
 
 def _points(rows: pd.DataFrame) -> str:

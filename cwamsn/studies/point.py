@@ -184,7 +184,7 @@ def _screen(role: str, point: Point, folder: Path) -> ScreenPaths:
 
 
 def _shared_screen(role: str, point: Point, shared: Path, folder: Path) -> ScreenPaths:
-    """The same in `shared`, below a digest of all that it depends on; others that need it wait while it is made."""
+    """A screen's files in `shared`, below a digest of all that they depend on; others wait while they are made."""
     sections = {name: point.sections[name] for name in ("crops", "channel_maps")}
     known = json.dumps([point.screens[role], sections, code_digest()], sort_keys=True, default=_plain)
     own = shared / hashlib.sha256(known.encode()).hexdigest()[:16]

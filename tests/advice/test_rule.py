@@ -163,6 +163,11 @@ def test_one_sentence_says_where_alignment_across_wells_pays():
     assert "above it where 50 % act in 4 wells each, in either layout." in both
 
 
+def test_a_difference_of_ten_keeps_its_zero():
+    text = advice_of(SCREEN, evidence(row("head", "fixed", 10.5, 0.9996, 20.0)))
+    assert "(recall +10.500, +1.000 to +20.000)" in text
+
+
 def test_the_support_is_of_the_way_that_is_taken_alone_and_seen_from_it():
     rows = [TRAINED, row("cross-well", "single-well", -0.03, -0.05, -0.01), row("single-well", "fixed", 0.1, 0.05, 0.2)]
     text = advice_of(SCREEN, evidence(*rows, row("cross-well", "head", 0.01, -0.02, 0.04)))
